@@ -1,0 +1,118 @@
+#include "core/random_stream.h"
+
+#include <Random123/philox.h>
+
+#include <bit>
+#include <cmath>
+
+namespace errata {
+
+std::array<std::uint64_t, 4> philox_block(std::array<std::uint64_t, 4> counter, std::array<std::uint64_t, 2> key) {
+  const r123::Philox4x64::ctr_type c = {{counter[0], counter[1], counter[2], counter[3]}};
+  const r123::Philox4x64::key_type k = {{key[0], key[1]}};
+  const auto r = r123::Philox4x64()(c, k);
+  return {r[0], r[1], r[2], r[3]};
+}
+
+RandomStream::RandomStream(std::uint64_t seed, StreamPurpose purpose, std::uint64_t a, std::uint64_t b,
+                           std::uint64_t c)
+    : key_{seed, static_cast<std::uint64_t>(purpose)}, counter_{0, a, b, c} {}
+
+std::uint64_t RandomStream::bits() {
+  if (used_ == 4) {
+    words_ = philox_block(counter_, key_);
+    ++counter_[0];
+    used_ = 0;
+  }
+  return words_[used_++];
+}
+
+double RandomStream::uniform() { return (static_cast<double>(bits() >> 11) + 0.5) * 0x1.0p-53; }
+
+double RandomStream::normal() { return inverse_normal(uniform()); }
+
+std::uint64_t RandomStream::below(std::uint64_t n) {
+  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits()) * n) >> 64);
+}
+
+void RandomStream::shuffle(std::span<std::uint32_t> items) {
+  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
+}
+
+double portable_log(double x) {
+  constexpr double kLn2High = 0x1.62e42fefa39efp-1, kLn2Low = 0x1.abc9e3b39803fp-56;
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  int exponent = static_cast<int>(bits >> 52) - 1023;
+  double m = std::bit_cast<double>((bits & 0xfffffffffffffULL) | 0x3ff0000000000000ULL);
+  if (m > 1.4142135623730951) {
+    m *= 0.5;
+    exponent += 1;
+  }
+  const double s = (m - 1.0) / (m + 1.0);
+  const double z = s * s;
+  double sum = 1.0 / 23.0;  // log m = 2 atanh s = 2 s Σ zᵏ/(2k+1), z ≤ 0.0295
+  for (int k = 10; k >= 0; --k) sum = sum * z + 1.0 / (2 * k + 1);
+  return exponent * kLn2High + (2.0 * s * sum + exponent * kLn2Low);
+}
+
+namespace {
+template <std::size_t N>
+double horner(const double (&c)[N], double x) {
+  double sum = c[N - 1];
+  for (std::size_t k = N - 1; k-- > 0;) sum = sum * x + c[k];
+  return sum;
+}
+}  // namespace
+
+double inverse_normal(double p) {
+  static constexpr double a[] = {3.3871328727963666080e0,  1.3314166789178437745e+2, 1.9715909503065514427e+3,
+                                 1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
+                                 3.3430575583588128105e+4, 2.5090809287301226727e+3};
+  static constexpr double b[] = {1.0,
+                                 4.2313330701600911252e+1,
+                                 6.8718700749205790830e+2,
+                                 5.3941960214247511077e+3,
+                                 2.1213794301586595867e+4,
+                                 3.9307895800092710610e+4,
+                                 2.8729085735721942674e+4,
+                                 5.2264952788528545610e+3};
+  static constexpr double c[] = {1.42343711074968357734e0, 4.63033784615654529590e0,  5.76949722146069140550e0,
+                                 3.64784832476320460504e0, 1.27045825245236838258e0,  2.41780725177450611770e-1,
+                                 2.27238449892691845833e-2, 7.74545014278341407640e-4};
+  static constexpr double d[] = {1.0,
+                                 2.05319162663775882187e0,
+                                 1.67638483018380384940e0,
+                                 6.89767334985100004550e-1,
+                                 1.48103976427480074590e-1,
+                                 1.51986665636164571966e-2,
+                                 5.47593808499534494600e-4,
+                                 1.05075007164441684324e-9};
+  static constexpr double e[] = {6.65790464350110377720e0,  5.46378491116411436990e0,  1.78482653991729133580e0,
+                                 2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
+                                 2.71155556874348757815e-5, 2.01033439929228813265e-7};
+  static constexpr double f[] = {1.0,
+                                 5.99832206555887937690e-1,
+                                 1.36929880922735805310e-1,
+                                 1.48753612908506148525e-2,
+                                 7.86869131145613259100e-4,
+                                 1.84631831751005468180e-5,
+                                 1.42151175831644588870e-7,
+                                 2.04426310338993978564e-15};
+  const double q = p - 0.5;
+  if (std::fabs(q) <= 0.425) {
+    const double r = 0.180625 - q * q;
+    return q * horner(a, r) / horner(b, r);
+  }
+  double r = std::sqrt(-portable_log(q < 0.0 ? p : 1.0 - p));
+  double value;
+  if (r <= 5.0) {
+    r -= 1.6;
+    value = horner(c, r) / horner(d, r);
+  } else {
+    r -= 5.0;
+    value = horner(e, r) / horner(f, r);
+  }
+  return q < 0.0 ? -value : value;
+}
+
+}  // namespace errata

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+namespace errata {
+
+/// What a random stream is for. The number is part of every result: never renumber, only append.
+enum class StreamPurpose : std::uint64_t {
+  kCellMismatch = 1,
+  kColumnMismatch = 2,
+  kChipVariation = 3,
+  kOperandInputs = 4,
+  kOperandWeights = 5,
+  kDynamicRead = 6,
+  kTableChip = 7,
+  kTableColumn = 8,
+  kTableCell = 9,
+  kWeightInit = 10,
+  kShuffle = 11,
+  kAugmentation = 12,
+  kDropout = 13,
+  kTrainingRead = 14,
+  kGlyphs = 15,
+  kBootstrap = 16,
+  kTest = 17,
+  kCalibration = 18,
+  kReplaySelection = 19,
+};
+
+/// Four 64-bit words of Philox4x64-10 (Salmon et al. 2011; the generator that NumPy calls Philox).
+/// A pure function of key and counter, so results depend on no thread count, batch size or order.
+std::array<std::uint64_t, 4> philox_block(std::array<std::uint64_t, 4> counter, std::array<std::uint64_t, 2> key);
+
+/// A stream of random numbers named by what it belongs to.
+///
+/// Counter layout (docs/formats/random-streams.md): key = {seed, purpose}, counter = {block, a, b, c}; block counts
+/// from 0 and each block yields four words. `a`, `b`, `c` are the item's identifiers, for example
+/// column, tile and chip. Cheap to construct. Not thread safe; give each item its own stream.
+class RandomStream {
+ public:
+  RandomStream(std::uint64_t seed, StreamPurpose purpose, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0);
+
+  /// Next 64 random bits.
+  std::uint64_t bits();
+  /// Uniform in (0, 1): (k + 0.5) · 2⁻⁵³, so neither end is reached.
+  double uniform();
+  /// Standard normal by inversion (one word each), with + − × ÷ √ only.
+  double normal();
+  /// Uniform integer in [0, n); n ≥ 1. Bias below n·2⁻⁶⁴.
+  std::uint64_t below(std::uint64_t n);
+  /// Fisher-Yates shuffle of `items`.
+  void shuffle(std::span<std::uint32_t> items);
+
+ private:
+  std::array<std::uint64_t, 2> key_;
+  std::array<std::uint64_t, 4> counter_;
+  std::array<std::uint64_t, 4> words_{};
+  int used_ = 4;
+};
+
+/// Inverse of the standard normal distribution function, relative error about 1e-15 (Wichura 1988, AS 241), with
+/// + − × ÷ √ and bit operations only, so that NumPy and every vector width agree bit for bit. Domain 0 < p < 1.
+double inverse_normal(double p);
+
+/// Natural logarithm under the same restriction; domain: positive normal doubles.
+double portable_log(double x);
+
+}  // namespace errata
