@@ -1,0 +1,177 @@
+#include "behavioral/cell_fit.h"
+
+#include <ceres/ceres.h>
+#include <fmt/format.h>
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/statistics.h"
+
+namespace errata::behavioral {
+
+namespace {
+
+/// One (input, stored) level's points as design matrix and target.
+struct Samples {
+  Eigen::MatrixXd basis;      ///< [points][monomials]
+  Eigen::VectorXd log_ratio;  ///< ln(I / (V_bl − V_sl))
+};
+
+/// Relative current residual exp(B·c − target) − 1 and its derivative.
+class RelativeCurrent final : public ceres::CostFunction {
+ public:
+  explicit RelativeCurrent(const Samples& samples) : samples_(samples) {
+    set_num_residuals(static_cast<int>(samples.basis.rows()));
+    mutable_parameter_block_sizes()->push_back(static_cast<int>(samples.basis.cols()));
+  }
+  bool Evaluate(double const* const* parameters, double* residuals, double** jacobians) const override {
+    const Eigen::Map<const Eigen::VectorXd> c(parameters[0], samples_.basis.cols());
+    const Eigen::VectorXd ratio = (samples_.basis * c - samples_.log_ratio).array().exp();
+    Eigen::Map<Eigen::VectorXd>(residuals, ratio.size()) = ratio.array() - 1.0;
+    if (jacobians != nullptr && jacobians[0] != nullptr)
+      Eigen::Map<Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+          jacobians[0], ratio.size(), samples_.basis.cols()) = ratio.asDiagonal() * samples_.basis;
+    return true;
+  }
+
+ private:
+  const Samples& samples_;
+};
+
+constexpr std::size_t kHoldOutEvery = 4;
+
+class Fitter {
+ public:
+  Fitter(const circuit::CellSurface& surface, CellModel model) : surface_(surface), model_(std::move(model)) {}
+
+  std::pair<CellModel, CellFitQuality> run() {
+    quality_.degree = model_.degree;
+    quality_.converged = true;
+    for (std::size_t x = 0; x < model_.inputs; ++x)
+      for (std::size_t level = 0; level < model_.levels; ++level) fit_level(x, level);
+    quality_.rms = root_mean_square(fitted_errors_);
+    quality_.held_out_rms = held_out_errors_.empty() ? quality_.rms : root_mean_square(held_out_errors_);
+    for (const double e : fitted_errors_) quality_.maximum = std::max(quality_.maximum, std::fabs(e));
+    for (const double e : held_out_errors_) quality_.held_out_maximum = std::max(quality_.held_out_maximum, std::fabs(e));
+    return {model_, quality_};
+  }
+
+ private:
+  bool held_out(std::size_t m) const { return m > 0 && m % kHoldOutEvery == 0; }
+
+  Samples collect(std::size_t x, std::size_t level, bool want_held_out) const {
+    std::vector<double> rows, target;
+    const std::size_t terms = model_.terms, count = model_.monomials();
+    for (std::size_t m = 0; m < surface_.mismatch_count(); ++m) {
+      if (held_out(m) != want_held_out) continue;
+      const std::span<const double> draws(surface_.mismatch_points.data() + m * terms, terms);
+      for (std::size_t s = 0; s < surface_.source_line_volts.size(); ++s)
+        for (std::size_t b = 0; b < surface_.bit_line_volts.size(); ++b) {
+          const double bit = surface_.bit_line_volts[b], source = surface_.source_line_volts[s];
+          const double current = surface_.current(x, level, m, s, b);
+          if (!std::isfinite(current)) continue;  // a tolerated failure of the campaign
+          if (current <= 0.0 || bit <= source)
+            throw Error(ExitStatus::kComputation, "E502",
+                        fmt::format("the cell's current at V_bl = {} V, V_sl = {} V is {} A; the current-mode family "
+                                    "needs a positive one", bit, source, current),
+                        "check the clamp voltage and the pins");
+          append_monomials(rows, bit, source, draws);
+          target.push_back(std::log(current / (bit - source)));
+        }
+    }
+    Samples samples;
+    samples.basis = Eigen::Map<Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+        rows.data(), static_cast<Eigen::Index>(target.size()), static_cast<Eigen::Index>(count));
+    samples.log_ratio = Eigen::Map<Eigen::VectorXd>(target.data(), static_cast<Eigen::Index>(target.size()));
+    return samples;
+  }
+
+  void append_monomials(std::vector<double>& out, double bit, double source, std::span<const double> draws) const {
+    std::vector<double> u{(bit - model_.center_volts) / model_.scale_volts};
+    if (model_.source_axis) u.push_back(source / model_.scale_volts);
+    for (const double z : draws) u.push_back(z / model_.mismatch_range);
+    for (std::size_t k = 0; k < model_.monomials(); ++k) {
+      double product = 1.0;
+      for (std::size_t v = 0; v < u.size(); ++v)
+        for (int e = 0; e < model_.exponents[k * u.size() + v]; ++e) product *= u[v];
+      out.push_back(product);
+    }
+  }
+
+  void fit_level(std::size_t x, std::size_t level) {
+    const Samples samples = collect(x, level, false), check = collect(x, level, true);
+    if (samples.basis.rows() <= samples.basis.cols())
+      throw Error(ExitStatus::kComputation, "E504",
+                  fmt::format("{} points for {} coefficients of the cell's surface", samples.basis.rows(), samples.basis.cols()),
+                  "raise circuit.design.bit_line_points");
+    Eigen::VectorXd c = samples.basis.colPivHouseholderQr().solve(samples.log_ratio);  // start: exact in the logarithm
+    ceres::Problem problem;
+    problem.AddResidualBlock(new RelativeCurrent(samples), nullptr, c.data());
+    ceres::Solver::Options options;
+    options.linear_solver_type = ceres::DENSE_QR;
+    options.logging_type = ceres::SILENT;
+    options.max_num_iterations = 50;
+    ceres::Solver::Summary summary;
+    ceres::Solve(options, &problem, &summary);
+    quality_.converged = quality_.converged && summary.termination_type == ceres::CONVERGENCE;
+    note_identifiability(samples, summary.final_cost);
+    std::copy(c.data(), c.data() + c.size(),
+              model_.coefficients.begin() + static_cast<std::ptrdiff_t>((x * model_.levels + level) * model_.monomials()));
+    const auto errors = [&](const Samples& s, std::vector<double>& into) {
+      const Eigen::VectorXd e = (s.basis * c - s.log_ratio).array().exp() - 1.0;
+      into.insert(into.end(), e.data(), e.data() + e.size());
+    };
+    errors(samples, fitted_errors_);
+    errors(check, held_out_errors_);
+  }
+
+  void note_identifiability(const Samples& s, double cost) {
+    const Eigen::BDCSVD<Eigen::MatrixXd> svd(s.basis, Eigen::ComputeThinU | Eigen::ComputeThinV);
+    const auto& values = svd.singularValues();
+    quality_.condition_number = std::max(quality_.condition_number, values(0) / values(values.size() - 1));
+    const double variance = 2.0 * cost / static_cast<double>(s.basis.rows() - s.basis.cols());
+    const Eigen::MatrixXd scaled = svd.matrixV() * values.cwiseInverse().asDiagonal();
+    const double half = 1.96 * std::sqrt(variance * scaled.rowwise().squaredNorm().maxCoeff());
+    quality_.widest_parameter_half_width = std::max(quality_.widest_parameter_half_width, half);
+  }
+
+  const circuit::CellSurface& surface_;
+  CellModel model_;
+  CellFitQuality quality_;
+  std::vector<double> fitted_errors_, held_out_errors_;
+};
+
+}  // namespace
+
+CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range) {
+  CellModel base;
+  base.inputs = surface.input_levels_volts.size();
+  base.levels = surface.weight_levels.size();
+  base.terms = surface.cell_terms.size();
+  base.source_axis = surface.source_line_volts.size() > 1;
+  base.lowest_volts = surface.bit_line_volts.front();
+  base.highest_volts = surface.bit_line_volts.back();
+  base.center_volts = 0.5 * (base.lowest_volts + base.highest_volts);
+  base.scale_volts = 0.5 * (base.highest_volts - base.lowest_volts);
+  base.mismatch_range = mismatch_range;
+  CellFit fit;
+  for (const int degree : {1, 2, 3, 4}) {
+    CellModel candidate = base;
+    candidate.degree = degree;
+    candidate.exponents = CellModel::full_basis(base.variables(), degree);
+    candidate.coefficients.assign(base.inputs * base.levels * candidate.monomials(), 0.0);
+    auto [model, quality] = Fitter(surface, candidate).run();
+    fit.tried.push_back(quality);
+    constexpr double kWorthwhile = 0.8;  // a higher degree must lower the held-out error by a fifth
+    if (fit.tried.size() == 1 || quality.held_out_rms < kWorthwhile * fit.tried[fit.chosen].held_out_rms) {
+      fit.chosen = fit.tried.size() - 1;
+      fit.model = std::move(model);
+    }
+  }
+  return fit;
+}
+
+}  // namespace errata::behavioral

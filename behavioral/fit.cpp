@@ -1,0 +1,186 @@
+#include "behavioral/fit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "behavioral/cell_fit.h"
+#include "core/statistics.h"
+
+namespace errata::behavioral {
+
+namespace {
+
+/// Difference of the pair's currents for every operand of a column on a chip, in ampere.
+std::vector<double> pair_currents(const PreparedLine& plus, const PreparedLine& minus, const ColumnOperands& design) {
+  std::vector<double> a(design.count()), b(design.count());
+  solve_lines(plus, design.inputs, design.rows, a);
+  solve_lines(minus, design.inputs, design.rows, b);
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] -= b[i];
+  return a;
+}
+
+/// RMS of grouped squares, worst group first.
+double worst_rms(const std::map<std::size_t, std::pair<double, std::size_t>>& groups) {
+  double worst = 0.0;
+  for (const auto& [key, sum] : groups) worst = std::max(worst, std::sqrt(sum.first / static_cast<double>(sum.second)));
+  return worst;
+}
+
+void validate_columns(const circuit::Characterization& data, BehavioralModel& model) {
+  const auto& m = data.columns;
+  auto& v = model.validation;
+  std::map<std::size_t, std::pair<double, std::size_t>> by_chip, by_operand;
+  std::vector<std::vector<double>> residual_of_chip(m.chips);
+  for (std::size_t chip = 0; chip < m.chips; ++chip)
+    for (std::size_t column = 0; column < m.columns; ++column) {
+      const ColumnOperands& design = m.design(chip, column);
+      const LineId plus{chips::kCharacterization + chip, 2 * column}, minus{plus.chip, plus.line + 1};
+      const auto predicted = pair_currents(model.prepare(data.provenance.seed, plus, design.plus),
+                                           model.prepare(data.provenance.seed, minus, design.minus), design);
+      for (std::size_t o = 0; o < m.operands; ++o) {
+        const double measured = m.current(chip, column, 0, o) - m.current(chip, column, 1, o);
+        if (!std::isfinite(measured)) continue;
+        const double y = design.mac(o);
+        const double circuit_error = model.transfer.to_mac(measured) - y;
+        const double model_error = model.transfer.to_mac(predicted[o]) - y;
+        v.mac.push_back(y);
+        v.circuit_error.push_back(circuit_error);
+        v.model_error.push_back(model_error);
+        const double r = model_error - circuit_error;
+        v.residual.push_back(r);
+        residual_of_chip[chip].push_back(r);
+        for (auto* group : {&by_chip[chip], &by_operand[o]}) {
+          group->first += r * r;
+          ++group->second;
+        }
+        v.full_scale = std::max(v.full_scale, std::fabs(y));
+        v.maximum = std::max(v.maximum, std::fabs(r));
+      }
+    }
+  const Interval rms = bootstrap_interval(
+      m.chips,
+      [&](std::span<const std::uint32_t> chosen) {
+        double sum = 0.0;
+        std::size_t n = 0;
+        for (const auto chip : chosen)
+          for (const double r : residual_of_chip[chip]) sum += r * r, ++n;
+        return std::sqrt(sum / static_cast<double>(n));
+      },
+      0.95, 1000, data.provenance.seed);
+  v.rms = rms.estimate;
+  v.rms_low = rms.low;
+  v.rms_high = rms.high;
+  v.bias = mean(v.residual);
+  v.total_sigma = standard_deviation(v.circuit_error);
+  v.r_squared = 1.0 - v.rms * v.rms / variance(v.circuit_error);
+  v.worst_chip_rms = worst_rms(by_chip);
+  v.worst_operand_rms = worst_rms(by_operand);
+  v.unit_amperes = model.transfer.unit_amperes;
+}
+
+/// Model's thermal σ against ngspice's .noise of whole columns.
+void validate_noise(const circuit::Characterization& data, BehavioralModel& model) {
+  const auto& m = data.columns;
+  double sum = 0.0;
+  std::size_t n = 0, at = 0;
+  for (std::size_t chip = 0; chip < m.noise_chips; ++chip)
+    for (std::size_t line = 0; line < 2 * m.columns; ++line) {
+      const ColumnOperands& design = m.design(chip, line / 2);
+      const PreparedLine prepared = model.prepare(data.provenance.seed, {chips::kCharacterization + chip, line},
+                                                  line % 2 == 0 ? design.plus : design.minus);
+      for (std::size_t o = 0; o < m.noise_operands; ++o, ++at) {
+        const double measured = m.noise_square_amperes[at];
+        if (!std::isfinite(measured) || measured <= 0) continue;
+        sum += model.noise_variances(prepared, design.input(o))[0] / measured;
+        ++n;
+      }
+    }
+  model.validation.noise_ratio = n > 0 ? std::sqrt(sum / static_cast<double>(n)) : std::nan("");
+}
+
+}  // namespace
+
+Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::uint64_t seed) {
+  const OperandDesign design{.rows = model.array.rows, .levels = model.cell.levels, .operands = 64, .mac_limit = mac_limit};
+  constexpr std::size_t kColumns = 64, kBins = 33;
+  std::vector<double> y, i;
+  std::vector<std::size_t> bin;
+  std::vector<std::size_t> filled(kBins, 0);
+  for (std::size_t c = 0; c < kColumns; ++c) {
+    const ColumnOperands operands = make_operands(design, seed, chips::kTable - 1, c);
+    const auto current = pair_currents(model.prepare_nominal(operands.plus), model.prepare_nominal(operands.minus), operands);
+    for (std::size_t o = 0; o < operands.count(); ++o) {
+      const double mac = operands.mac(o);
+      if (std::fabs(mac) > mac_limit) continue;
+      y.push_back(mac);
+      i.push_back(current[o]);
+      bin.push_back(std::min<std::size_t>(kBins - 1, static_cast<std::size_t>((mac + mac_limit) / (2 * mac_limit) * kBins)));
+      ++filled[bin.back()];
+    }
+  }
+  double sw = 0, sy = 0, si = 0, syy = 0, syi = 0;
+  for (std::size_t k = 0; k < y.size(); ++k) {
+    const double w = 1.0 / static_cast<double>(filled[bin[k]]);  // uniform weight over y, not over operands
+    sw += w;
+    sy += w * y[k];
+    si += w * i[k];
+    syy += w * y[k] * y[k];
+    syi += w * y[k] * i[k];
+  }
+  const double slope = (sw * syi - sy * si) / (sw * syy - sy * sy);
+  return {(si - slope * sy) / sw, slope};
+}
+
+BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings, const Provenance& provenance) {
+  BehavioralModel model;
+  model.provenance = provenance;
+  model.array = data.array;
+  model.mismatch = data.mismatch;
+  model.noise = data.noise;
+  model.cell_terms = data.cell.cell_terms;
+  double range = 0.0;
+  for (const double z : data.cell.mismatch_points) range = std::max(range, std::fabs(z));
+  const CellFit fit = fit_cell(data.cell, range > 0 ? range : 1.0);
+  model.cell = fit.model;
+  model.chosen = fit.chosen;
+  for (const auto& q : fit.tried)
+    model.fit_quality.insert(model.fit_quality.end(),
+                             {static_cast<double>(q.degree), q.rms, q.maximum, q.held_out_rms, q.held_out_maximum,
+                              q.condition_number, q.widest_parameter_half_width});
+  model.thermal_square_amperes = data.cell.noise_square_amperes;
+  model.transfer = nominal_transfer(model, settings.number("hardware.adc_range"), provenance.seed);
+  const std::vector<double> none(model.cell.terms, 0.0);
+  model.minimum_conductance =
+      model.cell.current(1, 0, data.array.clamp_volts, 0.0, none) / model.transfer.unit_amperes;
+  validate_columns(data, model);
+  validate_noise(data, model);
+  auto& v = model.validation;
+  const double allowed = std::max(settings.number("behavioral.maximum_rms"), 0.1 * v.total_sigma);
+  v.passed = v.rms_high <= allowed && v.rms <= settings.number("behavioral.maximum_rms_full_scale") * v.full_scale;
+  return model;
+}
+
+std::string fit_report(const BehavioralModel& m) {
+  const auto& v = m.validation;
+  std::string text = "cell surface: ln(I/V) polynomial, errors relative to the cell's current\n"
+                     "  degree   rms      max      held-out rms  max      condition\n";
+  for (std::size_t i = 0; i < m.fit_quality.size() / 7; ++i) {
+    const double* q = m.fit_quality.data() + 7 * i;
+    text += fmt::format("  {}{:<7} {:<8.2g} {:<8.2g} {:<13.2g} {:<8.2g} {:.2g}\n", i == m.chosen ? "*" : " ", q[0], q[1],
+                        q[2], q[3], q[4], q[5]);
+  }
+  text += fmt::format(
+      "columns against ngspice, {} conversions, held-out chips and operands, 1 MAC unit = {:.4g} uA\n"
+      "  rms {:.4f} [{:.4f}, {:.4f}]  max {:.3f}  bias {:+.4f}  R2 {:.6f} MAC units\n"
+      "  worst chip {:.4f}  worst operand {:.4f}  (total error sigma {:.3f}, full scale {:.0f})\n"
+      "  thermal noise, model over ngspice: {:.3f}\n  {}\n",
+      v.mac.size(), v.unit_amperes * 1e6, v.rms, v.rms_low, v.rms_high, v.maximum, v.bias, v.r_squared, v.worst_chip_rms,
+      v.worst_operand_rms, v.total_sigma, v.full_scale, v.noise_ratio,
+      v.passed ? "meets its specification" : "MISSES its specification");
+  return text;
+}
+
+}  // namespace errata::behavioral

@@ -1,0 +1,142 @@
+#include "circuit/campaign.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "circuit/journal.h"
+#include "circuit/ngspice_session.h"
+#include "core/worker_pool.h"
+
+namespace errata::circuit {
+
+namespace {
+
+bool has_number(const PointResult& result) {
+  return result.status == PointStatus::kOk || result.status == PointStatus::kSuspect;
+}
+
+[[noreturn]] void too_many_failures(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,
+                                    const CampaignResult& result) {
+  std::string message = fmt::format("{} of {} simulations gave no number", result.failures(), points.size());
+  std::size_t shown = 0;
+  for (std::size_t i = 0; i < points.size() && shown < 3; ++i) {
+    if (has_number(result.points[i])) continue;
+    message += fmt::format("\n  point {} ({}): {}\n    {}", i, decks[points[i].deck].name,
+                           to_string(result.points[i].status), result.points[i].log);
+    ++shown;
+  }
+  throw Error(ExitStatus::kComputation, "E501", message,
+              "run `errata check`; a longer circuit.deadline helps slow points, circuit.tolerated_failures lets some go");
+}
+
+}  // namespace
+
+std::string_view to_string(PointStatus status) {
+  switch (status) {
+    case PointStatus::kOk: return "OK";
+    case PointStatus::kSuspect: return "SUSPECT";
+    case PointStatus::kFailed: return "FAILED";
+    case PointStatus::kTimeout: return "TIMEOUT";
+    case PointStatus::kCrashed: return "CRASHED";
+    case PointStatus::kLoadFailed: return "LOAD_FAILED";
+  }
+  return "?";
+}
+
+std::size_t CampaignResult::failures() const {
+  return static_cast<std::size_t>(std::ranges::count_if(points, [](const PointResult& p) { return !has_number(p); }));
+}
+
+std::size_t CampaignResult::suspects() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(points, [](const PointResult& p) { return p.status == PointStatus::kSuspect; }));
+}
+
+CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,
+                            const CampaignOptions& options, const std::filesystem::path& shard,
+                            const std::string& fingerprint, const RunContext& context) {
+  CampaignResult result;
+  result.points.resize(points.size());
+  result.attempts.assign(points.size(), 0);
+  std::vector<bool> done(points.size(), false);
+  std::size_t finished = 0;
+  const auto finish = [&](std::size_t item, PointResult point) {
+    finished += done[item] ? 0 : 1;
+    done[item] = true;
+    result.points[item] = std::move(point);
+  };
+  std::optional<Journal> journal;
+  if (!shard.empty())
+    journal.emplace(shard, fingerprint, [&](std::size_t item, PointResult point) {
+      if (item < points.size()) finish(item, std::move(point));
+    });
+
+  WorkerPool::Options pool_options;
+  pool_options.workers = context.jobs;
+  pool_options.deadline_seconds = options.deadline_seconds;
+  WorkerPool pool(pool_options, [&] {
+    auto session = std::make_shared<NgspiceSession>();
+    return [&decks, &points, session](std::size_t item) {
+      const PointResult point = session->simulate(decks, points[item]);
+      return WorkerPool::Answer{encode(point), session->poisoned() || point.status == PointStatus::kLoadFailed};
+    };
+  });
+
+  for (int attempt = 0; attempt <= options.retries; ++attempt) {
+    std::vector<std::size_t> open;
+    for (std::size_t i = 0; i < points.size(); ++i)
+      if (!done[i]) open.push_back(i);
+    if (open.empty()) break;
+    std::size_t load_failures = 0, lost = 0, answered = 0;
+    pool.run(
+        open,
+        [&](std::size_t item, WorkerPool::Reply reply) {
+          ++result.attempts[item];
+          PointResult point;
+          if (reply.outcome == WorkerPool::Outcome::kAnswered) {
+            point = decode(reply.bytes);
+            ++answered;
+          } else {
+            point.status = reply.outcome == WorkerPool::Outcome::kTimeout ? PointStatus::kTimeout : PointStatus::kCrashed;
+            point.log = reply.reason;
+            constexpr std::size_t kHopeless = 4;  // more losses than answers: do not wait for every deadline
+            if (++lost >= kHopeless && lost > answered) {
+              for (auto& p : result.points) p = p.values.empty() ? point : p;
+              too_many_failures(decks, points, result);
+            }
+            if (attempt < options.retries) {
+              result.points[item] = point;
+              return;  // once more, in a fresh worker
+            }
+          }
+          if (point.status == PointStatus::kLoadFailed && ++load_failures >= 3)
+            throw Error(ExitStatus::kInvalidProject, "E207",
+                        fmt::format("ngspice rejects the deck of the {}:\n{}", decks[points[item].deck].name, point.log),
+                        "the lines come from the netlist that [circuit] names");
+          if (journal) journal->append(item, point);
+          finish(item, std::move(point));
+          context.progress("ngspice", finished, points.size());
+        },
+        context);
+  }
+  if (result.failures() > options.tolerated_failures * static_cast<double>(points.size()))
+    too_many_failures(decks, points, result);
+  return result;
+}
+
+std::string ngspice_version(const RunContext& context) {
+  WorkerPool::Options options;
+  options.deadline_seconds = 20;
+  WorkerPool pool(options, [] {
+    auto session = std::make_shared<NgspiceSession>();
+    return [session](std::size_t) { return WorkerPool::Answer{session->version()}; };
+  });
+  std::string version;
+  pool.run({0}, [&](std::size_t, WorkerPool::Reply reply) { version = reply.bytes; }, context);
+  return version;
+}
+
+}  // namespace errata::circuit

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "circuit/deck.h"
+#include "circuit/simulation.h"
+#include "core/run_context.h"
+
+namespace errata::circuit {
+
+/// How a campaign treats points that go wrong.
+struct CampaignOptions {
+  double deadline_seconds = 60.0;    ///< for one point
+  int retries = 2;                   ///< a crash or time-out is tried again this often, in a fresh worker
+  double tolerated_failures = 1e-3;  ///< fraction of points that may end without a number
+};
+
+/// The numbers of a finished campaign, in the order of its points.
+struct CampaignResult {
+  std::vector<PointResult> points;
+  std::vector<std::uint8_t> attempts;  ///< of each point
+  std::size_t failures() const;
+  std::size_t suspects() const;
+};
+
+/// Simulates every point in worker processes. Finished points stand in the journal `shard` (unless empty) under
+/// `fingerprint` and are not simulated again. Throws Error (E501) when more points fail than are tolerated; the
+/// message quotes ngspice.
+CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,
+                            const CampaignOptions& options, const std::filesystem::path& shard,
+                            const std::string& fingerprint, const RunContext& context);
+
+/// ngspice's version text, asked for in a worker process.
+std::string ngspice_version(const RunContext& context);
+
+}  // namespace errata::circuit

@@ -1,0 +1,190 @@
+#include "circuit/characterization.h"
+
+#include <fmt/format.h>
+
+namespace errata::circuit {
+
+namespace {
+
+using Real = std::span<const double>;
+
+void save_cell(Hdf5Writer& f, const CellSurface& c) {
+  const std::size_t x = c.input_levels_volts.size(), l = c.weight_levels.size(), m = c.mismatch_count(),
+                    s = c.source_line_volts.size(), b = c.bit_line_volts.size();
+  f.write("/cell/axes/input_level", Real(c.input_levels_volts), {x}, "V");
+  f.write("/cell/axes/weight_level", Real(c.weight_levels), {l}, "1");
+  f.write("/cell/axes/bit_line_voltage", Real(c.bit_line_volts), {b}, "V");
+  f.write("/cell/axes/source_line_voltage", Real(c.source_line_volts), {s}, "V");
+  const std::vector<std::int64_t> terms(c.cell_terms.begin(), c.cell_terms.end());
+  f.write("/cell/axes/mismatch_term", std::span<const std::int64_t>(terms), {terms.size()}, "1");
+  f.write("/cell/axes/mismatch_draw", Real(c.mismatch_points), {c.cell_terms.empty() ? 0 : m, terms.size()}, "1");
+  f.write("/cell/current", Real(c.current_amperes), {x, l, m, s, b}, "A");
+  f.write("/cell/noise_variance", Real(c.noise_square_amperes), {x, l}, "A^2");
+}
+
+CellSurface load_cell(const Hdf5Reader& f) {
+  CellSurface c;
+  c.input_levels_volts = f.doubles("/cell/axes/input_level");
+  c.weight_levels = f.doubles("/cell/axes/weight_level");
+  c.bit_line_volts = f.doubles("/cell/axes/bit_line_voltage");
+  c.source_line_volts = f.doubles("/cell/axes/source_line_voltage");
+  for (const auto t : f.integers("/cell/axes/mismatch_term")) c.cell_terms.push_back(static_cast<std::size_t>(t));
+  c.mismatch_points = f.doubles("/cell/axes/mismatch_draw");
+  c.current_amperes =
+      f.doubles("/cell/current", {c.input_levels_volts.size(), c.weight_levels.size(), c.mismatch_count(),
+                                  c.source_line_volts.size(), c.bit_line_volts.size()});
+  c.noise_square_amperes = f.doubles("/cell/noise_variance", {c.input_levels_volts.size(), c.weight_levels.size()});
+  return c;
+}
+
+void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, std::size_t rows) {
+  std::vector<std::uint8_t> levels, inputs;
+  for (const auto& d : m.designs) {
+    levels.insert(levels.end(), d.plus.begin(), d.plus.end());
+    levels.insert(levels.end(), d.minus.begin(), d.minus.end());
+    inputs.insert(inputs.end(), d.inputs.begin(), d.inputs.end());
+  }
+  f.write("/columns/stored_level", std::span<const std::uint8_t>(levels), {m.chips, m.columns, 2, rows}, "1");
+  f.write("/columns/input_level", std::span<const std::uint8_t>(inputs), {m.chips, m.columns, m.operands, rows}, "1");
+  f.write("/columns/current", Real(m.current_amperes), {m.chips, m.columns, 2, m.operands}, "A");
+  f.write("/columns/status", std::span<const std::uint8_t>(m.status), {m.chips, m.columns, 2, m.operands}, "1");
+  f.write("/columns/noise_variance", Real(m.noise_square_amperes), {m.noise_chips, m.columns, 2, m.noise_operands},
+          "A^2");
+}
+
+ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
+  ColumnMeasurements m;
+  const Shape shape = f.shape("/columns/current");
+  if (shape.size() != 4 || shape[2] != 2)
+    throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: /columns/current has no 4 axes", f.path().string()));
+  m.chips = shape[0];
+  m.columns = shape[1];
+  m.operands = shape[3];
+  const auto levels = f.bytes("/columns/stored_level", {m.chips, m.columns, 2, rows});
+  const auto inputs = f.bytes("/columns/input_level", {m.chips, m.columns, m.operands, rows});
+  for (std::size_t i = 0; i < m.chips * m.columns; ++i) {
+    ColumnOperands d;
+    d.rows = rows;
+    d.plus.assign(levels.begin() + 2 * i * rows, levels.begin() + (2 * i + 1) * rows);
+    d.minus.assign(levels.begin() + (2 * i + 1) * rows, levels.begin() + (2 * i + 2) * rows);
+    d.inputs.assign(inputs.begin() + i * m.operands * rows, inputs.begin() + (i + 1) * m.operands * rows);
+    m.designs.push_back(std::move(d));
+  }
+  m.current_amperes = f.doubles("/columns/current");
+  m.status = f.bytes("/columns/status", shape);
+  const Shape noise = f.shape("/columns/noise_variance");
+  m.noise_chips = noise.at(0);
+  m.noise_operands = noise.at(3);
+  m.noise_square_amperes = f.doubles("/columns/noise_variance");
+  return m;
+}
+
+}  // namespace
+
+void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<MismatchTerm>& mismatch,
+                  const std::vector<NoiseSource>& noise) {
+  f.attribute("/array", "rows", static_cast<std::int64_t>(a.rows));
+  f.write_scalar("/array/wire_resistance", a.wire_ohms, "Ohm");
+  f.write_scalar("/array/source_line_resistance", a.source_line_ohms, "Ohm");
+  f.write_scalar("/array/clamp_resistance", a.clamp_ohms, "Ohm");
+  f.write_scalar("/array/clamp_voltage", a.clamp_volts, "V");
+  f.write_scalar("/array/temperature", a.temperature_kelvin, "K");
+  f.write_scalar("/array/bandwidth", a.bandwidth_hertz, "Hz");
+  f.attribute("/mismatch", "count", static_cast<std::int64_t>(mismatch.size()));
+  for (std::size_t i = 0; i < mismatch.size(); ++i) {
+    const std::string at = fmt::format("/mismatch/{}", i);
+    f.write(at + "/sigma", Real(mismatch[i].sigma), {mismatch[i].sigma.size()}, mismatch[i].lognormal ? "1" : "SI");
+    f.attribute(at, "name", std::string_view(mismatch[i].name));
+    f.attribute(at, "device", std::string_view(mismatch[i].device));
+    f.attribute(at, "parameter", std::string_view(mismatch[i].parameter));
+    f.attribute(at, "lognormal", std::int64_t{mismatch[i].lognormal});
+    f.attribute(at, "scope", static_cast<std::int64_t>(mismatch[i].scope));
+  }
+  f.attribute("/noise", "count", static_cast<std::int64_t>(noise.size()));
+  for (std::size_t i = 0; i < noise.size(); ++i) {
+    const std::string at = fmt::format("/noise/{}", i);
+    f.write(at + "/sigma", Real(noise[i].sigma), {noise[i].sigma.size()}, noise[i].cell_relative ? "1" : "A");
+    f.attribute(at, "name", std::string_view(noise[i].name));
+    f.attribute(at, "cell_relative", std::int64_t{noise[i].cell_relative});
+  }
+}
+
+void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTerm>& mismatch,
+                  std::vector<NoiseSource>& noise) {
+  const std::int64_t rows = f.integer("/array", "rows");
+  if (rows < 1 || rows > 4096)
+    throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: {} rows", f.path().string(), rows));
+  a.rows = static_cast<std::size_t>(rows);
+  a.wire_ohms = f.scalar("/array/wire_resistance");
+  a.source_line_ohms = f.scalar("/array/source_line_resistance");
+  a.clamp_ohms = f.scalar("/array/clamp_resistance");
+  a.clamp_volts = f.scalar("/array/clamp_voltage");
+  a.temperature_kelvin = f.scalar("/array/temperature");
+  a.bandwidth_hertz = f.scalar("/array/bandwidth");
+  const auto count = [&](const char* group) {
+    const std::int64_t n = f.integer(group, "count");
+    if (n < 0 || n > 1000) throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: {} entries", group, n));
+    return n;
+  };
+  mismatch.clear();
+  for (std::int64_t i = 0; i < count("/mismatch"); ++i) {
+    const std::string at = fmt::format("/mismatch/{}", i);
+    MismatchTerm t;
+    t.name = f.text(at, "name");
+    t.device = f.text(at, "device");
+    t.parameter = f.text(at, "parameter");
+    t.lognormal = f.integer(at, "lognormal") != 0;
+    t.scope = static_cast<MismatchScope>(f.integer(at, "scope"));
+    t.sigma = f.doubles(at + "/sigma");
+    mismatch.push_back(std::move(t));
+  }
+  noise.clear();
+  for (std::int64_t i = 0; i < count("/noise"); ++i) {
+    const std::string at = fmt::format("/noise/{}", i);
+    NoiseSource s;
+    s.name = f.text(at, "name");
+    s.cell_relative = f.integer(at, "cell_relative") != 0;
+    s.sigma = f.doubles(at + "/sigma");
+    noise.push_back(std::move(s));
+  }
+}
+
+void Characterization::save(const std::filesystem::path& path) const {
+  Hdf5Writer f(path);
+  write_provenance(f, provenance);
+  f.attribute("/", "simulator", std::string_view(simulator));
+  f.attribute("/", "suspect_points", suspect_points);
+  f.attribute("/", "failed_points", failed_points);
+  save_physics(f, array, mismatch, noise);
+  save_cell(f, cell);
+  save_columns(f, columns, array.rows);
+  f.commit();
+}
+
+Characterization Characterization::load(const std::filesystem::path& path) {
+  const Hdf5Reader f(path);
+  Characterization c;
+  c.provenance = read_provenance(f, kFormat, kMajor);
+  c.simulator = f.text("/", "simulator");
+  c.suspect_points = f.integer("/", "suspect_points");
+  c.failed_points = f.integer("/", "failed_points");
+  load_physics(f, c.array, c.mismatch, c.noise);
+  c.cell = load_cell(f);
+  c.columns = load_columns(f, c.array.rows);
+  return c;
+}
+
+LinePeriphery line_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms, std::uint64_t seed,
+                             LineId line) {
+  double normal[3] = {0, 0, 0}, lognormal[3] = {0, 0, 0};
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    if (terms[t].device != "clamp") continue;
+    const std::size_t which = terms[t].parameter == "voltage" ? 0 : terms[t].parameter == "resistance" ? 1 : 2;
+    const double moved = terms[t].sigma_at(0) * unit_draw(seed, terms[t], t, line, 0);
+    (terms[t].lognormal ? lognormal : normal)[which] += moved;
+  }
+  return {moved_value(array.clamp_volts, normal[0], lognormal[0]),
+          moved_value(array.clamp_ohms, normal[1], lognormal[1]), normal[2]};
+}
+
+}  // namespace errata::circuit

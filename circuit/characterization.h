@@ -1,0 +1,97 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/artifact.h"
+#include "core/mismatch.h"
+#include "core/operand_design.h"
+
+namespace errata::circuit {
+
+/// Current of one cell between ideal sources, over input level, stored level, mismatch, source and bit-line voltage.
+struct CellSurface {
+  std::vector<double> input_levels_volts;   ///< word-line voltage of each input level [X]
+  std::vector<double> weight_levels;        ///< parameter value of each stored level [L]
+  std::vector<double> bit_line_volts;       ///< grid [B]
+  std::vector<double> source_line_volts;    ///< grid [S]; one 0 where the source line has no resistance
+  std::vector<std::size_t> cell_terms;      ///< indices of the mismatch terms that act inside the cell [T]
+  std::vector<double> mismatch_points;      ///< unit draws of each mismatch sample [M][T]; sample 0 is nominal
+  std::vector<double> current_amperes;      ///< [X][L][M][S][B]
+  std::vector<double> noise_square_amperes; ///< variance over the read's bandwidth at the clamp voltage [X][L]
+
+  std::size_t mismatch_count() const {
+    return cell_terms.empty() ? 1 : mismatch_points.size() / cell_terms.size();
+  }
+  double current(std::size_t x, std::size_t level, std::size_t m, std::size_t s, std::size_t b) const {
+    return current_amperes[(((x * weight_levels.size() + level) * mismatch_count() + m) * source_line_volts.size() + s) *
+                               bit_line_volts.size() + b];
+  }
+};
+
+/// What the periphery of one bit line is like on one chip.
+struct LinePeriphery {
+  double clamp_volts = 0.0;
+  double clamp_ohms = 0.0;
+  double offset_amperes = 0.0;
+};
+
+/// Measured columns: chips × column pairs × operands, mismatch frozen over all operands of a chip.
+/// The two bit lines of pair i are lines 2i (plus) and 2i + 1 (minus).
+struct ColumnMeasurements {
+  std::size_t chips = 0, columns = 0, operands = 0;
+  std::vector<ColumnOperands> designs;          ///< [chips][columns]
+  std::vector<double> current_amperes;          ///< [chips][columns][2][operands]; NaN where status says failed
+  std::vector<std::uint8_t> status;             ///< PointStatus, same shape
+  std::size_t noise_chips = 0;                  ///< chips whose noise was simulated, the first ones
+  std::size_t noise_operands = 0;               ///< operands likewise
+  std::vector<double> noise_square_amperes;     ///< [noise_chips][columns][2][noise_operands]
+
+  const ColumnOperands& design(std::size_t chip, std::size_t column) const { return designs[chip * columns + column]; }
+  double current(std::size_t chip, std::size_t column, std::size_t branch, std::size_t operand) const {
+    return current_amperes[((chip * columns + column) * 2 + branch) * operands + operand];
+  }
+};
+
+/// Constants of the array, SI units.
+struct ArrayConstants {
+  std::size_t rows = 64;
+  double wire_ohms = 0.0;
+  double source_line_ohms = 0.0;
+  double clamp_ohms = 0.0;
+  double clamp_volts = 0.0;
+  double temperature_kelvin = 300.15;
+  double bandwidth_hertz = 0.0;  ///< noise bandwidth 1 / (2 T_int)
+};
+
+/// characterization.h5: everything that the behavioural tier needs; no simulator is asked again.
+struct Characterization {
+  static constexpr const char* kFormat = "characterization";
+  static constexpr std::int64_t kMajor = 1, kMinor = 0;
+
+  Provenance provenance;
+  std::string simulator;  ///< version text of ngspice
+  ArrayConstants array;
+  std::vector<MismatchTerm> mismatch;
+  std::vector<NoiseSource> noise;
+  CellSurface cell;
+  ColumnMeasurements columns;
+  std::int64_t suspect_points = 0, failed_points = 0;
+
+  void save(const std::filesystem::path& path) const;
+  /// Throws Error (artefact) when the file is missing, damaged or of another major version.
+  static Characterization load(const std::filesystem::path& path);
+};
+
+/// Periphery of a bit line on its chip: nominal values moved by the periphery's mismatch terms.
+LinePeriphery line_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms, std::uint64_t seed,
+                             LineId line);
+
+/// Writes and reads mismatch terms, noise sources and array constants; also used by behavioral.h5.
+void save_physics(Hdf5Writer& file, const ArrayConstants& array, const std::vector<MismatchTerm>& mismatch,
+                  const std::vector<NoiseSource>& noise);
+void load_physics(const Hdf5Reader& file, ArrayConstants& array, std::vector<MismatchTerm>& mismatch,
+                  std::vector<NoiseSource>& noise);
+
+}  // namespace errata::circuit

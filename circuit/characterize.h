@@ -1,0 +1,37 @@
+#pragma once
+
+#include "circuit/characterization.h"
+#include "circuit/deck.h"
+#include "circuit/simulation.h"
+#include "core/run_context.h"
+#include "core/settings.h"
+
+namespace errata::circuit {
+
+/// Everything that the campaign will simulate, in order; a pure function of project, netlist and seed.
+struct CampaignPlan {
+  std::vector<Deck> decks;               ///< 0: cell, 1: column
+  std::vector<SimulationPoint> points;
+  Characterization skeleton;             ///< axes, operands and physics; numbers still missing
+};
+
+/// Reads and checks the project's netlist and lays the campaign out. Throws ProjectError with all problems.
+CampaignPlan plan_campaign(const Settings& settings, const RunContext& context);
+
+/// Tier 1: runs the plan (methods.md §3.3, §5.1). Resumes from the shard in `artifacts`/shards.
+Characterization characterize(const Settings& settings, const std::filesystem::path& artifacts,
+                              const RunContext& context);
+
+/// Simulates given columns: what verification replays. Returns the current of each request in ampere (NaN: failed).
+struct ColumnRequest {
+  LineId line;
+  std::vector<std::uint8_t> stored_levels;  ///< [rows]
+  std::vector<std::uint8_t> input_levels;   ///< [rows]
+};
+std::vector<double> simulate_columns(const Settings& settings, std::uint64_t seed,
+                                     const std::vector<ColumnRequest>& requests, const RunContext& context);
+
+/// Simulates one cell and one column at the nominal point: what `errata check` does. Throws Error (E207, E501).
+std::vector<double> simulate_nominal(const Settings& settings, const RunContext& context);
+
+}  // namespace errata::circuit

@@ -1,0 +1,217 @@
+// The one source that includes sharedspice.h. See docs/design/ngspice.md for why each call is as it is.
+#include "circuit/ngspice_session.h"
+
+#include <fmt/format.h>
+#include <ngspice/sharedspice.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+
+namespace errata::circuit {
+
+namespace {
+
+std::string number_text(double value) {
+  char buffer[40];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  return {buffer, end};
+}
+
+bool any_of(const std::string& log, std::initializer_list<const char*> patterns) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const char* p) { return log.find(p) != std::string::npos; });
+}
+
+/// The lines of the log that say what went wrong.
+std::string excerpt(const std::string& log) {
+  std::string text;
+  for (std::size_t at = 0; at < log.size() && text.size() < 2000;) {
+    const std::size_t end = std::min(log.find('\n', at), log.size());
+    const std::string line = log.substr(at, end - at);
+    if (any_of(line, {"rror", "arning", "abort", "singular", "stepping", "undefined", "unknown", "no such", "can't",
+                      "Timestep", "Transient op", "not parsed", "Could not find"}))
+      text += line + "\n";
+    at = end + 1;
+  }
+  return text;
+}
+
+}  // namespace
+
+class NgspiceSession::Library {
+ public:
+  Library() {
+    // The library reads ./.spiceinit before the user's own; a user's settings would change results.
+    std::ofstream(".spiceinit") << "* errata: keeps a personal .spiceinit away\n";
+    ngSpice_Init(on_text, nullptr, on_exit, nullptr, nullptr, on_background, this);
+    command("set num_threads=1");  // the default of 2 costs up to 25x and deadlocks after fork
+    command("optran 1 1 1 0 0 0");  // the transient rescue invents answers
+  }
+
+  PointResult simulate(const std::vector<Deck>& decks, const SimulationPoint& point) {
+    PointResult result;
+    log_.clear();
+    if (loaded_ != static_cast<std::ptrdiff_t>(point.deck) && !load(decks[point.deck], point.deck)) {
+      result.status = PointStatus::kLoadFailed;
+      result.log = excerpt(log_).empty() ? log_.substr(0, 2000) : excerpt(log_);
+      return result;
+    }
+    if (!alter(decks[point.deck], point.slots)) {
+      result.status = PointStatus::kFailed;
+      result.log = excerpt(log_);
+      return result;
+    }
+    const bool ok = point.analysis == Analysis::kNoise ? noise(point, result) : operating_point(decks[point.deck], result);
+    command("destroy all");  // without it plots pile up and each run gets slower
+    if (++runs_ % 64 == 0) ngSpice_Command(nullptr);  // frees the command history
+    const bool suspect = any_of(log_, {"singular matrix", "gmin stepping", "source stepping", "Transient op"});
+    result.status = !ok ? PointStatus::kFailed : suspect ? PointStatus::kSuspect : PointStatus::kOk;
+    if (result.status != PointStatus::kOk) result.log = excerpt(log_);
+    return result;
+  }
+
+  bool poisoned() const { return poisoned_; }
+  const std::string& log() const { return log_; }
+
+  bool command(const std::string& text) {
+    constexpr std::size_t kLongest = 1000;  // ngspice cuts at 1024 silently
+    if (text.size() > kLongest) return false;
+    std::string copy = text;
+    return ngSpice_Command(copy.data()) == 0 && !poisoned_;
+  }
+
+ private:
+  static int on_text(char* text, int, void* self) {
+    auto& log = static_cast<Library*>(self)->log_;
+    constexpr std::size_t kLongest = 1 << 20;
+    if (log.size() < kLongest) log.append(text).push_back('\n');
+    return 0;
+  }
+  static int on_exit(int, NG_BOOL, NG_BOOL, int, void* self) {
+    static_cast<Library*>(self)->poisoned_ = true;
+    return 0;
+  }
+  static int on_background(NG_BOOL, int, void*) { return 0; }
+
+  bool load(const Deck& deck, std::size_t index) {
+    if (loaded_ >= 0) command("remcirc");
+    loaded_ = -1;
+    log_.clear();
+    std::vector<std::string> copies = deck.lines;
+    std::vector<char*> lines;
+    for (auto& line : copies) lines.push_back(line.data());
+    lines.push_back(nullptr);
+    const int rc = ngSpice_Circ(lines.data());
+    if (rc != 0 || poisoned_ || any_of(log_, {"Error", "circuit not parsed", "there aren't any circuits loaded"}))
+      return false;
+    loaded_ = static_cast<std::ptrdiff_t>(index);
+    current_.assign(deck.slots.size(), std::nan(""));
+    return true;
+  }
+
+  bool alter(const Deck& deck, const std::vector<double>& values) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (current_[i] == values[i]) continue;
+      if (!std::isfinite(values[i])) {
+        log_ += fmt::format("Error: {} would become {}\n", deck.slots[i], values[i]);
+        return false;
+      }
+      log_.clear();
+      command("alter " + deck.slots[i] + " = " + number_text(values[i]));
+      if (any_of(log_, {"Error", "error", "no such", "not found"})) return false;
+      current_[i] = values[i];
+    }
+    return true;
+  }
+
+  /// Runs an analysis that must open a new plot; the plot's name, or empty.
+  std::string analyse(const std::string& text) {
+    const std::string before = ngSpice_CurPlot();
+    log_.clear();
+    if (!command(text)) return {};
+    const std::string after = ngSpice_CurPlot();
+    if (after == before || any_of(log_, {"simulation(s) aborted", "Fatal error", "stderr Error"})) return {};
+    return after;
+  }
+
+  std::vector<double> vector(const std::string& plot, const std::string& name) {
+    std::string qualified = plot + "." + name;  // an unqualified name may be a constant of ngspice
+    const pvector_info found = ngGet_Vec_Info(qualified.data());
+    if (found == nullptr || found->v_realdata == nullptr || found->v_length <= 0) return {};
+    return {found->v_realdata, found->v_realdata + found->v_length};
+  }
+
+  bool operating_point(const Deck& deck, PointResult& result) {
+    const std::string plot = analyse("op");
+    if (plot.empty()) return false;
+    const auto current = vector(plot, deck.output);
+    if (current.size() != 1 || !std::isfinite(current[0])) return false;
+    result.values = {-current[0]};
+    return true;
+  }
+
+  bool noise(const SimulationPoint& point, PointResult& result) {
+    const double decades = std::round(std::log10(point.noise_high_hertz / point.noise_low_hertz));
+    if (analyse(fmt::format("noise v(out) vclamp dec 4 {} {}", number_text(point.noise_high_hertz / std::pow(10, decades)),
+                            number_text(point.noise_high_hertz * (1 + 1e-9))))
+            .empty())
+      return false;
+    // The spectrum's plot is the one before the integrated totals.
+    const std::string totals = ngSpice_CurPlot();
+    const std::string spectrum = fmt::format("noise{}", std::atoi(totals.c_str() + 5) - 1);
+    const auto frequency = complex_or_real(spectrum, "frequency");
+    const auto density = vector(spectrum, "onoise_spectrum");
+    if (frequency.size() < 2 || frequency.size() != density.size()) return false;
+    if (std::fabs(frequency.back() / point.noise_high_hertz - 1) > 1e-3) return false;
+    result.values = {integrate_power(frequency, density)};
+    return std::isfinite(result.values[0]);
+  }
+
+  std::vector<double> complex_or_real(const std::string& plot, const std::string& name) {
+    std::string qualified = plot + "." + name;
+    const pvector_info found = ngGet_Vec_Info(qualified.data());
+    if (found == nullptr || found->v_length <= 0) return {};
+    std::vector<double> values(found->v_length);
+    for (int i = 0; i < found->v_length; ++i)
+      values[i] = found->v_realdata != nullptr ? found->v_realdata[i] : found->v_compdata[i].cx_real;
+    return values;
+  }
+
+  /// ∫ S df of an amplitude density, S a power law between neighbouring points; white down to 0 Hz below the first.
+  static double integrate_power(const std::vector<double>& f, const std::vector<double>& density) {
+    double sum = density[0] * density[0] * f[0];
+    for (std::size_t i = 1; i < f.size(); ++i) {
+      const double a = density[i - 1] * density[i - 1], b = density[i] * density[i];
+      const double exponent = a > 0 && b > 0 ? std::log(b / a) / std::log(f[i] / f[i - 1]) : 0.0;
+      sum += std::fabs(exponent + 1) < 1e-9 ? a * f[i - 1] * std::log(f[i] / f[i - 1])
+                                            : (b * f[i] - a * f[i - 1]) / (exponent + 1);
+    }
+    return sum;
+  }
+
+  std::string log_;
+  std::vector<double> current_;
+  std::ptrdiff_t loaded_ = -1;
+  std::size_t runs_ = 0;
+  bool poisoned_ = false;
+};
+
+NgspiceSession::NgspiceSession() : library_(std::make_unique<Library>()) {}
+NgspiceSession::~NgspiceSession() = default;
+
+PointResult NgspiceSession::simulate(const std::vector<Deck>& decks, const SimulationPoint& point) {
+  return library_->simulate(decks, point);
+}
+
+bool NgspiceSession::poisoned() const { return library_->poisoned(); }
+
+std::string NgspiceSession::version() {
+  library_->command("version -f");
+  const std::string& log = library_->log();
+  const auto at = log.find("ngspice-");
+  return at == std::string::npos ? "unknown" : log.substr(at, log.find_first_of(" \n", at) - at);
+}
+
+}  // namespace errata::circuit

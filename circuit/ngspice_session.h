@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "circuit/deck.h"
+#include "circuit/simulation.h"
+
+namespace errata::circuit {
+
+/// One libngspice in this process. Only ever made in a worker process: the library keeps global state, crashes on a
+/// second thread and cannot be reset (docs/design/ngspice.md). Success is judged by evidence, never by return code.
+class NgspiceSession {
+ public:
+  NgspiceSession();
+  ~NgspiceSession();
+
+  /// Simulates one point, loading the deck first when another one is loaded.
+  PointResult simulate(const std::vector<Deck>& decks, const SimulationPoint& point);
+
+  /// True once the library's state is not to be trusted any more: end the process.
+  bool poisoned() const;
+
+  /// ngspice's version text, for example "ngspice-39".
+  std::string version();
+
+ private:
+  class Library;
+  std::unique_ptr<Library> library_;
+};
+
+}  // namespace errata::circuit

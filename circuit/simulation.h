@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace errata::circuit {
+
+/// How a simulated point ended; never a silent number.
+enum class PointStatus : std::uint8_t { kOk = 0, kSuspect = 1, kFailed = 2, kTimeout = 3, kCrashed = 4, kLoadFailed = 5 };
+
+std::string_view to_string(PointStatus status);
+
+/// What to do once the slots are set.
+enum class Analysis : std::uint8_t { kOperatingPoint, kNoise };
+
+/// One point: slot values and an analysis of one deck.
+struct SimulationPoint {
+  std::size_t deck = 0;
+  std::vector<double> slots;  ///< one value per slot of the deck, SI units
+  Analysis analysis = Analysis::kOperatingPoint;
+  double noise_low_hertz = 0.0;   ///< band of the noise analysis
+  double noise_high_hertz = 0.0;
+};
+
+/// Operating point: values = {bit-line current, A}. Noise: values = {current variance over the band, A²}.
+struct PointResult {
+  PointStatus status = PointStatus::kFailed;
+  std::vector<double> values;
+  std::string log;  ///< ngspice's own words where something went wrong
+};
+
+}  // namespace errata::circuit

@@ -1,0 +1,74 @@
+#include "core/mismatch.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/random_stream.h"
+
+namespace errata {
+
+namespace {
+MismatchScope scope_of(const std::string& text) {
+  if (text == "column") return MismatchScope::kColumn;
+  if (text == "chip") return MismatchScope::kChip;
+  return MismatchScope::kCell;
+}
+}  // namespace
+
+std::vector<MismatchTerm> mismatch_terms(const Settings& settings, std::size_t levels) {
+  const double severity = settings.number("circuit.severity");
+  std::vector<MismatchTerm> terms;
+  for (std::size_t i = 0; i < settings.count("circuit.mismatch"); ++i) {
+    const std::string at = fmt::format("circuit.mismatch[{}].", i);
+    MismatchTerm term;
+    term.name = settings.text(at + "name");
+    term.scope = scope_of(settings.text(at + "scope"));
+    term.device = settings.text(at + "device");
+    term.parameter = settings.text(at + "parameter");
+    term.lognormal = settings.text(at + "distribution") == "lognormal";
+    if (settings.has(at + "sigma")) {
+      term.sigma = settings.numbers(at + "sigma");
+    } else {
+      const double area = settings.number(at + "width") * settings.number(at + "length");
+      term.sigma = {settings.number(at + "pelgrom_coefficient") / std::sqrt(area)};
+    }
+    for (double& sigma : term.sigma) sigma *= severity;
+    if (term.sigma.size() != 1) term.sigma.resize(levels, term.sigma.back());
+    terms.push_back(std::move(term));
+  }
+  return terms;
+}
+
+double unit_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_index, LineId line, std::size_t row) {
+  const std::uint64_t index = term_index << 32;
+  switch (term.scope) {
+    case MismatchScope::kCell:
+      return RandomStream(seed, StreamPurpose::kCellMismatch, index | row, line.line, line.chip).normal();
+    case MismatchScope::kColumn:
+      return RandomStream(seed, StreamPurpose::kColumnMismatch, index, line.line, line.chip).normal();
+    case MismatchScope::kChip: return RandomStream(seed, StreamPurpose::kChipVariation, index, 0, line.chip).normal();
+  }
+  return 0.0;
+}
+
+double moved_value(double nominal, double normal_sum, double lognormal_sum) {
+  return (nominal + normal_sum) * std::exp(lognormal_sum);
+}
+
+std::vector<NoiseSource> noise_sources(const Settings& settings) {
+  const double severity = settings.number("circuit.severity");
+  std::vector<NoiseSource> sources;
+  for (std::size_t i = 0; i < settings.count("circuit.noise_source"); ++i) {
+    const std::string at = fmt::format("circuit.noise_source[{}].", i);
+    NoiseSource source;
+    source.name = settings.text(at + "name");
+    source.cell_relative = settings.text(at + "kind") == "cell_relative";
+    source.sigma = settings.numbers(at + "sigma");
+    for (double& sigma : source.sigma) sigma *= severity;
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+}  // namespace errata

@@ -1,0 +1,234 @@
+#include "core/project_schema.h"
+
+#include <fmt/format.h>
+
+namespace errata {
+
+namespace {
+
+KeySpec integer(std::string path, std::string default_text, double minimum, double maximum, std::string description) {
+  return {.path = std::move(path), .kind = ValueKind::kInteger, .default_text = std::move(default_text),
+          .minimum = minimum, .maximum = maximum, .description = std::move(description)};
+}
+KeySpec real(std::string path, std::string default_text, double minimum, double maximum, std::string description) {
+  return {.path = std::move(path), .kind = ValueKind::kReal, .default_text = std::move(default_text),
+          .minimum = minimum, .maximum = maximum, .description = std::move(description)};
+}
+KeySpec text(std::string path, std::string default_text, std::string description) {
+  return {.path = std::move(path), .kind = ValueKind::kText, .default_text = std::move(default_text),
+          .description = std::move(description)};
+}
+KeySpec flag(std::string path, std::string default_text, std::string description) {
+  return {.path = std::move(path), .kind = ValueKind::kBoolean, .default_text = std::move(default_text),
+          .description = std::move(description)};
+}
+KeySpec choice(std::string path, std::string default_text, std::vector<std::string> choices, std::string description) {
+  return {.path = std::move(path), .kind = ValueKind::kChoice, .default_text = std::move(default_text),
+          .choices = std::move(choices), .description = std::move(description)};
+}
+KeySpec quantity(std::string path, Dimension dimension, std::string default_text, double minimum, double maximum,
+                 std::string description) {
+  return {.path = std::move(path), .kind = ValueKind::kQuantity, .dimension = dimension,
+          .default_text = std::move(default_text), .minimum = minimum, .maximum = maximum,
+          .description = std::move(description)};
+}
+KeySpec need(KeySpec spec, std::string example) {
+  spec.required = true;
+  spec.example = std::move(example);
+  return spec;
+}
+KeySpec any(KeySpec spec) {
+  spec.any_dimension = true;
+  return spec;
+}
+KeySpec list(KeySpec spec) {
+  spec.kind = ValueKind::kQuantityList;
+  return spec;
+}
+
+std::vector<KeySpec> build_schema() {
+  using namespace dimension;
+  constexpr double kBig = 1e30;
+  return {
+      need(text("project.name", "", "Name of the project, used in reports."), "rram_1t1r"),
+      integer("project.seed", "1", 0, 9e15, "Seed of every random stream; `--seed` overrides it."),
+
+      need(text("circuit.netlist", "", "ngspice netlist with the cell's .subckt, relative to the project's folder."),
+           "cell.cir"),
+      need(text("circuit.cell", "", "Name of the subcircuit that is the cell."), "rram_cell"),
+      choice("circuit.read", "current", {"current"},
+             "How a column is read: `current` sums the cells' currents on a clamped bit line."),
+      text("circuit.operands", "", "operands.h5 whose operands the design uses; without it the design is stratified."),
+      quantity("circuit.temperature", kTemperature, "27 degC", 1.0, 1000.0, "Temperature of the simulation."),
+      real("circuit.severity", "1.0", 0.0, 100.0,
+           "Scales the physical causes of error together: mismatch σ, declared noise, clamp and wire resistance. "
+           "A physical change of the circuit, seen by ngspice; never a factor on the table."),
+      quantity("circuit.deadline", kTime, "60 s", 0.01, 1e6,
+               "Wall-clock limit of one simulation; its worker is killed when it passes."),
+      integer("circuit.retries", "2", 0, 20, "How often a failed simulation is tried again in a fresh worker."),
+      real("circuit.tolerated_failures", "0.001", 0.0, 1.0, "Fraction of points that may fail."),
+
+      need(text("circuit.pins.word_line", "", "Pin that receives the input level."), "wl"),
+      need(text("circuit.pins.bit_line", "", "Pin whose current is read."), "bl"),
+      text("circuit.pins.source_line", "", "Pin returned to ground through the source line."),
+      text("circuit.pins.supply", "", "Supply pin, tied to circuit.supply_voltage."),
+      text("circuit.pins.ground", "", "Pin tied to node 0."),
+      quantity("circuit.supply_voltage", kVoltage, "1 V", 0.0, 100.0, "Voltage of the supply pin."),
+
+      need(list(quantity("circuit.input.levels", kVoltage, "", -100, 100,
+                         "Word-line voltage of each input level, lowest level first.")),
+           R"(["0 V", "1.0 V"])"),
+      need(text("circuit.weight.device", "", "Device inside the cell whose parameter stores the weight."), "rmem"),
+      need(text("circuit.weight.parameter", "", "Instance parameter that stores the weight level."), "resistance"),
+      need(any(list(quantity("circuit.weight.levels", kNone, "", -kBig, kBig,
+                             "The parameter's value at each stored level, level 0 first."))),
+           R"(["250 kOhm", "80 kOhm", "47 kOhm", "33 kOhm"])"),
+
+      need(text("circuit.mismatch[].name", "", "Name of this random quantity."), "access_threshold"),
+      choice("circuit.mismatch[].scope", "cell", {"cell", "column", "chip"},
+             "One frozen draw per cell, per bit line, or per chip."),
+      need(text("circuit.mismatch[].device", "",
+                "Device inside the cell, or `clamp`, or `source_line`, of the composed column."), "m1"),
+      need(text("circuit.mismatch[].parameter", "",
+                "Instance parameter: `delvto`, `mulu0`, `resistance`, `capacitance`; for `clamp`: `voltage`, "
+                "`resistance`, `offset_current`."), "delvto"),
+      choice("circuit.mismatch[].distribution", "normal", {"normal", "lognormal"},
+             "normal adds σ·z to the nominal value; lognormal multiplies it by exp(σ·z)."),
+      any(list(quantity("circuit.mismatch[].sigma", kNone, "", 0, kBig,
+                        "σ of the draw: one value, or one for each stored level. Relative for lognormal."))),
+      quantity("circuit.mismatch[].pelgrom_coefficient", kVoltageLength, "", 0, kBig,
+               "Pelgrom A_VT; σ = A_VT / sqrt(width · length)."),
+      quantity("circuit.mismatch[].width", kLength, "", 1e-10, 1.0, "Gate width of the Pelgrom law."),
+      quantity("circuit.mismatch[].length", kLength, "", 1e-10, 1.0, "Gate length of the Pelgrom law."),
+
+      quantity("circuit.noise.integration_time", kTime, "10 ns", 1e-15, 1.0,
+               "Integration time of a read; the noise bandwidth is 1 / (2 · integration_time)."),
+      need(text("circuit.noise_source[].name", "", "Name of a declared noise source."), "rtn"),
+      choice("circuit.noise_source[].kind", "cell_relative", {"cell_relative", "output_current"},
+             "`cell_relative`: each active cell's current fluctuates by σ relative; `output_current`: σ at the output "
+             "of each bit line."),
+      need(any(list(quantity("circuit.noise_source[].sigma", kNone, "", 0, kBig,
+                             "rms of the source over one read: relative (one value or one per level) or in ampere."))),
+           "1 %"),
+
+      integer("circuit.design.chips", "12", 2, 1e6, "Chips of the ngspice column campaign."),
+      integer("circuit.design.columns", "4", 1, 1e5, "Column pairs for each of these chips."),
+      integer("circuit.design.operands", "40", 4, 1e6, "Operands for each of these columns."),
+      integer("circuit.design.bit_line_points", "9", 3, 1000, "Bit-line voltages of the cell's surface."),
+      real("circuit.design.mismatch_range", "4.0", 0.5, 10.0, "Range of the cell's sensitivities, in σ."),
+
+      integer("array.rows", "64", 1, 4096, "Cells on one bit line."),
+      quantity("array.wire_resistance", kResistance, "1 Ohm", 0, 1e9, "Bit-line wire between neighbouring cells."),
+      quantity("array.source_line_resistance", kResistance, "0 Ohm", 0, 1e9,
+               "Source-line wire between neighbouring cells; 0 ties every source pin to ground."),
+      quantity("array.clamp_voltage", kVoltage, "0.2 V", -100, 100, "Voltage that the bit line is clamped to."),
+      quantity("array.clamp_resistance", kResistance, "50 Ohm", 0, 1e9, "Output resistance of the clamp."),
+
+      choice("behavioral.model", "current_mode", {"current_mode"}, "Family of the column model."),
+      real("behavioral.maximum_rms", "0.1", 0, 1e6,
+           "Specification of the fit against held-out ngspice columns, RMS in MAC units."),
+      real("behavioral.maximum_rms_full_scale", "0.01", 0, 1, "The same relative to the full scale of the design."),
+
+      text("errormodel.operands", "", "operands.h5 whose operands fill the table; without it they are stratified."),
+      integer("errormodel.chips", "200", 8, 1e6, "Virtual chips that fill the table."),
+      integer("errormodel.columns", "8", 2, 1e5, "Columns for each of them."),
+      integer("errormodel.operands_per_column", "48", 8, 1e5, "Operands for each column."),
+      integer("errormodel.mac_points", "33", 5, 1025, "Grid points of the surfaces along y."),
+      integer("errormodel.activity_points", "13", 4, 1025, "Grid points along the second axis."),
+
+      integer("hardware.rows_per_tile", "0", 0, 4096, "Rows of a tile; 0 means array.rows."),
+      integer("hardware.weight_bits", "3", 2, 8, "Bits of a signed weight: levels −(2^(b−1)−1) … 2^(b−1)−1."),
+      integer("hardware.input_bits", "4", 1, 8, "Bits of an unsigned input, applied bit-serially."),
+      choice("hardware.signed_scheme", "differential_before_adc", {"differential_before_adc"},
+             "How signed weights are made: a pair of bit lines whose currents are subtracted before the ADC."),
+      integer("hardware.adc_bits", "6", 1, 16, "Resolution of the ADC."),
+      real("hardware.adc_range", "32", 1e-3, 1e9, "The ADC covers −adc_range … +adc_range, in MAC units."),
+
+      choice("training.network", "lenet5", {"mlp", "lenet5"}, "Network."),
+      choice("training.data_set", "glyphs", {"glyphs", "mnist", "fashion-mnist", "emnist-letters"}, "Data set."),
+      integer("training.train_images", "0", 0, 1e9, "Use only the first N training images; 0 means all."),
+      integer("training.test_images", "0", 0, 1e9, "Use only the first N test images; 0 means all."),
+      integer("training.epochs", "8", 1, 100000, "Epochs of the first phase, on ideal quantised hardware."),
+      integer("training.adaptation_epochs", "4", 0, 100000, "Epochs of the second phase, with the errors in the loop."),
+      integer("training.batch_size", "64", 1, 65536, "Images in a mini-batch."),
+      choice("training.optimizer", "adam", {"sgd", "adam", "adamw"}, "Optimiser."),
+      real("training.learning_rate", "0.002", 0, 100, "Learning rate of the first phase."),
+      real("training.adaptation_learning_rate", "0.001", 0, 100, "Learning rate of the second phase."),
+      real("training.weight_decay", "0.0", 0, 10, "Weight decay."),
+      choice("training.schedule", "cosine", {"constant", "cosine", "step"}, "Learning-rate schedule of each phase."),
+      integer("training.shift", "1", 0, 8, "Augmentation: random shift of up to this many pixels."),
+      flag("training.batch_norm", "false", "Batch normalisation after hidden layers (digital)."),
+      choice("training.gradient", "table", {"table", "straight_through"},
+             "Backward pass: with the table's slope 1 + ∂μ/∂y, or plain straight-through."),
+      flag("training.baselines", "true",
+           "Also train, for the same number of epochs, without noise and with matched Gaussian noise."),
+
+      integer("verification.chips", "100", 2, 1e6, "Chips, unseen before, on which accuracy is measured."),
+      integer("verification.images", "500", 1, 1e9, "Test images for each chip."),
+      integer("verification.table_chips", "100", 8, 1e6, "Chips of the comparison of table and model (level 2)."),
+      integer("verification.replay_chips", "16", 2, 1e6, "Chips of the replay of the network's own operands."),
+      integer("verification.replay_operands", "64", 4, 1e6, "Operands for each layer and chip of the replay."),
+      integer("verification.ngspice_operands", "8", 0, 1e6, "Of these, operands replayed in ngspice too."),
+      real("verification.accuracy_tolerance", "0.5", 0, 100,
+           "Level 3: largest difference between table and model, in points."),
+
+      need(text("spec[].metric", "", "Metric, for example `accuracy.error_aware.mean`."), "accuracy.error_aware.mean"),
+      real("spec[].minimum", "", -1e30, 1e30, "Smallest value that passes."),
+      real("spec[].maximum", "", -1e30, 1e30, "Largest value that passes."),
+  };
+}
+
+const char* kind_name(ValueKind kind) {
+  switch (kind) {
+    case ValueKind::kInteger: return "integer";
+    case ValueKind::kReal: return "number";
+    case ValueKind::kBoolean: return "true or false";
+    case ValueKind::kText: return "text";
+    case ValueKind::kChoice: return "one of";
+    case ValueKind::kQuantity: return "quantity";
+    case ValueKind::kQuantityList: return "quantity or list of quantities";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::span<const KeySpec> project_schema() {
+  static const std::vector<KeySpec> schema = build_schema();
+  return schema;
+}
+
+std::vector<std::string> sections_of_stage(std::string_view stage) {
+  if (stage == "characterize") return {"circuit", "array"};
+  if (stage == "fit") return {"behavioral", "hardware"};
+  if (stage == "compile") return {"errormodel", "hardware"};
+  if (stage == "train") return {"hardware", "training"};
+  if (stage == "verify") return {"circuit", "array", "hardware", "training", "verification", "spec"};
+  return {"project", "circuit", "array", "behavioral", "errormodel", "hardware", "training", "verification", "spec"};
+}
+
+std::string schema_reference_page() {
+  std::string page =
+      "# The project file, errata.toml\n\nGenerated by `errata help --reference` from the schema that the parser uses.\n"
+      "Physical values are strings with a unit, for example `\"0.2 V\"`; M is mega and m is milli.\n"
+      "A key written `name[].key` stands in an array of tables, `[[name]]`.\n";
+  std::string section;
+  for (const auto& key : project_schema()) {
+    const std::string top = key.path.substr(0, key.path.find_first_of(".["));
+    if (top != section) {
+      section = top;
+      page += fmt::format("\n## {}\n\n| key | value | default | meaning |\n|---|---|---|---|\n", section);
+    }
+    std::string value = kind_name(key.kind);
+    if (key.kind == ValueKind::kChoice) value += fmt::format(" `{}`", fmt::join(key.choices, "`, `"));
+    if (key.kind == ValueKind::kQuantity || key.kind == ValueKind::kQuantityList)
+      value += key.any_dimension ? "" : fmt::format(" in {}", unit_symbol(key.dimension));
+    const std::string fallback = key.required              ? fmt::format("required, e.g. `{}`", key.example)
+                                 : key.default_text.empty() ? "absent"
+                                                            : fmt::format("`{}`", key.default_text);
+    page += fmt::format("| `{}` | {} | {} | {} |\n", key.path, value, fallback, key.description);
+  }
+  return page;
+}
+
+}  // namespace errata

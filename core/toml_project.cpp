@@ -1,0 +1,327 @@
+// The only source that includes toml++ (7.6 s per include when header-only, measured in docs/design).
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "core/settings.h"
+
+namespace errata {
+
+/// Builds Settings out of a TOML document and collects every problem on the way.
+class SettingsBuilder {
+ public:
+  SettingsBuilder(std::string file, std::string_view text) : file_(std::move(file)) {
+    std::istringstream lines{std::string(text)};
+    for (std::string line; std::getline(lines, line);) lines_.push_back(line);
+  }
+
+  Settings build(const toml::table& root, const std::filesystem::path& folder) {
+    settings_.folder_ = folder;
+    walk(root, "", "");
+    fill_defaults();
+    check_consistency();
+    throw_if_errors(diagnostics_);
+    return std::move(settings_);
+  }
+
+ private:
+  void report(std::string code, const toml::source_region& where, std::string message, std::string hint = {}) {
+    Diagnostic d{.code = std::move(code), .position = position(where), .message = std::move(message),
+                 .hint = std::move(hint)};
+    if (d.position.line > 0 && d.position.line <= static_cast<int>(lines_.size()))
+      d.excerpt = lines_[d.position.line - 1];
+    diagnostics_.push_back(std::move(d));
+  }
+
+  SourcePosition position(const toml::source_region& where) const {
+    return {file_, static_cast<int>(where.begin.line), static_cast<int>(where.begin.column)};
+  }
+
+  /// `path` has indices ("circuit.mismatch[0]"), `pattern` has none ("circuit.mismatch[]").
+  void walk(const toml::table& table, const std::string& path, const std::string& pattern) {
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str());
+      const std::string child = path.empty() ? name : path + "." + name;
+      const std::string child_pattern = pattern.empty() ? name : pattern + "." + name;
+      if (const KeySpec* spec = find(child_pattern)) {
+        read_value(*spec, child, node);
+      } else if (node.is_table() && is_prefix(child_pattern + ".")) {
+        walk(*node.as_table(), child, child_pattern);
+      } else if (node.is_array_of_tables() && is_prefix(child_pattern + "[].")) {
+        std::size_t index = 0;
+        for (const auto& entry : *node.as_array()) {
+          entries_.push_back({child_pattern + "[]", fmt::format("{}[{}]", child, index), entry.source()});
+          walk(*entry.as_table(), fmt::format("{}[{}]", child, index), child_pattern + "[]");
+          ++index;
+        }
+        settings_.counts_[child] = index;
+      } else {
+        unknown(name, child_pattern, key.source());
+      }
+    }
+  }
+
+  void unknown(const std::string& name, const std::string& pattern, const toml::source_region& where) {
+    const auto dot = pattern.rfind('.');
+    const std::string prefix = dot == std::string::npos ? "" : pattern.substr(0, dot + 1);
+    std::set<std::string> siblings;
+    for (const auto& spec : project_schema())
+      if (spec.path.starts_with(prefix)) {
+        const std::string rest = spec.path.substr(prefix.size());
+        siblings.insert(rest.substr(0, rest.find_first_of(".[")));
+      }
+    const std::vector<std::string> known(siblings.begin(), siblings.end());
+    const std::string near = nearest_name(name, known);
+    report("E102", where, fmt::format("unknown key '{}'", pattern),
+           near.empty() ? fmt::format("known here: {}", fmt::join(known, ", "))
+                        : fmt::format("did you mean '{}'?", near));
+  }
+
+  static const KeySpec* find(std::string_view pattern) {
+    for (const auto& spec : project_schema())
+      if (spec.path == pattern) return &spec;
+    return nullptr;
+  }
+
+  static bool is_prefix(std::string_view prefix) {
+    for (const auto& spec : project_schema())
+      if (spec.path.starts_with(prefix)) return true;
+    return false;
+  }
+
+  void read_value(const KeySpec& spec, const std::string& path, const toml::node& node) {
+    SettingValue value;
+    value.position = position(node.source());
+    value.given = true;
+    if (!convert(spec, node, value)) return;
+    check_range(spec, value, node.source());
+    settings_.values_[path] = std::move(value);
+  }
+
+  bool convert(const KeySpec& spec, const toml::node& node, SettingValue& value) {
+    const auto wrong = [&](std::string_view needed) {
+      report("E103", node.source(), fmt::format("{} takes {}, not {}", spec.path, needed, describe(node)),
+             spec.example.empty() ? "" : fmt::format("for example: {}", spec.example));
+      return false;
+    };
+    switch (spec.kind) {
+      case ValueKind::kInteger:
+        if (!node.is_integer()) return wrong("an integer");
+        value.numbers = {static_cast<double>(**node.as_integer())};
+        return true;
+      case ValueKind::kReal:
+        if (!node.is_number()) return wrong("a number");
+        value.numbers = {*node.value<double>()};
+        return true;
+      case ValueKind::kBoolean:
+        if (!node.is_boolean()) return wrong("true or false");
+        value.numbers = {**node.as_boolean() ? 1.0 : 0.0};
+        return true;
+      case ValueKind::kText:
+        if (!node.is_string()) return wrong("text");
+        value.text = **node.as_string();
+        return true;
+      case ValueKind::kChoice: return convert_choice(spec, node, value) || wrong_choice(spec, node);
+      case ValueKind::kQuantity: return convert_quantity(spec, node, value);
+      case ValueKind::kQuantityList:
+        if (!node.is_array()) return convert_quantity(spec, node, value);
+        if (node.as_array()->empty()) return wrong("at least one quantity");
+        for (const auto& entry : *node.as_array())
+          if (!convert_quantity(spec, entry, value)) return false;
+        return true;
+    }
+    return false;
+  }
+
+  bool convert_choice(const KeySpec& spec, const toml::node& node, SettingValue& value) {
+    if (!node.is_string()) return false;
+    value.text = **node.as_string();
+    return std::ranges::find(spec.choices, value.text) != spec.choices.end();
+  }
+
+  bool wrong_choice(const KeySpec& spec, const toml::node& node) {
+    const std::string near = node.is_string() ? nearest_name(**node.as_string(), spec.choices) : "";
+    report("E103", node.source(),
+           fmt::format("{} takes one of {}, not {}", spec.path, fmt::join(spec.choices, ", "), describe(node)),
+           near.empty() ? "" : fmt::format("did you mean '{}'?", near));
+    return false;
+  }
+
+  bool convert_quantity(const KeySpec& spec, const toml::node& node, SettingValue& value) {
+    const std::string unit = spec.any_dimension ? "its unit" : fmt::format("a unit of {}", unit_symbol(spec.dimension));
+    std::optional<Quantity> quantity;
+    if (node.is_string()) quantity = parse_quantity(**node.as_string());
+    const bool bare = node.is_number() && (spec.any_dimension || spec.dimension == dimension::kNone);
+    if (bare) quantity = Quantity{*node.value<double>(), dimension::kNone};
+    if (!quantity) {
+      report("E104", node.source(), fmt::format("{} takes a number with {}, not {}", spec.path, unit, describe(node)),
+             R"(write it as text, for example "0.2 V"; M is mega, m is milli)");
+      return false;
+    }
+    if (!spec.any_dimension && quantity->dimension != spec.dimension) {
+      report("E104", node.source(),
+             fmt::format("{} takes {}, but {} is in {}", spec.path, unit, describe(node),
+                         unit_symbol(quantity->dimension)));
+      return false;
+    }
+    value.numbers.push_back(quantity->value);
+    value.dimensions.push_back(quantity->dimension);
+    return true;
+  }
+
+  void check_range(const KeySpec& spec, const SettingValue& value, const toml::source_region& where) {
+    for (const double number : value.numbers) {
+      const bool low = spec.minimum && number < *spec.minimum, high = spec.maximum && number > *spec.maximum;
+      if (!low && !high && std::isfinite(number)) continue;
+      report("E105", where, fmt::format("{} = {} is {} {}", spec.path, number, low ? "below" : "above",
+                                        low ? *spec.minimum : spec.maximum.value_or(1e300)));
+      return;
+    }
+  }
+
+  static std::string describe(const toml::node& node) {
+    std::ostringstream text;
+    text << toml::node_view<const toml::node>(node);
+    const std::string shown = text.str();
+    return shown.size() > 60 ? shown.substr(0, 57) + "..." : shown;
+  }
+
+  void fill_defaults() {
+    for (const auto& spec : project_schema()) {
+      const auto bracket = spec.path.find("[].");
+      if (bracket == std::string::npos) {
+        fill(spec, spec.path, nullptr);
+        continue;
+      }
+      for (const auto& entry : entries_)
+        if (entry.pattern == spec.path.substr(0, bracket + 2))
+          fill(spec, entry.path + spec.path.substr(bracket + 2), &entry.where);
+    }
+  }
+
+  void fill(const KeySpec& spec, const std::string& path, const toml::source_region* where) {
+    if (settings_.values_.contains(path)) return;
+    if (spec.required) {
+      const bool reported = std::ranges::any_of(
+          diagnostics_, [&](const Diagnostic& d) { return d.message.starts_with(spec.path + " "); });
+      if (!reported)
+        report("E106", where ? *where : toml::source_region{}, fmt::format("{} is missing: {}", path, spec.description),
+               fmt::format("for example: {} = {}", spec.path.substr(spec.path.rfind('.') + 1),
+                           spec.example.starts_with('[') ? spec.example : "\"" + spec.example + "\""));
+      return;
+    }
+    if (spec.default_text.empty()) return;
+    const bool quoted = spec.kind == ValueKind::kText || spec.kind == ValueKind::kChoice ||
+                        spec.kind == ValueKind::kQuantity || spec.kind == ValueKind::kQuantityList;
+    const auto parsed =
+        toml::parse(quoted ? fmt::format("v = \"{}\"", spec.default_text) : fmt::format("v = {}", spec.default_text));
+    SettingValue value;
+    if (convert(spec, *parsed.get("v"), value)) settings_.values_[path] = std::move(value);
+  }
+
+  void check_consistency() {
+    if (!diagnostics_.empty()) return;
+    const auto problem = [&](const std::string& path, std::string message, std::string hint) {
+      Diagnostic d{.code = "E107", .position = settings_.value(path).position, .message = std::move(message),
+                   .hint = std::move(hint)};
+      diagnostics_.push_back(std::move(d));
+    };
+    const std::size_t levels = settings_.numbers("circuit.weight.levels").size();
+    if (levels < 2) problem("circuit.weight.levels", "circuit.weight.levels needs at least two levels", "");
+    if (settings_.numbers("circuit.input.levels").size() != 2)
+      problem("circuit.input.levels",
+              fmt::format("circuit.input.levels has {} entries; inputs are applied bit-serially with 2 levels",
+                          settings_.numbers("circuit.input.levels").size()),
+              "multi-level inputs are not supported yet");
+    for (std::size_t i = 0; i < settings_.count("circuit.mismatch"); ++i) {
+      const std::string at = fmt::format("circuit.mismatch[{}]", i);
+      const bool sigma = settings_.has(at + ".sigma"), pelgrom = settings_.has(at + ".pelgrom_coefficient");
+      if (sigma == pelgrom)
+        problem(at + ".name", fmt::format("{} needs either sigma or pelgrom_coefficient with width and length", at), "");
+      if (pelgrom && (!settings_.has(at + ".width") || !settings_.has(at + ".length")))
+        problem(at + ".name", fmt::format("{} needs width and length beside pelgrom_coefficient", at), "");
+      if (sigma) {
+        const std::size_t n = settings_.numbers(at + ".sigma").size();
+        if (n != 1 && n != levels)
+          problem(at + ".sigma", fmt::format("{}.sigma has {} values; it takes 1 or {} (one per stored level)", at, n,
+                                             levels), "");
+      }
+      const std::string& device = settings_.text(at + ".device");
+      const bool periphery = device == "clamp" || device == "source_line";
+      if (periphery && settings_.text(at + ".scope") == "cell")
+        problem(at + ".scope", fmt::format("{}: the {} exists once per bit line, so its scope is column or chip", at, device), "");
+    }
+  }
+
+  struct Entry {
+    std::string pattern, path;
+    toml::source_region where;
+  };
+  std::string file_;
+  std::vector<std::string> lines_;
+  std::vector<Diagnostic> diagnostics_;
+  std::vector<Entry> entries_;
+  Settings settings_;
+};
+
+namespace {
+
+toml::table parse_or_throw(std::string_view text, const std::string& file) {
+  try {
+    return toml::parse(text, file);
+  } catch (const toml::parse_error& e) {
+    Diagnostic d{.code = "E101",
+                 .position = {file, static_cast<int>(e.source().begin.line), static_cast<int>(e.source().begin.column)},
+                 .message = fmt::format("not valid TOML: {}", e.description())};
+    throw ProjectError({d});
+  }
+}
+
+/// Puts `section.key=value` into the document; the value is TOML, or text when it is not.
+void apply_override(toml::table& root, const SettingOverride& o) {
+  toml::table* table = &root;
+  std::string rest = o.path;
+  for (std::size_t dot; (dot = rest.find('.')) != std::string::npos; rest = rest.substr(dot + 1)) {
+    const std::string name = rest.substr(0, dot);
+    if (!table->contains(name)) table->insert(name, toml::table{});
+    toml::node* next = table->get(name);
+    if (!next->is_table())
+      throw Error(ExitStatus::kUsage, "E102", fmt::format("--set {}: '{}' is not a table", o.path, name));
+    table = next->as_table();
+  }
+  toml::table parsed;
+  try {
+    parsed = toml::parse("v = " + o.value);
+  } catch (const toml::parse_error&) {
+    parsed.insert("v", o.value);
+  }
+  table->insert_or_assign(rest, *parsed.get("v"));
+}
+
+}  // namespace
+
+Settings parse_project(std::string_view text, const std::string& file, const std::filesystem::path& folder,
+                       std::span<const SettingOverride> overrides) {
+  toml::table root = parse_or_throw(text, file);
+  for (const auto& o : overrides) apply_override(root, o);
+  return SettingsBuilder(file, text).build(root, folder);
+}
+
+Settings read_project(const std::filesystem::path& folder, std::span<const SettingOverride> overrides) {
+  const auto path = folder / "errata.toml";
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    throw ProjectError({Diagnostic{.code = "E108", .position = {folder.string(), 0, 0},
+                                   .message = "no errata.toml here, or it cannot be read",
+                                   .hint = "make a project with: errata init DIR --template rram_1t1r"}});
+  std::ostringstream text;
+  text << file.rdbuf();
+  return parse_project(text.str(), path.string(), std::filesystem::absolute(folder), overrides);
+}
+
+}  // namespace errata

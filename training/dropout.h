@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "training/layer.h"
+
+namespace errata::training {
+
+/// In training zeroes each value with `probability` and scales the others by 1/(1 − probability).
+///
+/// The mask of an image is a function of (seed, place of the image in the epoch, epoch, layer index).
+class Dropout : public Layer {
+ public:
+  /// 0 ≤ probability < 1; `index` counts the network's dropout layers.
+  Dropout(ImageShape shape, double probability, std::size_t index)
+      : shape_(shape), probability_(probability), index_(index) {}
+
+  std::string_view name() const override { return "dropout"; }
+  ImageShape output_shape() const override { return shape_; }
+  void forward(const Pass& pass, const Tensor& input, Tensor& output) override;
+  void backward(const Pass& pass, const Tensor& input, const Tensor& output, const Tensor& output_gradient,
+                Tensor& input_gradient) override;
+
+ private:
+  ImageShape shape_;
+  double probability_;
+  std::size_t index_;
+  Tensor mask_;
+};
+
+}  // namespace errata::training

@@ -1,0 +1,251 @@
+#include "training/matrix_kernel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <dnnl.hpp>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "core/error.h"
+#include "training/shards.h"
+
+namespace errata::training {
+
+namespace {
+
+using dnnl::memory;
+using Tag = dnnl::memory::format_tag;
+using Dims = dnnl::memory::dims;
+
+constexpr auto kFloat = memory::data_type::f32;
+
+[[noreturn]] void fail(const dnnl::error& failure) {
+  throw Error(ExitStatus::kComputation, "E506", fmt::format("oneDNN: {}", failure.what()));
+}
+
+dnnl::primitive_attr scratchpad_by_caller() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+/// Primitives of a convolution for one number of images.
+struct ConvolutionSet {
+  memory::desc source, destination;
+  memory::desc forward_weights, backward_weights, weight_gradient;
+  memory::desc forward_scratch, input_scratch, weight_scratch;
+  dnnl::convolution_forward forward;
+  dnnl::convolution_backward_data backward_input;
+  dnnl::convolution_backward_weights backward_weights_primitive;
+};
+
+struct Window {
+  Dims stride, pad_begin, pad_end;
+};
+
+/// oneDNN wants begin and end padding that meet the output size exactly.
+Window window_of(const MatrixGeometry& g) {
+  const auto end = [&](std::size_t in, std::size_t kernel, std::size_t out) {
+    return static_cast<std::ptrdiff_t>((out - 1) * g.stride + kernel) - static_cast<std::ptrdiff_t>(in + g.pad);
+  };
+  const auto stride = static_cast<std::ptrdiff_t>(g.stride), pad = static_cast<std::ptrdiff_t>(g.pad);
+  return {{stride, stride}, {pad, pad}, {end(g.in_h, g.kernel_h, g.out_h), end(g.in_w, g.kernel_w, g.out_w)}};
+}
+
+Dims dims(std::initializer_list<std::size_t> sizes) { return Dims(sizes.begin(), sizes.end()); }
+
+/// `gradient_layout`: layout that weight gradients must have; empty: oneDNN's choice.
+ConvolutionSet make_set(const MatrixGeometry& g, std::size_t images, const dnnl::engine& engine,
+                        const std::optional<memory::desc>& gradient_layout) {
+  const memory::desc source(dims({images, g.in_c, g.in_h, g.in_w}), kFloat, Tag::nhwc);
+  const memory::desc weights(dims({g.out_c, g.in_c, g.kernel_h, g.kernel_w}), kFloat, Tag::any);
+  const memory::desc destination(dims({images, g.out_c, g.out_h, g.out_w}), kFloat, Tag::nhwc);
+  const Window w = window_of(g);
+  const auto attributes = scratchpad_by_caller();
+  constexpr auto kDirect = dnnl::algorithm::convolution_direct;
+
+  const dnnl::convolution_forward::primitive_desc forward(
+      {dnnl::prop_kind::forward_training, kDirect, source, weights, destination, w.stride, w.pad_begin, w.pad_end},
+      attributes, engine);
+  const dnnl::convolution_backward_data::primitive_desc input(
+      {kDirect, source, weights, destination, w.stride, w.pad_begin, w.pad_end}, attributes, engine, forward);
+  const dnnl::convolution_backward_weights::primitive_desc gradient(
+      {kDirect, source, gradient_layout.value_or(weights), destination, w.stride, w.pad_begin, w.pad_end}, attributes,
+      engine, forward);
+  return {source,
+          destination,
+          forward.weights_desc(),
+          input.weights_desc(),
+          gradient.diff_weights_desc(),
+          forward.scratchpad_desc(),
+          input.scratchpad_desc(),
+          gradient.scratchpad_desc(),
+          dnnl::convolution_forward(forward),
+          dnnl::convolution_backward_data(input),
+          dnnl::convolution_backward_weights(gradient)};
+}
+
+}  // namespace
+
+struct MatrixKernel::Implementation {
+  explicit Implementation(const MatrixGeometry& g) : geometry(g) {}
+
+  const ConvolutionSet& set(std::size_t images) const { return sets.at(images); }
+  void* scratch() const { return const_cast<float*>(scratch_of_worker[worker_number()].data()); }
+  const dnnl::stream& stream() const { return streams[worker_number()]; }
+  memory::desc plain_weights() const {
+    return {dims({geometry.out_c, geometry.in_c, geometry.kernel_h, geometry.kernel_w}), kFloat, Tag::hwio};
+  }
+  memory bind(const memory::desc& desc, const float* data) const {
+    return memory(desc, engine, const_cast<float*>(data));
+  }
+  void reorder(const memory::desc& from_desc, const float* from, const memory::desc& to_desc, float* to) const;
+  /// The weights in a layout; layouts that several shard sizes share are packed once.
+  const Tensor& packed(const memory::desc& layout) const;
+  void pack(const memory::desc& layout);
+  void add_set(std::size_t images);
+
+  MatrixGeometry geometry;
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  std::vector<dnnl::stream> streams;
+  std::vector<Tensor> scratch_of_worker;
+  std::size_t scratch_bytes = 0;
+  std::map<std::size_t, ConvolutionSet> sets;
+  Tensor plain;
+  struct Packed {
+    memory::desc layout;
+    Tensor values;
+  };
+  std::vector<Packed> packings;
+  std::optional<memory::desc> gradient_layout;
+};
+
+void MatrixKernel::Implementation::reorder(const memory::desc& from_desc, const float* from,
+                                           const memory::desc& to_desc, float* to) const {
+  memory source = bind(from_desc, from), target = bind(to_desc, to);
+  dnnl::reorder(source, target).execute(streams.front(), source, target);
+}
+
+void MatrixKernel::Implementation::pack(const memory::desc& layout) {
+  auto found = std::ranges::find_if(packings, [&](const Packed& p) { return p.layout == layout; });
+  if (found == packings.end()) {
+    packings.push_back({layout, Tensor(1, {1, 1, layout.get_size() / sizeof(float)})});
+    found = packings.end() - 1;
+  }
+  if (!plain.empty()) reorder(plain_weights(), plain.data(), layout, found->values.data());
+}
+
+const Tensor& MatrixKernel::Implementation::packed(const memory::desc& layout) const {
+  return std::ranges::find_if(packings, [&](const Packed& p) { return p.layout == layout; })->values;
+}
+
+void MatrixKernel::Implementation::add_set(std::size_t images) {
+  const auto& made = sets.emplace(images, make_set(geometry, images, engine, gradient_layout)).first->second;
+  for (const auto* need : {&made.forward_scratch, &made.input_scratch, &made.weight_scratch})
+    scratch_bytes = std::max(scratch_bytes, need->get_size());
+  if (!gradient_layout) gradient_layout = made.weight_gradient;
+  pack(made.forward_weights);
+  pack(made.backward_weights);
+}
+
+MatrixKernel::MatrixKernel(const MatrixGeometry& geometry)
+    : implementation_(std::make_unique<Implementation>(geometry)) {}
+MatrixKernel::~MatrixKernel() = default;
+
+void MatrixKernel::prepare(std::size_t images, int threads) {
+  auto& self = *implementation_;
+  const auto workers = static_cast<std::size_t>(std::max(threads, 1));
+  while (self.streams.size() < workers) self.streams.emplace_back(self.engine);
+  if (self.geometry.is_linear()) return;
+  try {
+    // Gradients of all shards are summed as they lie, so every shard size uses the layout of full shards,
+    // which therefore come first: results must not depend on the sizes seen before.
+    for (const std::size_t size : {kShardImages, images})
+      if (!self.sets.contains(size)) run_as_shard([&] { self.add_set(size); });
+  } catch (const dnnl::error& failure) {
+    fail(failure);
+  }
+  self.scratch_of_worker.resize(std::max(self.scratch_of_worker.size(), workers));
+  for (auto& scratch : self.scratch_of_worker)
+    scratch.resize(1, {1, 1, self.scratch_bytes / sizeof(float) + 1});
+}
+
+void MatrixKernel::set_weights(std::span<const float> weights) {
+  auto& self = *implementation_;
+  self.plain.resize(1, {1, 1, weights.size()});
+  std::ranges::copy(weights, self.plain.data());
+  if (self.geometry.is_linear()) return;
+  run_as_shard([&] {
+    for (const auto& packing : self.packings) self.pack(packing.layout);
+  });
+}
+
+void MatrixKernel::forward(std::size_t images, const float* input, float* product) const {
+  const auto& self = *implementation_;
+  const auto& g = self.geometry;
+  if (g.is_linear()) {
+    dnnl_sgemm('N', 'N', images, g.out_c, g.in_c, 1.0f, input, g.in_c, self.plain.data(), g.out_c, 0.0f, product,
+               g.out_c);
+    return;
+  }
+  const auto& set = self.set(images);
+  set.forward.execute(self.stream(),
+                      {{DNNL_ARG_SRC, self.bind(set.source, input)},
+                       {DNNL_ARG_WEIGHTS, self.bind(set.forward_weights, self.packed(set.forward_weights).data())},
+                       {DNNL_ARG_DST, self.bind(set.destination, product)},
+                       {DNNL_ARG_SCRATCHPAD, memory(set.forward_scratch, self.engine, self.scratch())}});
+}
+
+void MatrixKernel::backward_input(std::size_t images, const float* product_gradient,
+                                  float* input_gradient) const {
+  const auto& self = *implementation_;
+  const auto& g = self.geometry;
+  if (g.is_linear()) {
+    dnnl_sgemm('N', 'T', images, g.in_c, g.out_c, 1.0f, product_gradient, g.out_c, self.plain.data(), g.out_c,
+               0.0f, input_gradient, g.in_c);
+    return;
+  }
+  const auto& set = self.set(images);
+  set.backward_input.execute(
+      self.stream(),
+      {{DNNL_ARG_DIFF_DST, self.bind(set.destination, product_gradient)},
+       {DNNL_ARG_WEIGHTS, self.bind(set.backward_weights, self.packed(set.backward_weights).data())},
+       {DNNL_ARG_DIFF_SRC, self.bind(set.source, input_gradient)},
+       {DNNL_ARG_SCRATCHPAD, memory(set.input_scratch, self.engine, self.scratch())}});
+}
+
+void MatrixKernel::backward_weights(std::size_t images, const float* input, const float* product_gradient,
+                                    float* packed_gradient) const {
+  const auto& self = *implementation_;
+  const auto& g = self.geometry;
+  if (g.is_linear()) {
+    dnnl_sgemm('T', 'N', g.in_c, g.out_c, images, 1.0f, input, g.in_c, product_gradient, g.out_c, 0.0f,
+               packed_gradient, g.out_c);
+    return;
+  }
+  const auto& set = self.set(images);
+  set.backward_weights_primitive.execute(
+      self.stream(), {{DNNL_ARG_SRC, self.bind(set.source, input)},
+                      {DNNL_ARG_DIFF_DST, self.bind(set.destination, product_gradient)},
+                      {DNNL_ARG_DIFF_WEIGHTS, self.bind(set.weight_gradient, packed_gradient)},
+                      {DNNL_ARG_SCRATCHPAD, memory(set.weight_scratch, self.engine, self.scratch())}});
+}
+
+std::size_t MatrixKernel::packed_size() const {
+  const auto& self = *implementation_;
+  if (self.geometry.is_linear()) return self.geometry.rows() * self.geometry.out_c;
+  return self.gradient_layout->get_size() / sizeof(float);
+}
+
+void MatrixKernel::unpack_gradient(const float* packed, float* weights) const {
+  const auto& self = *implementation_;
+  if (self.geometry.is_linear()) {
+    std::copy_n(packed, packed_size(), weights);
+    return;
+  }
+  run_as_shard([&] { self.reorder(*self.gradient_layout, packed, self.plain_weights(), weights); });
+}
+
+}  // namespace errata::training

@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/random_stream.h"
+#include "training/batch_norm.h"
+#include "training/dropout.h"
+#include "training/flatten.h"
+#include "training/network.h"
+#include "training/pooling.h"
+#include "training/relu.h"
+
+namespace errata::training {
+
+namespace {
+
+/// Collects layers and keeps track of the shape between them.
+class Builder {
+ public:
+  explicit Builder(const NetworkOptions& options) : options_(options), shape_(options.input) {}
+
+  /// Convolution, batch norm, 2×2 max pooling, ReLU. Pooling comes before ReLU: both orders are the same
+  /// function with the same gradient, and this one has a quarter of the work.
+  void convolution_block(ConvolutionOptions convolution) {
+    add_matrix(fmt::format("conv{}", ++convolutions_), convolution_geometry(shape_, convolution));
+    if (options_.batch_norm) add_batch_norm();
+    add(std::make_unique<MaxPooling>(shape_, PoolingOptions{}));
+    add(std::make_unique<Relu>(shape_));
+  }
+
+  void hidden_block(std::size_t width) {
+    add_matrix(fmt::format("linear{}", ++linears_), linear_geometry(shape_.size(), width));
+    if (options_.batch_norm) add_batch_norm();
+    add(std::make_unique<Relu>(shape_));
+    if (options_.dropout > 0.0) add(std::make_unique<Dropout>(shape_, options_.dropout, dropouts_++));
+  }
+
+  void output_block() {
+    add_matrix(fmt::format("linear{}", ++linears_), linear_geometry(shape_.size(), options_.classes));
+  }
+
+  void flatten() { add(std::make_unique<Flatten>(shape_)); }
+
+  std::vector<std::unique_ptr<Layer>> take() { return std::move(layers_); }
+
+ private:
+  void add(std::unique_ptr<Layer> layer) {
+    shape_ = layer->output_shape();
+    layers_.push_back(std::move(layer));
+  }
+  void add_matrix(const std::string& name, const MatrixGeometry& geometry) {
+    last_matrix_ = name;
+    add(std::make_unique<MatrixLayer>(name, matrices_++, geometry, options_.quantization));
+  }
+  void add_batch_norm() { add(std::make_unique<BatchNorm>(last_matrix_ + ".norm", shape_)); }
+
+  const NetworkOptions& options_;
+  ImageShape shape_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+  std::string last_matrix_;
+  std::size_t matrices_ = 0, convolutions_ = 0, linears_ = 0, dropouts_ = 0;
+};
+
+std::vector<std::size_t> hidden_or(const NetworkOptions& options, std::vector<std::size_t> standard) {
+  return options.hidden.empty() ? std::move(standard) : options.hidden;
+}
+
+void build_lenet5(const NetworkOptions& options, Builder& builder) {
+  builder.convolution_block({.kernel = 5, .stride = 1, .pad = 2, .out_channels = 6});
+  builder.convolution_block({.kernel = 5, .stride = 1, .pad = 0, .out_channels = 16});
+  builder.flatten();
+  for (const std::size_t width : hidden_or(options, {120, 84})) builder.hidden_block(width);
+  builder.output_block();
+}
+
+void build_mlp(const NetworkOptions& options, Builder& builder) {
+  builder.flatten();
+  for (const std::size_t width : hidden_or(options, {128})) builder.hidden_block(width);
+  builder.output_block();
+}
+
+/// One message for each option out of its domain; sizes are limited so that a hostile file can't ask for all memory.
+std::vector<std::string> problems_of(const NetworkOptions& options) {
+  constexpr std::size_t kLargestSide = 4096, kLargestWidth = 65536, kMostLayers = 64;
+  std::vector<std::string> problems;
+  const auto need = [&](bool holds, std::string text) {
+    if (!holds) problems.push_back(std::move(text));
+  };
+  const auto& q = options.quantization;
+  const auto& in = options.input;
+  need(options.classes >= 2 && options.classes <= 256, fmt::format("classes = {}, need 2 … 256", options.classes));
+  need(q.weight_bits == 0 || (q.weight_bits >= 2 && q.weight_bits <= 16),
+       fmt::format("weight_bits = {}, need 0 (floating point) or 2 … 16", q.weight_bits));
+  need(q.input_bits == 0 || (q.input_bits >= 1 && q.input_bits <= 16),
+       fmt::format("input_bits = {}, need 0 (floating point) or 1 … 16", q.input_bits));
+  need(options.dropout >= 0.0 && options.dropout < 1.0,
+       fmt::format("dropout = {}, need 0 ≤ dropout < 1", options.dropout));
+  need(in.height >= 1 && in.width >= 1 && in.channels >= 1 && in.height <= kLargestSide &&
+           in.width <= kLargestSide && in.channels <= kLargestSide && in.size() <= kLargestSide * kLargestSide,
+       fmt::format("input = {}×{}×{}, need 1 … {} on each axis", in.height, in.width, in.channels, kLargestSide));
+  need(options.hidden.size() <= kMostLayers, fmt::format("{} hidden layers, need at most {}", options.hidden.size(), kMostLayers));
+  for (const std::size_t width : options.hidden)
+    need(width >= 1 && width <= kLargestWidth, fmt::format("hidden width {}, need 1 … {}", width, kLargestWidth));
+  return problems;
+}
+
+void draw_weights(Network& network, std::uint64_t seed) {
+  for (MatrixLayer* layer : network.matrix_layers()) {
+    RandomStream stream(seed, StreamPurpose::kWeightInit, layer->index());
+    const double bound = std::sqrt(6.0 / static_cast<double>(layer->geometry().rows()));
+    for (float& weight : layer->weight().value) weight = static_cast<float>((2.0 * stream.uniform() - 1.0) * bound);
+  }
+}
+
+using Build = void (*)(const NetworkOptions&, Builder&);
+constexpr std::array<Build, 2> kBuilders{build_lenet5, build_mlp};
+
+}  // namespace
+
+std::span<const std::string> network_names() {
+  static const std::array<std::string, kBuilders.size()> names{"lenet5", "mlp"};
+  return names;
+}
+
+std::unique_ptr<Network> make_network(const NetworkOptions& options, std::uint64_t seed) {
+  const auto names = network_names();
+  auto problems = problems_of(options);
+  std::size_t which = 0;
+  while (which < names.size() && names[which] != options.name) ++which;
+  if (which == names.size())
+    problems.push_back(fmt::format("no network is called '{}'; known: {}", options.name, fmt::join(names, ", ")));
+  if (!problems.empty())
+    throw Error(ExitStatus::kInvalidProject, "E508", fmt::format("network: {}", fmt::join(problems, "; ")));
+  Builder builder(options);
+  kBuilders[which](options, builder);
+  auto network = std::make_unique<Network>(options, builder.take());
+  draw_weights(*network, seed);
+  return network;
+}
+
+}  // namespace errata::training
