@@ -112,9 +112,9 @@ void draw_clutter(RandomStream& stream, Sheet& sheet) {
   }
 }
 
-/// Hides a part of the digit behind a patch, in one image of four.
+/// Hides a part of the digit behind a patch, in one image of five.
 void hide_part(RandomStream& stream, Sheet& sheet) {
-  if (stream.uniform() > 0.25) return;
+  if (stream.uniform() > 0.2) return;
   const double width = between(stream, 3.0, 8.0), height = between(stream, 3.0, 8.0);
   const double left = between(stream, 3.0, 25.0 - width);
   sheet.wipe(left, between(stream, 3.0, 25.0 - height), width, height);
@@ -135,7 +135,7 @@ void draw_image(RandomStream stream, const GlyphAlphabet& alphabet, std::size_t 
   hide_part(stream, sheet);
   draw_clutter(stream, sheet);
   const double paper = between(stream, 0.0, 0.25), contrast = between(stream, 0.35, 0.75);
-  const double noise = between(stream, 0.02, 0.13);
+  const double noise = between(stream, 0.02, 0.12);
   for (std::size_t i = 0; i < pixels.size(); ++i) {
     const double level = paper + contrast * sheet.ink()[i] + noise * stream.normal();
     pixels[i] = static_cast<std::uint8_t>(std::clamp(std::floor(255.0 * level + 0.5), 0.0, 255.0));

@@ -13,10 +13,10 @@ namespace errata::training {
 
 /// Learned values of a layer with their gradient, as the optimiser and checkpoints see them.
 struct Parameter {
-  std::string name;                ///< "conv1.weight", unique within a network
-  std::vector<std::size_t> shape;  ///< slowest axis first
-  std::vector<float> value;
-  std::vector<float> gradient;
+  std::string name = {};           ///< "conv1.weight", unique within a network
+  std::vector<std::size_t> shape = {};  ///< slowest axis first
+  std::vector<float> value = {};
+  std::vector<float> gradient = {};
   bool decays = false;   ///< weight decay applies: matrices only
   float minimum = 0.0f;  ///< with `bounded`: the optimiser clamps from below
   bool bounded = false;

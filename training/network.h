@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "training/layer.h"
@@ -19,8 +20,8 @@ struct NetworkOptions {
   std::string name = "lenet5";          ///< "lenet5" or "mlp"
   ImageShape input{28, 28, 1};          ///< size of the images
   std::size_t classes = 10;             ///< outputs; at most 256, labels are bytes
-  std::vector<std::size_t> hidden;      ///< widths of hidden linear layers; empty: 120, 84 (lenet5), 128 (mlp)
-  QuantizationOptions quantization;     ///< of every matrix layer
+  std::vector<std::size_t> hidden = {}; ///< widths of hidden linear layers; empty: 120, 84 (lenet5), 128 (mlp)
+  QuantizationOptions quantization = {};///< of every matrix layer
   bool batch_norm = false;              ///< after every matrix layer but the last
   double dropout = 0.0;                 ///< probability, after every hidden linear layer; below 1
   bool operator==(const NetworkOptions&) const = default;
@@ -28,7 +29,7 @@ struct NetworkOptions {
 
 /// How to run one batch.
 struct ForwardOptions {
-  BatchContext context;
+  BatchContext context = {};
   ProductHook* hook = nullptr;  ///< null: plain products
   int threads = 1;
 };
@@ -38,6 +39,7 @@ class Network {
  public:
   Network(NetworkOptions options, std::vector<std::unique_ptr<Layer>> layers);
 
+  /// What it was built from, standard hidden widths filled in.
   const NetworkOptions& options() const { return options_; }
   std::size_t classes() const { return options_.classes; }
   std::span<const std::unique_ptr<Layer>> layers() const { return layers_; }
@@ -72,6 +74,6 @@ class Network {
 std::unique_ptr<Network> make_network(const NetworkOptions& options, std::uint64_t seed);
 
 /// Names that make_network knows.
-std::span<const std::string> network_names();
+std::span<const std::string_view> network_names();
 
 }  // namespace errata::training

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/random_stream.h"
@@ -63,21 +66,17 @@ class Builder {
   std::size_t matrices_ = 0, convolutions_ = 0, linears_ = 0, dropouts_ = 0;
 };
 
-std::vector<std::size_t> hidden_or(const NetworkOptions& options, std::vector<std::size_t> standard) {
-  return options.hidden.empty() ? std::move(standard) : options.hidden;
-}
-
 void build_lenet5(const NetworkOptions& options, Builder& builder) {
   builder.convolution_block({.kernel = 5, .stride = 1, .pad = 2, .out_channels = 6});
   builder.convolution_block({.kernel = 5, .stride = 1, .pad = 0, .out_channels = 16});
   builder.flatten();
-  for (const std::size_t width : hidden_or(options, {120, 84})) builder.hidden_block(width);
+  for (const std::size_t width : options.hidden) builder.hidden_block(width);
   builder.output_block();
 }
 
 void build_mlp(const NetworkOptions& options, Builder& builder) {
   builder.flatten();
-  for (const std::size_t width : hidden_or(options, {128})) builder.hidden_block(width);
+  for (const std::size_t width : options.hidden) builder.hidden_block(width);
   builder.output_block();
 }
 
@@ -114,28 +113,31 @@ void draw_weights(Network& network, std::uint64_t seed) {
   }
 }
 
-using Build = void (*)(const NetworkOptions&, Builder&);
-constexpr std::array<Build, 2> kBuilders{build_lenet5, build_mlp};
+struct Architecture {
+  std::string_view name;
+  void (*build)(const NetworkOptions&, Builder&);
+  std::array<std::size_t, 2> hidden;  ///< standard widths; 0: no such layer
+};
+constexpr std::array<Architecture, 2> kArchitectures{{{"lenet5", build_lenet5, {120, 84}}, {"mlp", build_mlp, {128, 0}}}};
+constexpr std::array<std::string_view, 2> kNames{kArchitectures[0].name, kArchitectures[1].name};
 
 }  // namespace
 
-std::span<const std::string> network_names() {
-  static const std::array<std::string, kBuilders.size()> names{"lenet5", "mlp"};
-  return names;
-}
+std::span<const std::string_view> network_names() { return kNames; }
 
 std::unique_ptr<Network> make_network(const NetworkOptions& options, std::uint64_t seed) {
-  const auto names = network_names();
   auto problems = problems_of(options);
-  std::size_t which = 0;
-  while (which < names.size() && names[which] != options.name) ++which;
-  if (which == names.size())
-    problems.push_back(fmt::format("no network is called '{}'; known: {}", options.name, fmt::join(names, ", ")));
+  const auto* found = std::ranges::find(kArchitectures, options.name, &Architecture::name);
+  if (found == kArchitectures.end())
+    problems.push_back(fmt::format("no network is called '{}'; known: {}", options.name, fmt::join(kNames, ", ")));
   if (!problems.empty())
     throw Error(ExitStatus::kInvalidProject, "E508", fmt::format("network: {}", fmt::join(problems, "; ")));
-  Builder builder(options);
-  kBuilders[which](options, builder);
-  auto network = std::make_unique<Network>(options, builder.take());
+  NetworkOptions complete = options;
+  if (complete.hidden.empty())
+    std::ranges::copy_if(found->hidden, std::back_inserter(complete.hidden), [](std::size_t width) { return width > 0; });
+  Builder builder(complete);
+  found->build(complete, builder);
+  auto network = std::make_unique<Network>(complete, builder.take());
   draw_weights(*network, seed);
   return network;
 }

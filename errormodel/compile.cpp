@@ -1,0 +1,150 @@
+#include "errormodel/compile.h"
+
+#include <fmt/format.h>
+
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/statistics.h"
+
+namespace errata::errormodel {
+
+namespace {
+
+/// P(code | ideal code) over all observations, the dynamic part integrated exactly.
+void fill_code_pmf(const Observations& o, ErrorTable& t) {
+  const std::size_t codes = std::size_t{1} << t.adc.bits;
+  t.code_pmf.assign(codes * codes, 0.0);
+  std::vector<double> rows(codes, 0.0);
+  const std::size_t count = o.operands();
+  for (std::size_t k = 0; k < o.value.size(); ++k) {
+    double variance = 0.0;
+    for (std::size_t s = 0; s < o.source_names.size(); ++s) variance += o.source_variance[s * o.value.size() + k];
+    const double sigma = std::sqrt(std::max(variance, 1e-18)), y = o.designs[k / count].mac(k % count);
+    const auto row = static_cast<std::size_t>(adc_code(t.adc, y) - t.adc.lowest_code());
+    rows[row] += 1.0;
+    double below = 0.0;
+    for (std::size_t code = 0; code < codes; ++code) {
+      const double edge = (t.adc.lowest_code() + static_cast<double>(code) + 0.5) * t.adc.step();
+      const double up_to = code + 1 == codes ? 1.0 : normal_cdf((edge - o.value[k]) / sigma);
+      t.code_pmf[row * codes + code] += up_to - below;
+      below = up_to;
+    }
+  }
+  // Ideal codes that the design never reached keep a row of zeros in the support sense: the identity says "no error
+  // known" and would be silent, so such rows hold NaN-free uniform mass and /support tells.
+  for (std::size_t row = 0; row < codes; ++row)
+    for (std::size_t code = 0; code < codes; ++code)
+      t.code_pmf[row * codes + code] = rows[row] > 0 ? t.code_pmf[row * codes + code] / rows[row] : 1.0 / codes;
+}
+
+/// RMS of what g and μ leave of nominal columns: structure that a function of (y, a) cannot hold.
+double lack_of_fit(const behavioral::BehavioralModel& model, const Observations& o, const ErrorTable& t) {
+  double sum = 0.0;
+  std::size_t n = 0;
+  const std::size_t columns = std::min<std::size_t>(o.designs.size(), 64);
+  for (std::size_t c = 0; c < columns; ++c) {
+    const ColumnOperands& d = o.designs[c];
+    std::vector<double> plus(d.count()), minus(d.count());
+    solve_lines(model.prepare_nominal(d.plus), d.inputs, d.rows, plus);
+    solve_lines(model.prepare_nominal(d.minus), d.inputs, d.rows, minus);
+    for (std::size_t p = 0; p < d.count(); ++p) {
+      double ya = 0.0;
+      for (std::size_t j = 0; j < d.rows; ++j)
+        if (d.input(p)[j] != 0) ya += t.level[d.plus[j]] - t.level[d.minus[j]];
+      if (std::fabs(ya) > t.axes.y_high) continue;
+      const double e = model.transfer.to_mac(plus[p] - minus[p]) - ya - t.mean_shift(ya, d.drive(p, t.minimum_conductance));
+      sum += e * e;
+      ++n;
+    }
+  }
+  return std::sqrt(sum / static_cast<double>(std::max<std::size_t>(1, n)));
+}
+
+}  // namespace
+
+Observations observe(const behavioral::BehavioralModel& model, const OperandDesign& design, std::uint64_t seed,
+                     std::uint64_t first_chip, std::size_t chips, std::size_t columns, const RunContext& context) {
+  Observations o;
+  o.chips = chips;
+  o.columns = columns;
+  o.levels = model.cell.levels;
+  o.minimum_conductance = model.minimum_conductance;
+  o.source_names = model.noise_names();
+  o.designs.resize(chips * columns);
+  const std::size_t count = design.operands, total = chips * columns * count, sources = o.source_names.size();
+  o.value.resize(total);
+  o.source_variance.resize(sources * total);
+  const double unit2 = model.transfer.unit_amperes * model.transfer.unit_amperes;
+  std::size_t done = 0;
+#pragma omp parallel for schedule(dynamic) num_threads(context.jobs)
+  for (std::size_t k = 0; k < chips * columns; ++k) {
+    const std::uint64_t chip = first_chip + k / columns, column = k % columns;
+    o.designs[k] = make_operands(design, seed, chip, column);
+    const ColumnOperands& d = o.designs[k];
+    const auto plus = model.prepare(seed, {chip, 2 * column}, d.plus);
+    const auto minus = model.prepare(seed, {chip, 2 * column + 1}, d.minus);
+    std::vector<double> a(count), b(count);
+    behavioral::solve_lines(plus, d.inputs, d.rows, a);
+    behavioral::solve_lines(minus, d.inputs, d.rows, b);
+    for (std::size_t p = 0; p < count; ++p) {
+      o.value[k * count + p] = model.transfer.to_mac(a[p] - b[p]);
+      const auto vp = model.noise_variances(plus, d.input(p)), vm = model.noise_variances(minus, d.input(p));
+      for (std::size_t s = 0; s < sources; ++s) o.source_variance[s * total + k * count + p] = (vp[s] + vm[s]) / unit2;
+    }
+#pragma omp critical
+    context.progress("virtual columns", ++done, chips * columns);
+  }
+  return o;
+}
+
+ErrorTable compile_table(const behavioral::BehavioralModel& model, const Settings& s, const Provenance& provenance,
+                         const RunContext& context) {
+  ErrorTable t;
+  t.provenance = provenance;
+  t.rows = model.array.rows;
+  t.offset_amperes = model.transfer.offset_amperes;
+  t.unit_amperes = model.transfer.unit_amperes;
+  t.temperature_kelvin = model.array.temperature_kelvin;
+  t.signed_scheme = s.text("hardware.signed_scheme");
+  t.adc = {static_cast<int>(s.integer("hardware.adc_bits")), s.number("hardware.adc_range")};
+  constexpr double kBeyondAdc = 1.25;  // errors carry values across the clip edge, so the surfaces reach past it
+  const double limit = kBeyondAdc * t.adc.range;
+  const OperandDesign design{.rows = t.rows, .levels = model.cell.levels,
+                             .operands = static_cast<std::size_t>(s.integer("errormodel.operands_per_column")),
+                             .mac_limit = limit};
+  const Observations o = observe(model, design, provenance.seed, chips::kTable,
+                                 static_cast<std::size_t>(s.integer("errormodel.chips")),
+                                 static_cast<std::size_t>(s.integer("errormodel.columns")), context);
+  const EstimateOptions options{.y_points = static_cast<std::size_t>(s.integer("errormodel.mac_points")),
+                                .a_points = static_cast<std::size_t>(s.integer("errormodel.activity_points")),
+                                .y_limit = limit};
+  estimate_terms(o, options, t);
+  t.residual_sigma = lack_of_fit(model, o, t);
+  fill_code_pmf(o, t);
+  return t;
+}
+
+std::string table_report(const ErrorTable& t) {
+  std::string text = fmt::format("error table, {} rows, {} levels, 1 MAC unit = {:.4g} uA, ADC {} bits, step {:.3g} MAC units\n",
+                                 t.rows, t.levels, t.unit_amperes * 1e6, t.adc.bits, t.adc.step());
+  text += fmt::format("  level g(k):      {:.3f}\n", fmt::join(t.level, "  "));
+  const auto sigma = [](const Interval& i) {
+    const auto root = [](double v) { return std::sqrt(std::max(0.0, v)); };
+    return fmt::format("{:.4f} [{:.4f}, {:.4f}]", root(i.estimate), root(i.low), root(i.high));
+  };
+  static constexpr int kDiagonal[3] = {0, 3, 5};
+  static constexpr const char* kName[3] = {"offset", "gain on y", "gain on a"};
+  for (int k = 0; k < 3; ++k)
+    text += fmt::format("  chip   {:<10} sigma {}\n", kName[k], sigma(t.chip_interval[kDiagonal[k]]));
+  for (int k = 0; k < 3; ++k)
+    text += fmt::format("  column {:<10} sigma {}\n", kName[k], sigma(t.column_interval[kDiagonal[k]]));
+  for (std::size_t k = 0; k < t.levels; ++k) text += fmt::format("  cell level {}      sigma {}\n", k, sigma(t.cell_interval[k]));
+  const auto [low, high] = std::minmax_element(t.dynamic_sigma.begin(), t.dynamic_sigma.end());
+  text += fmt::format("  dynamic sigma    {:.3f} ... {:.3f} ({})\n", *low, *high, fmt::join(t.source_names, ", "));
+  text += fmt::format("  not explained by (y, a) without mismatch: {:.4f} MAC units rms\n", t.residual_sigma);
+  return text;
+}
+
+}  // namespace errata::errormodel

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "behavioral/model.h"
+#include "core/run_context.h"
+#include "core/settings.h"
+#include "errormodel/estimate.h"
+
+namespace errata::errormodel {
+
+/// Virtual measurements of the behavioural model: what an infinitely patient SPICE run would have given.
+/// `first_chip` is a global chip number (core/mismatch.h); `mac_limit` bounds |y| of the operands.
+Observations observe(const behavioral::BehavioralModel& model, const OperandDesign& design, std::uint64_t seed,
+                     std::uint64_t first_chip, std::size_t chips, std::size_t columns, const RunContext& context);
+
+/// Tier 3: fills the table from the behavioural model by the nested design of methods.md §3.3.
+ErrorTable compile_table(const behavioral::BehavioralModel& model, const Settings& settings,
+                         const Provenance& provenance, const RunContext& context);
+
+/// The estimates as text for the terminal.
+std::string table_report(const ErrorTable& table);
+
+}  // namespace errata::errormodel

@@ -1,0 +1,362 @@
+#include "errormodel/estimate.h"
+
+#include <fmt/format.h>
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace errata::errormodel {
+
+namespace {
+
+/// One observation's covariates.
+struct Point {
+  double y = 0, a = 0;      ///< ideal MAC and second axis
+  double ya = 0;            ///< Σ g(w) x
+  double slope = 1;         ///< 1 + ∂μ/∂y
+  double e = 0;             ///< residual after g and μ
+};
+
+/// Index of (i, j), i ≤ j, among the 6 distinct entries of a symmetric 3 × 3 matrix.
+constexpr int kRow[6] = {0, 0, 0, 1, 1, 2}, kColumn[6] = {0, 1, 2, 1, 2, 2};
+
+class Estimator {
+ public:
+  Estimator(const Observations& o, const EstimateOptions& options, ErrorTable& table)
+      : o_(o), options_(options), t_(table), count_(o.operands()) {
+    if (o.chips < 8 || o.columns < 2 || count_ < 8)
+      throw Error(ExitStatus::kComputation, "E504",
+                  fmt::format("{} chips x {} columns x {} operands cannot separate the terms", o.chips, o.columns, count_),
+                  "at least 8 chips, 2 columns and 8 operands are needed: errormodel.chips, .columns, .operands_per_column");
+  }
+
+  void run() {
+    t_.levels = o_.levels;
+    t_.minimum_conductance = o_.minimum_conductance;
+    collect();
+    fit_levels();
+    fit_mean();
+    make_basis();
+    fit_static();
+    fit_dynamic();
+  }
+
+ private:
+  Point& at(std::size_t chip, std::size_t column, std::size_t p) {
+    return points_[(chip * o_.columns + column) * count_ + p];
+  }
+
+  void collect() {
+    points_.resize(o_.size());
+    for (std::size_t c = 0; c < o_.designs.size(); ++c)
+      for (std::size_t p = 0; p < count_; ++p) {
+        Point& q = points_[c * count_ + p];
+        q.y = o_.designs[c].mac(p);
+        q.a = o_.designs[c].drive(p, o_.minimum_conductance);
+      }
+  }
+
+  /// g(k): least squares of v on the signed number of active cells at each level.
+  void fit_levels() {
+    const auto levels = static_cast<Eigen::Index>(o_.levels);
+    Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(levels, levels);
+    Eigen::VectorXd right = Eigen::VectorXd::Zero(levels), n(levels);
+    const auto counts = [&](const ColumnOperands& d, std::size_t p) {
+      n.setZero();
+      const std::uint8_t* x = d.input(p);
+      for (std::size_t j = 0; j < d.rows; ++j) {
+        if (x[j] == 0) continue;
+        n(d.plus[j]) += 1;
+        n(d.minus[j]) -= 1;
+      }
+    };
+    for (std::size_t c = 0; c < o_.designs.size(); ++c)
+      for (std::size_t p = 0; p < count_; ++p) {
+        if (std::fabs(points_[c * count_ + p].y) > options_.y_limit) continue;
+        counts(o_.designs[c], p);
+        gram += n * n.transpose();
+        right += n * o_.value[c * count_ + p];
+      }
+    // The counts sum to zero over the levels (plus and minus have as many active rows), so one level is free:
+    // the minimum-norm solution, shifted so that g(0) = 0.
+    const Eigen::VectorXd g = gram.completeOrthogonalDecomposition().solve(right);
+    t_.level.resize(o_.levels);
+    for (Eigen::Index k = 0; k < levels; ++k) t_.level[static_cast<std::size_t>(k)] = g(k) - g(0);
+    for (std::size_t c = 0; c < o_.designs.size(); ++c)
+      for (std::size_t p = 0; p < count_; ++p) {
+        const ColumnOperands& d = o_.designs[c];
+        const std::uint8_t* x = d.input(p);
+        double sum = 0;
+        for (std::size_t j = 0; j < d.rows; ++j)
+          if (x[j] != 0) sum += t_.level[d.plus[j]] - t_.level[d.minus[j]];
+        points_[c * count_ + p].ya = sum;
+      }
+  }
+
+  /// μ(y_a, a) as a smooth surface, its slope and the residuals.
+  void fit_mean() {
+    double a_high = 1;
+    for (const Point& p : points_) a_high = std::max(a_high, p.a);
+    t_.axes = {-options_.y_limit, options_.y_limit, 0.0, a_high, options_.y_points, options_.a_points};
+    SurfaceSamples s;
+    for (std::size_t k = 0; k < points_.size(); ++k) {
+      if (std::fabs(points_[k].ya) > options_.y_limit) continue;
+      s.y.push_back(points_[k].ya);
+      s.a.push_back(points_[k].a);
+      s.value.push_back(o_.value[k] - points_[k].ya);
+      s.group.push_back(static_cast<std::uint32_t>(k / (o_.columns * count_)));
+    }
+    const SurfaceFit fit = fit_surface(t_.axes, s);
+    t_.mu = fit.nodes;
+    t_.support_count = fit.count;
+    t_.support_error = fit.error;
+    t_.slope.resize(t_.axes.size());
+    const double step = (t_.axes.y_high - t_.axes.y_low) / static_cast<double>(t_.axes.y_points - 1);
+    for (std::size_t i = 0; i < t_.axes.y_points; ++i)
+      for (std::size_t j = 0; j < t_.axes.a_points; ++j) {
+        const std::size_t low = i == 0 ? 0 : i - 1, high = std::min(i + 1, t_.axes.y_points - 1);
+        t_.slope[i * t_.axes.a_points + j] =
+            (t_.mu[high * t_.axes.a_points + j] - t_.mu[low * t_.axes.a_points + j]) / (step * static_cast<double>(high - low));
+      }
+    for (std::size_t k = 0; k < points_.size(); ++k) {
+      Point& p = points_[k];
+      p.e = o_.value[k] - p.ya - surface_value(t_.axes, t_.mu, p.ya, p.a);
+      p.slope = 1.0 + surface_value(t_.axes, t_.slope, p.ya, p.a);
+    }
+  }
+
+  /// φ orthogonalised on the design: 1, y centred and scaled, a centred, freed of y and scaled.
+  void make_basis() {
+    double n = 0, sy = 0, sa = 0;
+    for (const Point& p : points_) n += 1, sy += p.y, sa += p.a;
+    const double my = sy / n, ma = sa / n;
+    double vyy = 0, vya = 0, vaa = 0;
+    for (const Point& p : points_) {
+      vyy += (p.y - my) * (p.y - my);
+      vya += (p.y - my) * (p.a - ma);
+      vaa += (p.a - ma) * (p.a - ma);
+    }
+    const double beta = vya / vyy, inflation = vaa / std::max(1e-300, vaa - beta * vya);
+    constexpr double kLargestInflation = 20.0;  // methods.md §2: a covariate above it is dropped
+    const double sigma_y = std::sqrt(vyy / n), sigma_a = std::sqrt(std::max(1e-300, (vaa - beta * vya) / n));
+    const double keep = inflation > kLargestInflation ? 0.0 : 1.0 / sigma_a;
+    t_.basis = {1, 0, 0, -my / sigma_y, 1 / sigma_y, 0, keep * (beta * my - ma), -keep * beta, keep};
+  }
+
+  /// φ of an observation, times the slope by which static terms reach the output.
+  Eigen::Vector3d phi(const Point& p) const {
+    const auto f = t_.phi(p.y, p.a);
+    return p.slope * Eigen::Vector3d(f[0], f[1], f[2]);
+  }
+
+  /// Covariance structure of one column's residuals: e = Φ (C + K) + cells + lack of fit.
+  struct Column {
+    Eigen::MatrixXd phi;                     ///< [operands][3]
+    std::vector<Eigen::MatrixXd> components; ///< overlap matrix of each level's cells, last the identity
+    Eigen::VectorXd e;
+  };
+
+  Column column_of(std::size_t chip, std::size_t column) {
+    Column c;
+    const auto n = static_cast<Eigen::Index>(count_);
+    const auto levels = static_cast<Eigen::Index>(o_.levels);
+    const ColumnOperands& d = o_.designs[chip * o_.columns + column];
+    c.phi.resize(n, 3);
+    c.e.resize(n);
+    std::vector<Eigen::MatrixXd> active(o_.levels, Eigen::MatrixXd::Zero(n, static_cast<Eigen::Index>(2 * d.rows)));
+    for (Eigen::Index p = 0; p < n; ++p) {
+      const Point& point = at(chip, column, static_cast<std::size_t>(p));
+      c.phi.row(p) = phi(point).transpose();
+      c.e(p) = point.e;
+      const std::uint8_t* x = d.input(static_cast<std::size_t>(p));
+      for (std::size_t j = 0; j < d.rows; ++j) {
+        if (x[j] == 0) continue;
+        active[d.plus[j]](p, static_cast<Eigen::Index>(2 * j)) = point.slope;
+        active[d.minus[j]](p, static_cast<Eigen::Index>(2 * j + 1)) = point.slope;
+      }
+    }
+    for (Eigen::Index k = 0; k < levels; ++k)
+      c.components.push_back(active[static_cast<std::size_t>(k)] * active[static_cast<std::size_t>(k)].transpose());
+    c.components.push_back(Eigen::MatrixXd::Identity(n, n));
+    return c;
+  }
+
+  /// Sums of one chip. Cells: REML equations `information · θ = score` after the three columns of φ are projected out,
+  /// so that Σ_C and Σ_K, however large, cannot leak into s². Statics: moments of the generalised least-squares
+  /// coefficients b of each column, E[b bᵀ] = Σ_C + Σ_K + (ΦᵀV⁻¹Φ)⁻¹ and E[b_i b_jᵀ] = Σ_C.
+  struct ChipSums {
+    Eigen::MatrixXd information;
+    Eigen::VectorXd score;
+    Eigen::Matrix3d own = Eigen::Matrix3d::Zero(), cross = Eigen::Matrix3d::Zero();
+    double columns = 0, pairs = 0;
+  };
+
+  ChipSums sums(std::size_t chip, const Eigen::VectorXd& theta) {
+    const Eigen::Index unknowns = theta.size();
+    ChipSums s;
+    s.information = Eigen::MatrixXd::Zero(unknowns, unknowns);
+    s.score = Eigen::VectorXd::Zero(unknowns);
+    Eigen::Vector3d total = Eigen::Vector3d::Zero();
+    Eigen::Matrix3d squares = Eigen::Matrix3d::Zero();
+    for (std::size_t i = 0; i < o_.columns; ++i) {
+      const Column c = column_of(chip, i);
+      Eigen::MatrixXd v = Eigen::MatrixXd::Zero(c.e.size(), c.e.size());
+      for (Eigen::Index k = 0; k < unknowns; ++k) v += theta(k) * c.components[static_cast<std::size_t>(k)];
+      const Eigen::LLT<Eigen::MatrixXd> llt(v);
+      const Eigen::MatrixXd inverse = llt.solve(Eigen::MatrixXd::Identity(v.rows(), v.cols()));
+      const Eigen::MatrixXd inverse_phi = inverse * c.phi;
+      const Eigen::Matrix3d spread =
+          (c.phi.transpose() * inverse_phi + 1e-12 * Eigen::Matrix3d::Identity()).inverse();
+      const Eigen::MatrixXd projected = inverse - inverse_phi * spread * inverse_phi.transpose();
+      const Eigen::VectorXd pe = projected * c.e;
+      std::vector<Eigen::MatrixXd> weighted;
+      for (const auto& component : c.components) weighted.push_back(projected * component);
+      for (Eigen::Index k = 0; k < unknowns; ++k) {
+        const auto ku = static_cast<std::size_t>(k);
+        s.score(k) += pe.dot(c.components[ku] * pe);
+        for (Eigen::Index l = 0; l <= k; ++l) {
+          const double trace = weighted[ku].cwiseProduct(weighted[static_cast<std::size_t>(l)].transpose()).sum();
+          s.information(k, l) += trace;
+          if (l != k) s.information(l, k) += trace;
+        }
+      }
+      const Eigen::Vector3d b = spread * (inverse_phi.transpose() * c.e);
+      total += b;
+      squares += b * b.transpose();
+      s.own += b * b.transpose() - spread;
+    }
+    s.columns = static_cast<double>(o_.columns);
+    s.cross = total * total.transpose() - squares;
+    s.pairs = s.columns * (s.columns - 1);
+    return s;
+  }
+
+  ChipSums all_sums(const Eigen::VectorXd& theta, std::vector<ChipSums>& of_chip) {
+    of_chip.resize(o_.chips);
+#pragma omp parallel for schedule(dynamic)
+    for (std::size_t chip = 0; chip < o_.chips; ++chip) of_chip[chip] = sums(chip, theta);
+    ChipSums all = of_chip[0];
+    for (std::size_t chip = 1; chip < o_.chips; ++chip) add(all, of_chip[chip], 1.0);
+    return all;
+  }
+
+  /// Components from summed equations: 6 of Σ_C, 6 of Σ_K, s² of each level, lack of fit.
+  static Eigen::VectorXd solve(const ChipSums& s) {
+    Eigen::VectorXd result(12 + s.score.size());
+    const Eigen::Matrix3d chip = s.cross / s.pairs, both = s.own / s.columns;
+    for (int k = 0; k < 6; ++k) {
+      result(k) = 0.5 * (chip(kRow[k], kColumn[k]) + chip(kColumn[k], kRow[k]));
+      result(6 + k) = both(kRow[k], kColumn[k]) - result(k);
+    }
+    result.tail(s.score.size()) = s.information.completeOrthogonalDecomposition().solve(s.score);
+    return result;
+  }
+
+  static void add(ChipSums& into, const ChipSums& from, double sign) {
+    into.information += sign * from.information;
+    into.score += sign * from.score;
+    into.own += sign * from.own;
+    into.cross += sign * from.cross;
+    into.columns += sign * from.columns;
+    into.pairs += sign * from.pairs;
+  }
+
+  void fit_static() {
+    const auto levels = static_cast<Eigen::Index>(o_.levels);
+    double square = 0.0;
+    for (const Point& p : points_) square += p.e * p.e;
+    square /= static_cast<double>(points_.size());
+    // Working variances of the REML iteration stay positive; the estimates themselves may go below zero.
+    Eigen::VectorXd theta = Eigen::VectorXd::Constant(levels + 1, square / 20.0);
+    const double floor = 1e-6 * std::max(square, 1e-12);
+    theta = theta.cwiseMax(floor);
+    std::vector<ChipSums> of_chip;
+    ChipSums all;
+    Eigen::VectorXd estimate;
+    constexpr int kMostIterations = 12;
+    for (int iteration = 0; iteration < kMostIterations; ++iteration) {
+      all = all_sums(theta, of_chip);
+      estimate = solve(all);
+      const Eigen::VectorXd next = estimate.tail(levels + 1).cwiseMax(floor);
+      const double change = ((next - theta).cwiseAbs().array() / (next + Eigen::VectorXd::Constant(next.size(), floor * 1e2)).array()).maxCoeff();
+      theta = next;
+      if (change < 1e-3) break;
+    }
+    std::vector<std::vector<double>> leave_out(static_cast<std::size_t>(estimate.size()));
+    for (const ChipSums& one : of_chip) {
+      ChipSums rest = all;
+      add(rest, one, -1.0);
+      const Eigen::VectorXd e = solve(rest);
+      for (Eigen::Index k = 0; k < e.size(); ++k) leave_out[static_cast<std::size_t>(k)].push_back(e(k));
+    }
+    const auto interval = [&](Eigen::Index k) {
+      return jackknife_interval(estimate(k), leave_out[static_cast<std::size_t>(k)], 0.95);
+    };
+    t_.chip_interval.clear();
+    t_.column_interval.clear();
+    t_.cell_interval.clear();
+    t_.cell_sigma.clear();
+    for (Eigen::Index k = 0; k < 6; ++k) t_.chip_interval.push_back(interval(k));
+    for (Eigen::Index k = 6; k < 12; ++k) t_.column_interval.push_back(interval(k));
+    for (Eigen::Index k = 0; k < levels; ++k) {
+      t_.cell_interval.push_back(interval(12 + k));
+      t_.cell_sigma.push_back(std::sqrt(std::max(0.0, estimate(12 + k))));
+    }
+    t_.chip = semidefinite(estimate.head(6));
+    t_.column = semidefinite(estimate.segment(6, 6));
+  }
+
+  /// The nearest positive semi-definite matrix: negative eigenvalues, which noise of the estimate makes, become 0.
+  static Covariance semidefinite(const Eigen::VectorXd& entries) {
+    Eigen::Matrix3d m;
+    for (int k = 0; k < 6; ++k) m(kRow[k], kColumn[k]) = m(kColumn[k], kRow[k]) = entries(k);
+    const Eigen::SelfAdjointEigenSolver<Eigen::Matrix3d> solver(m);
+    const Eigen::Matrix3d fixed =
+        solver.eigenvectors() * solver.eigenvalues().cwiseMax(0.0).asDiagonal() * solver.eigenvectors().transpose();
+    Covariance c;
+    for (int i = 0; i < 3; ++i)
+      for (int j = 0; j < 3; ++j) c[static_cast<std::size_t>(3 * i + j)] = fixed(i, j);
+    return c;
+  }
+
+  /// σ_D² is a sum of named sources, each a smooth surface of its own.
+  void fit_dynamic() {
+    t_.source_names = o_.source_names;
+    t_.source_variance.clear();
+    std::vector<double> total(t_.axes.size(), 0.0);
+    for (std::size_t source = 0; source < o_.source_names.size(); ++source) {
+      SurfaceSamples s;
+      for (std::size_t k = 0; k < points_.size(); ++k) {
+        if (std::fabs(points_[k].ya) > options_.y_limit) continue;
+        s.y.push_back(points_[k].ya);
+        s.a.push_back(points_[k].a);
+        s.value.push_back(o_.source_variance[source * points_.size() + k]);
+        s.group.push_back(static_cast<std::uint32_t>(k / (o_.columns * count_)));
+      }
+      const SurfaceFit fit = fit_surface(t_.axes, s);
+      for (std::size_t node = 0; node < fit.nodes.size(); ++node) {
+        t_.source_variance.push_back(std::max(0.0, fit.nodes[node]));
+        total[node] += std::max(0.0, fit.nodes[node]);
+      }
+    }
+    t_.dynamic_sigma.resize(total.size());
+    for (std::size_t node = 0; node < total.size(); ++node) t_.dynamic_sigma[node] = std::sqrt(total[node]);
+  }
+
+  const Observations& o_;
+  const EstimateOptions& options_;
+  ErrorTable& t_;
+  std::size_t count_;
+  std::vector<Point> points_;
+};
+
+}  // namespace
+
+void estimate_terms(const Observations& observations, const EstimateOptions& options, ErrorTable& table) {
+  Estimator(observations, options, table).run();
+}
+
+}  // namespace errata::errormodel

@@ -1,0 +1,228 @@
+#include "training/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <sstream>
+
+#include "core/error.h"
+#include "tests/unit/training/training_fixture.h"
+
+namespace errata::training {
+namespace {
+
+std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Attributes and values of a whole checkpoint, as text.
+std::string content_of(const std::filesystem::path& path) {
+  const Hdf5Reader file(path);
+  std::ostringstream text;
+  const std::function<void(const std::string&)> add = [&](const std::string& name) {
+    if (file.is_group(name)) {
+      for (const auto& [key, value] : file.attributes(name)) text << name << " " << key << " = " << value << "\n";
+      for (const auto& child : file.children(name)) add(name == "/" ? "/" + child : name + "/" + child);
+      return;
+    }
+    std::uint64_t hash = 0;
+    for (const float value : file.floats(name)) hash = hash * 0x100000001b3ULL + std::bit_cast<std::uint32_t>(value);
+    text << name << " " << hash << "\n";
+  };
+  add("/");
+  return text.str();
+}
+
+struct ResumeCase {
+  const char* label;
+  QuantizationOptions bits;
+  const char* optimizer;
+  std::uint64_t stop_at;  // steps; an epoch has 5
+};
+
+class Resume : public testing::TestWithParam<ResumeCase> {};
+
+TEST_P(Resume, EqualsTrainingWithoutInterruption) {
+  const auto& tested = GetParam();
+  const TemporaryFolder folder(std::string("resume-") + tested.label);
+  const DataSet data = small_glyphs();
+  const auto options = short_training(tested.optimizer);
+
+  auto whole = make_network(full_network(tested.bits), 9);
+  {
+    MetricsLog metrics(folder / "whole.jsonl", 0, 0);
+    Trainer trainer(*whole, data, options);
+    TrainingSinks sinks;
+    sinks.metrics = &metrics;
+    trainer.run(sinks);
+    save_checkpoint(folder / "whole.h5", trainer);
+  }
+  {
+    auto network = make_network(full_network(tested.bits), 9);
+    MetricsLog metrics(folder / "parts.jsonl", 0, 0);
+    Trainer trainer(*network, data, options);
+    TrainingSinks sinks;
+    sinks.metrics = &metrics;
+    sinks.threads = 2;
+    bool saved = false;
+    sinks.checkpoint_steps = 1;
+    sinks.checkpoint = [&](const Trainer& now) {
+      if (now.position().step != tested.stop_at || saved) return;
+      save_checkpoint(folder / "part.h5", now);
+      saved = true;
+    };
+    // Goes on for some steps after the save, as before a crash.
+    sinks.should_stop = [&] { return trainer.position().step >= tested.stop_at + 2; };
+    EXPECT_EQ(trainer.run(sinks), Trainer::Outcome::kStopped);
+    ASSERT_TRUE(saved);
+  }
+  const Hdf5Reader file(folder / "part.h5");
+  check_checkpoint_header(file);
+  auto network = read_network(file);
+  Trainer trainer(*network, data, options);
+  read_training_state(file, trainer);
+  EXPECT_EQ(trainer.position().step, tested.stop_at);
+  MetricsLog metrics(folder / "parts.jsonl", trainer.position().step, trainer.position().epoch);
+  TrainingSinks sinks;
+  sinks.metrics = &metrics;
+  EXPECT_EQ(trainer.run(sinks), Trainer::Outcome::kFinished);
+  save_checkpoint(folder / "parts.h5", trainer);
+
+  EXPECT_EQ(state_of(*whole), state_of(*network));
+  EXPECT_EQ(content_of(folder / "whole.h5"), content_of(folder / "parts.h5"));
+  EXPECT_TRUE(bytes_of(folder / "whole.jsonl") == bytes_of(folder / "parts.jsonl"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Resume,
+                         testing::Values(ResumeCase{"float_adam_mid_epoch", {0, 0}, "adam", 7},
+                                         ResumeCase{"quantised_adamw_mid_epoch", {4, 4}, "adamw", 11},
+                                         ResumeCase{"quantised_sgd_first_step", {4, 4}, "sgd", 1},
+                                         ResumeCase{"quantised_adam_two_epochs", {4, 4}, "adam", 10}),
+                         [](const auto& tested) { return tested.param.label; });
+
+TEST(Checkpoint, StoppedTrainingSavesOnceAndGoesOn) {
+  const TemporaryFolder folder("stopped");
+  const DataSet data = small_glyphs();
+  const auto options = short_training("adam");
+  auto whole = make_network(full_network({4, 4}), 9);
+  Trainer(*whole, data, options).run({});
+
+  auto network = make_network(full_network({4, 4}), 9);
+  int rounds = 0;
+  for (; rounds < 100; ++rounds) {
+    Trainer trainer(*network, data, options);
+    if (rounds > 0) {
+      const Hdf5Reader file(folder / "c.h5");
+      network = read_network(file);
+      Trainer again(*network, data, options);
+      read_training_state(file, again);
+      int asked = 0;
+      TrainingSinks sinks;
+      sinks.should_stop = [&] { return ++asked > 3; };  // stops between batches and between test batches
+      sinks.checkpoint = [&](const Trainer& now) { save_checkpoint(folder / "c.h5", now); };
+      if (again.run(sinks) == Trainer::Outcome::kFinished) break;
+      continue;
+    }
+    save_checkpoint(folder / "c.h5", trainer);
+  }
+  EXPECT_GT(rounds, 3);
+  EXPECT_LT(rounds, 100);
+  EXPECT_EQ(state_of(*whole), state_of(*network));
+}
+
+class Hostile : public testing::Test {
+ protected:
+  Hostile() : network_(make_network(full_network({4, 4}), 9)), trainer_(*network_, data_, short_training("adam")) {
+    save_checkpoint(folder_ / "good.h5", trainer_);
+  }
+
+  /// Writes a whole checkpoint, lets `spoil` change it, and returns the code of the failure to read it.
+  std::string code_after(const std::function<void(Hdf5Writer&)>& spoil) {
+    {
+      Hdf5Writer file(folder_ / "bad.h5");
+      write_checkpoint_header(file);
+      write_network(file, *network_);
+      write_training_state(file, trainer_);
+      spoil(file);
+      file.commit();
+    }
+    return code_of(folder_ / "bad.h5");
+  }
+
+  std::string code_of(const std::filesystem::path& path) {
+    try {
+      const Hdf5Reader file(path);
+      check_checkpoint_header(file);
+      auto network = read_network(file);
+      Trainer trainer(*network, data_, short_training("adam"));
+      read_training_state(file, trainer);
+      return "read";
+    } catch (const Error& failure) {
+      return failure.code();
+    }
+  }
+
+  TemporaryFolder folder_{"hostile"};
+  DataSet data_ = small_glyphs();
+  std::unique_ptr<Network> network_;
+  Trainer trainer_;
+};
+
+TEST_F(Hostile, WrongAttributesAreErrors) {
+  const auto number = [](const char* group, const char* name, std::int64_t value) {
+    return [=](Hdf5Writer& file) { file.attribute(group, name, value); };
+  };
+  EXPECT_EQ(code_after([](Hdf5Writer&) {}), "read");
+  EXPECT_EQ(code_after(number("/network", "classes", -1)), "E403");
+  EXPECT_EQ(code_after(number("/network", "classes", 11)), "E403");
+  EXPECT_EQ(code_after(number("/network", "weight_bits", 1 << 30)), "E403");
+  EXPECT_EQ(code_after(number("/network", "batch_norm", 0)), "read");  // fewer parameters than stored: harmless
+  EXPECT_EQ(code_after(number("/network", "batch_norm", 7)), "E403");
+  EXPECT_EQ(code_after(number("/progress", "step", 3)), "E403");
+  EXPECT_EQ(code_after(number("/progress", "epoch", 1000)), "E403");
+  EXPECT_EQ(code_after(number("/progress", "batch_size", 32)), "E405");
+  EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/network", "name", "resnet"); }), "E403");
+  EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/network", "dropout", 1.5); }), "E403");
+  EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/", "errata_format", "error_table"); }), "E405");
+  const std::vector<std::int64_t> later{2, 0}, hidden{65536, 65536}, sides{4096, 4096, 1};
+  EXPECT_EQ(code_after([&](Hdf5Writer& file) { file.attribute("/", "format_version", later); }), "E405");
+  EXPECT_EQ(code_after([&](Hdf5Writer& file) { file.attribute("/network", "hidden", hidden); }), "E403");
+  EXPECT_EQ(code_after([&](Hdf5Writer& file) { file.attribute("/network", "input", sides); }), "E403");
+}
+
+TEST_F(Hostile, MissingGroupsAreErrors) {
+  {
+    Hdf5Writer file(folder_ / "bad.h5");
+    write_checkpoint_header(file);
+    file.commit();
+  }
+  EXPECT_EQ(code_of(folder_ / "bad.h5"), "E403");
+  {
+    Hdf5Writer file(folder_ / "bad.h5");
+    write_checkpoint_header(file);
+    write_network(file, *network_);
+    file.commit();
+  }
+  EXPECT_EQ(code_of(folder_ / "bad.h5"), "E403");
+  EXPECT_EQ(code_of(folder_ / "absent.h5"), "E401");
+}
+
+TEST_F(Hostile, ValuesThatAreNotFiniteAreErrors) {
+  network_->matrix_layers()[1]->weight().value[3] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(code_after([](Hdf5Writer&) {}), "E403");
+}
+
+TEST_F(Hostile, TruncatedFilesAreErrors) {
+  const std::string good = bytes_of(folder_ / "good.h5");
+  for (const std::size_t size : {std::size_t{0}, std::size_t{10}, good.size() / 2, good.size() - 100}) {
+    std::ofstream(folder_ / "bad.h5", std::ios::binary) << good.substr(0, size);
+    EXPECT_TRUE(code_of(folder_ / "bad.h5").starts_with("E4")) << size;
+  }
+}
+
+}  // namespace
+}  // namespace errata::training

@@ -1,0 +1,31 @@
+#include "training/evaluation.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "training/batches.h"
+
+namespace errata::training {
+
+std::optional<Evaluation> evaluate(Network& network, const ImageSet& set, const EvaluationOptions& options) {
+  const std::size_t count = options.images > 0 ? std::min(options.images, set.count()) : set.count();
+  std::vector<std::uint32_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0u);
+  Evaluation result;
+  result.predictions.reserve(count);
+  Batch batch;
+  ForwardOptions forward{{false, options.seed, options.epoch, 0, 0}, options.hook, options.threads};
+  for (std::size_t first = 0; first < count; first += options.batch_size, ++forward.context.step) {
+    if (options.should_stop && options.should_stop()) return std::nullopt;
+    const std::size_t size = std::min(options.batch_size, count - first);
+    fill_batch(set, network.options().input, {std::span(numbers).subspan(first, size)}, batch);
+    forward.context.first_image = first;
+    const Tensor& logits = network.forward(batch.images, forward);
+    result.sums += network.loss(batch.labels);
+    for (std::size_t i = 0; i < size; ++i)
+      result.predictions.push_back(static_cast<std::uint8_t>(predicted_class(logits.image(i))));
+  }
+  return result;
+}
+
+}  // namespace errata::training

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "training/batches.h"
+#include "training/data_set.h"
+#include "training/evaluation.h"
+#include "training/metrics_log.h"
+#include "training/network.h"
+#include "training/optimizer.h"
+#include "training/schedule.h"
+
+namespace errata::training {
+
+/// What decides the result of a training, besides network and data.
+struct TrainingOptions {
+  std::uint64_t seed = 1;
+  std::uint64_t epochs = 5;
+  std::size_t batch_size = 64;   ///< best a multiple of kShardImages
+  OptimizerOptions optimizer = {};
+  ScheduleOptions schedule = {};
+  std::size_t shift_pixels = 0;  ///< augmentation: shift by up to so many pixels; 0: off
+  double gradient_limit = 0.0;   ///< gradients are scaled down to this norm; 0: off
+  std::uint64_t progress_steps = 100;  ///< steps per "step" record; at least 1
+};
+
+/// How far a training is; with network and optimiser everything that a resumed training needs.
+struct TrainingPosition {
+  std::uint64_t epoch = 0;  ///< epochs finished
+  std::uint64_t batch = 0;  ///< batches finished in the running epoch
+  std::uint64_t step = 0;   ///< optimiser steps made
+  LossSums epoch_sums;      ///< of the running epoch's batches, before their step
+  LossSums recent_sums;     ///< since the last "step" record
+};
+
+/// A report from inside a training.
+struct TrainingProgress {
+  enum class Event { kStep, kEpoch };
+
+  Event event = Event::kStep;
+  std::uint64_t epoch = 0;        ///< kStep: epochs finished; kEpoch: the same including this one
+  std::uint64_t epochs = 0;       ///< epochs in all
+  std::uint64_t step = 0;         ///< steps made
+  std::uint64_t total_steps = 0;  ///< steps in all
+  double learning_rate = 0.0;     ///< of the last step
+  LossSums train;                 ///< kStep: since the last report; kEpoch: of the epoch
+  std::optional<LossSums> test;   ///< kEpoch: of the test images
+};
+
+class Trainer;
+
+/// Who listens to a training; every member may stay empty.
+struct TrainingSinks {
+  std::function<void(const TrainingProgress&)> progress;
+  std::function<bool()> should_stop;                ///< asked after each batch (Ctrl-C)
+  std::function<void(const Trainer&)> checkpoint;   ///< called every checkpoint_steps, after each epoch, when stopped
+  std::uint64_t checkpoint_steps = 0;               ///< 0: only after epochs and when stopped
+  MetricsLog* metrics = nullptr;
+  ProductHook* training_hook = nullptr;
+  ProductHook* evaluation_hook = nullptr;
+  int threads = 1;                                  ///< never changes results
+};
+
+/// Trains a network by mini-batches. Same options, data and start give the same bytes for every thread count, and
+/// however often it was stopped, saved and resumed. Not thread safe.
+class Trainer {
+ public:
+  enum class Outcome { kFinished, kStopped };
+
+  /// `network` and `data` must outlive the trainer. Options out of their domain and data of another shape than
+  /// the network's are an Error (project, E512).
+  Trainer(Network& network, const DataSet& data, TrainingOptions options);
+
+  /// Trains to the last epoch or until should_stop. A loss that is not finite is an Error (computation, E503).
+  Outcome run(const TrainingSinks& sinks);
+
+  const TrainingOptions& options() const { return options_; }
+  const Network& network() const { return network_; }
+  const Optimizer& optimizer() const { return optimizer_; }
+  Optimizer& optimizer() { return optimizer_; }
+  const TrainingPosition& position() const { return position_; }
+  /// Continues from here at the next run().
+  void set_position(const TrainingPosition& position) { position_ = position; }
+
+  std::uint64_t steps_per_epoch() const;
+  std::uint64_t total_steps() const { return steps_per_epoch() * options_.epochs; }
+
+ private:
+  void train_batch(const TrainingSinks& sinks);
+  bool finish_epoch(const TrainingSinks& sinks);
+  void report(const TrainingSinks& sinks, const TrainingProgress& progress) const;
+  TrainingProgress progress(TrainingProgress::Event event) const;
+
+  Network& network_;
+  const DataSet& data_;
+  TrainingOptions options_;
+  Optimizer optimizer_;
+  TrainingPosition position_;
+  std::vector<std::uint32_t> order_;
+  Batch batch_;
+};
+
+}  // namespace errata::training
