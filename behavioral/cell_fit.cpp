@@ -43,6 +43,15 @@ class RelativeCurrent final : public ceres::CostFunction {
 
 constexpr std::size_t kHoldOutEvery = 4;
 
+bool held_out(std::size_t m) { return m > 0 && m % kHoldOutEvery == 0; }
+
+/// Points of one (input, stored) level that are not held out.
+std::size_t fitted_points(const circuit::CellSurface& surface) {
+  std::size_t samples = 0;
+  for (std::size_t m = 0; m < surface.mismatch_count(); ++m) samples += held_out(m) ? 0 : 1;
+  return samples * surface.source_line_volts.size() * surface.bit_line_volts.size();
+}
+
 class Fitter {
  public:
   Fitter(const circuit::CellSurface& surface, CellModel model) : surface_(surface), model_(std::move(model)) {}
@@ -60,8 +69,6 @@ class Fitter {
   }
 
  private:
-  bool held_out(std::size_t m) const { return m > 0 && m % kHoldOutEvery == 0; }
-
   Samples collect(std::size_t x, std::size_t level, bool want_held_out) const {
     std::vector<double> rows, target;
     const std::size_t terms = model_.terms, count = model_.monomials();
@@ -157,11 +164,18 @@ CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range) {
   base.center_volts = 0.5 * (base.lowest_volts + base.highest_volts);
   base.scale_volts = 0.5 * (base.highest_volts - base.lowest_volts);
   base.mismatch_range = mismatch_range;
+  if (base.variables() > CellModel::kMostVariables)
+    throw Error(ExitStatus::kComputation, "E502",
+                fmt::format("{} mismatch terms act inside the cell; the current-mode family takes {}", base.terms,
+                            CellModel::kMostVariables - (base.variables() - base.terms)),
+                "join terms that move the same parameter");
   CellFit fit;
+  const std::size_t fitted = fitted_points(surface);
   for (const int degree : {1, 2, 3, 4}) {
     CellModel candidate = base;
     candidate.degree = degree;
     candidate.exponents = CellModel::full_basis(base.variables(), degree);
+    if (degree > 1 && candidate.monomials() >= fitted) break;  // the data carry no more
     candidate.coefficients.assign(base.inputs * base.levels * candidate.monomials(), 0.0);
     auto [model, quality] = Fitter(surface, candidate).run();
     fit.tried.push_back(quality);

@@ -24,7 +24,7 @@ std::vector<std::uint8_t> CellModel::full_basis(std::size_t variables, int degre
 
 double CellModel::current(std::size_t input, std::size_t level, double bit_volts, double source_volts,
                           std::span<const double> draws) const {
-  constexpr std::size_t kMostVariables = 16, kMostPowers = 8;
+  constexpr std::size_t kMostPowers = 8;
   double powers[kMostVariables][kMostPowers];
   const std::size_t n = variables();
   const auto set = [&](std::size_t variable, double value) {

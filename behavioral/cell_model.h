@@ -10,6 +10,7 @@ namespace errata::behavioral {
 /// voltage, the source-line voltage and the cell's unit mismatch draws (methods.md §5.1). Positive by construction
 /// and exact for a lognormal leakage. One set of coefficients for each input level and stored level.
 struct CellModel {
+  static constexpr std::size_t kMostVariables = 16;  ///< voltages and mismatch draws together
   std::size_t inputs = 2, levels = 4, terms = 0;  ///< X, L and the number of mismatch draws T
   bool source_axis = false;                       ///< whether V_sl is a variable
   double center_volts = 0.1, scale_volts = 0.1;   ///< v = (V_bl − center) / scale, also the scale of V_sl

@@ -28,13 +28,13 @@ struct LineSensitivity {
   std::vector<double> cell_amperes;       ///< [rows]
 };
 
-/// Currents of a prepared line for many input vectors (methods.md §5.1): Newton on the ladder of wire segments with the clamp,
-/// eight inputs at a time. `inputs` is [count][stride] with 0 or 1 in its first `rows` entries; result in ampere.
-/// Thread safe. Agrees with solve_line_dense to 1e-9 relative (tests/unit/behavioral).
+/// Currents of a prepared line for many input vectors (methods.md §5.1): Newton on the ladder of wire segments with
+/// the clamp, sixteen inputs at a time in fp32. `inputs` is [count][stride] with 0 or 1 in its first `rows` entries; result
+/// in ampere. Thread safe. Agrees with solve_line_dense to 5e-6 relative (tests/unit/behavioral).
 void solve_lines(const PreparedLine& line, std::span<const std::uint8_t> inputs, std::size_t stride,
                  std::span<double> current_amperes);
 
-/// The same for one input vector, with sensitivities (adjoint by reciprocity of the ladder).
+/// The same for one input vector in fp64, to 1e-9 relative, with sensitivities (adjoint by reciprocity of the ladder).
 double solve_line(const PreparedLine& line, const std::uint8_t* inputs, LineSensitivity& sensitivity);
 
 /// Plain reference: nodal equations as a dense matrix, Newton to convergence.

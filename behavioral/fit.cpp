@@ -130,7 +130,12 @@ Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::u
     syy += w * y[k] * y[k];
     syi += w * y[k] * i[k];
   }
-  const double slope = (sw * syi - sy * si) / (sw * syy - sy * sy);
+  const double spread = sw * syy - sy * sy;
+  if (!(spread > 0))
+    throw Error(ExitStatus::kComputation, "E504",
+                fmt::format("the design holds no two different y with |y| <= {}, so MAC units are undefined", mac_limit),
+                "raise hardware.adc_range");
+  const double slope = (sw * syi - sy * si) / spread;
   return {(si - slope * sy) / sw, slope};
 }
 
@@ -151,6 +156,9 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
                              {static_cast<double>(q.degree), q.rms, q.maximum, q.held_out_rms, q.held_out_maximum,
                               q.condition_number, q.widest_parameter_half_width});
   model.thermal_square_amperes = data.cell.noise_square_amperes;
+  if (std::ranges::any_of(model.thermal_square_amperes, [](double v) { return !std::isfinite(v); }))
+    throw Error(ExitStatus::kComputation, "E504", "a noise simulation of the cell gave no number, so its noise is unknown",
+                "run characterize again; `errata check` simulates one operating point");
   model.transfer = nominal_transfer(model, settings.number("hardware.adc_range"), provenance.seed);
   const std::vector<double> none(model.cell.terms, 0.0);
   model.minimum_conductance =

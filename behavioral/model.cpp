@@ -89,6 +89,27 @@ std::vector<double> BehavioralModel::noise_variances(const PreparedLine& line, c
   return variances;
 }
 
+ReadNoise BehavioralModel::read_noise(const PreparedLine& line) const {
+  ReadNoise n;
+  n.idle_current = line.offset_amperes;
+  n.clamp_volts = line.clamp_volts;
+  n.clamp = 4 * kBoltzmannJoulesPerKelvin * array.temperature_kelvin * line.clamp_ohms * array.bandwidth_hertz;
+  for (const auto& source : noise)
+    if (!source.cell_relative) n.output += source.sigma_at(0) * source.sigma_at(0);
+  for (std::size_t j = 0; j < line.rows; ++j) {
+    const double off = thermal_square_amperes[line.levels[j]];
+    n.idle_thermal += off;
+    n.idle_current += line.off[j].a;
+    n.thermal.push_back(thermal_square_amperes[cell.levels + line.levels[j]] - off);
+    n.current.push_back(line.on[j].a - line.off[j].a);
+    double relative = 0.0;
+    for (const auto& source : noise)
+      if (source.cell_relative) relative += std::pow(source.sigma_at(line.levels[j]) * line.on[j].a, 2);
+    n.relative.push_back(relative);
+  }
+  return n;
+}
+
 std::vector<std::string> BehavioralModel::noise_names() const {
   std::vector<std::string> names{"thermal"};
   for (const auto& source : noise) names.push_back(source.name);
@@ -154,16 +175,18 @@ BehavioralModel BehavioralModel::load(const std::filesystem::path& path) {
   c.highest_volts = f.real("/cell", "highest_volts");
   c.exponents = f.bytes("/cell/exponents");
   const bool sane = c.inputs == 2 && c.levels >= 2 && c.levels <= 256 && c.degree >= 0 && c.degree < 8 &&
-                    c.variables() <= 16 && c.exponents.size() % c.variables() == 0 && c.scale_volts > 0;
+                    c.variables() <= CellModel::kMostVariables && c.exponents.size() % c.variables() == 0 &&
+                    c.scale_volts > 0 && c.mismatch_range > 0;
   if (!sane)
     throw Error(ExitStatus::kArtifact, "E403", path.string() + ": the cell model's description contradicts itself");
   for (const auto e : c.exponents)
     if (e > c.degree) throw Error(ExitStatus::kArtifact, "E403", path.string() + ": /cell/exponents is damaged");
-  for (const auto t : m.cell_terms)
-    if (t >= m.mismatch.size()) throw Error(ExitStatus::kArtifact, "E403", path.string() + ": /cell/mismatch_term is damaged");
+  circuit::check_levels(f, m.mismatch, m.noise, m.cell_terms, c.levels);
   c.coefficients = f.doubles("/cell/coefficients", {c.inputs, c.levels, c.monomials()});
   m.thermal_square_amperes = f.doubles("/cell/thermal_variance", {c.inputs, c.levels});
   m.transfer = {f.scalar("/transfer/offset"), f.scalar("/transfer/unit")};
+  if (!std::isfinite(m.transfer.offset_amperes) || !std::isnormal(m.transfer.unit_amperes))
+    throw Error(ExitStatus::kArtifact, "E403", path.string() + ": /transfer is no line");
   m.minimum_conductance = f.scalar("/transfer/minimum_conductance");
   m.fit_quality = f.doubles("/fit/tried");
   m.chosen = static_cast<std::size_t>(f.integer("/fit", "chosen"));
@@ -171,9 +194,10 @@ BehavioralModel BehavioralModel::load(const std::filesystem::path& path) {
   auto& v = m.validation;
   v = {s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], s[10], s[11], f.integer("/validation", "passed") != 0};
   v.mac = f.doubles("/validation/mac");
-  v.model_error = f.doubles("/validation/model_error");
-  v.circuit_error = f.doubles("/validation/circuit_error");
-  v.residual = f.doubles("/validation/residual");
+  const Shape same{v.mac.size()};
+  v.model_error = f.doubles("/validation/model_error", same);
+  v.circuit_error = f.doubles("/validation/circuit_error", same);
+  v.residual = f.doubles("/validation/residual", same);
   return m;
 }
 

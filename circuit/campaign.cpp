@@ -91,6 +91,7 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
       if (!done[i]) open.push_back(i);
     if (open.empty()) break;
     std::size_t load_failures = 0, lost = 0, answered = 0;
+    const std::size_t rejected = std::min<std::size_t>(3, open.size());  // one may be bad luck
     pool.run(
         open,
         [&](std::size_t item, WorkerPool::Reply reply) {
@@ -112,11 +113,12 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
               return;  // once more, in a fresh worker
             }
           }
-          if (point.status == PointStatus::kLoadFailed && ++load_failures >= 3)
+          if (point.status == PointStatus::kLoadFailed && ++load_failures >= rejected)
             throw Error(ExitStatus::kInvalidProject, "E207",
                         fmt::format("ngspice rejects the deck of the {}:\n{}", decks[points[item].deck].name, point.log),
                         "the lines come from the netlist that [circuit] names");
-          if (journal) journal->append(item, point);
+          const bool answer = reply.outcome == WorkerPool::Outcome::kAnswered;
+          if (journal && answer) journal->append(item, point);  // a lost point is tried again by the next run
           finish(item, std::move(point));
           context.progress("ngspice", finished, points.size());
         },

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace errata::circuit {
 
 namespace {
@@ -22,6 +25,11 @@ void save_cell(Hdf5Writer& f, const CellSurface& c) {
   f.write("/cell/noise_variance", Real(c.noise_square_amperes), {x, l}, "A^2");
 }
 
+[[noreturn]] void damaged(const Hdf5Reader& f, const std::string& what) {
+  throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: {}", f.path().string(), what),
+              "the file is damaged; run the stage that makes it again");
+}
+
 CellSurface load_cell(const Hdf5Reader& f) {
   CellSurface c;
   c.input_levels_volts = f.doubles("/cell/axes/input_level");
@@ -34,6 +42,10 @@ CellSurface load_cell(const Hdf5Reader& f) {
       f.doubles("/cell/current", {c.input_levels_volts.size(), c.weight_levels.size(), c.mismatch_count(),
                                   c.source_line_volts.size(), c.bit_line_volts.size()});
   c.noise_square_amperes = f.doubles("/cell/noise_variance", {c.input_levels_volts.size(), c.weight_levels.size()});
+  const bool axes = c.input_levels_volts.size() == 2 && !c.weight_levels.empty() && c.weight_levels.size() <= 256 &&
+                    !c.bit_line_volts.empty() && !c.source_line_volts.empty();
+  const bool draws = c.cell_terms.empty() || (!c.mismatch_points.empty() && c.mismatch_points.size() % c.cell_terms.size() == 0);
+  if (!axes || !draws) damaged(f, "/cell contradicts itself");
   return c;
 }
 
@@ -55,8 +67,7 @@ void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, std::size_t rows) 
 ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
   ColumnMeasurements m;
   const Shape shape = f.shape("/columns/current");
-  if (shape.size() != 4 || shape[2] != 2)
-    throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: /columns/current has no 4 axes", f.path().string()));
+  if (shape.size() != 4 || shape[2] != 2) damaged(f, "/columns/current has no 4 axes");
   m.chips = shape[0];
   m.columns = shape[1];
   m.operands = shape[3];
@@ -73,8 +84,10 @@ ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
   m.current_amperes = f.doubles("/columns/current");
   m.status = f.bytes("/columns/status", shape);
   const Shape noise = f.shape("/columns/noise_variance");
-  m.noise_chips = noise.at(0);
-  m.noise_operands = noise.at(3);
+  if (noise.size() != 4 || noise[0] > m.chips || noise[1] != m.columns || noise[2] != 2 || noise[3] > m.operands)
+    damaged(f, "/columns/noise_variance has another shape than the columns");
+  m.noise_chips = noise[0];
+  m.noise_operands = noise[3];
   m.noise_square_amperes = f.doubles("/columns/noise_variance");
   return m;
 }
@@ -112,8 +125,7 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
 void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTerm>& mismatch,
                   std::vector<NoiseSource>& noise) {
   const std::int64_t rows = f.integer("/array", "rows");
-  if (rows < 1 || rows > 4096)
-    throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: {} rows", f.path().string(), rows));
+  if (rows < 1 || rows > 4096) damaged(f, fmt::format("{} rows", rows));
   a.rows = static_cast<std::size_t>(rows);
   a.wire_ohms = f.scalar("/array/wire_resistance");
   a.source_line_ohms = f.scalar("/array/source_line_resistance");
@@ -123,9 +135,12 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
   a.bandwidth_hertz = f.scalar("/array/bandwidth");
   const auto count = [&](const char* group) {
     const std::int64_t n = f.integer(group, "count");
-    if (n < 0 || n > 1000) throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: {} entries", group, n));
+    if (n < 0 || n > 1000) damaged(f, fmt::format("{}: {} entries", group, n));
     return n;
   };
+  for (const double value : {a.wire_ohms, a.source_line_ohms, a.clamp_ohms, a.temperature_kelvin, a.bandwidth_hertz})
+    if (!std::isfinite(value) || value < 0) damaged(f, fmt::format("/array holds {}", value));
+  if (!std::isfinite(a.clamp_volts)) damaged(f, "/array/clamp_voltage is no number");
   mismatch.clear();
   for (std::int64_t i = 0; i < count("/mismatch"); ++i) {
     const std::string at = fmt::format("/mismatch/{}", i);
@@ -134,8 +149,11 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
     t.device = f.text(at, "device");
     t.parameter = f.text(at, "parameter");
     t.lognormal = f.integer(at, "lognormal") != 0;
-    t.scope = static_cast<MismatchScope>(f.integer(at, "scope"));
+    const std::int64_t scope = f.integer(at, "scope");
+    if (scope < 0 || scope > static_cast<std::int64_t>(MismatchScope::kChip)) damaged(f, at + ": unknown scope");
+    t.scope = static_cast<MismatchScope>(scope);
     t.sigma = f.doubles(at + "/sigma");
+    if (t.sigma.empty()) damaged(f, at + "/sigma is empty");
     mismatch.push_back(std::move(t));
   }
   noise.clear();
@@ -145,6 +163,7 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
     s.name = f.text(at, "name");
     s.cell_relative = f.integer(at, "cell_relative") != 0;
     s.sigma = f.doubles(at + "/sigma");
+    if (s.sigma.empty()) damaged(f, at + "/sigma is empty");
     noise.push_back(std::move(s));
   }
 }
@@ -171,7 +190,26 @@ Characterization Characterization::load(const std::filesystem::path& path) {
   load_physics(f, c.array, c.mismatch, c.noise);
   c.cell = load_cell(f);
   c.columns = load_columns(f, c.array.rows);
+  check_levels(f, c.mismatch, c.noise, c.cell.cell_terms, c.cell.weight_levels.size());
+  for (const auto& d : c.columns.designs) {
+    const auto above = [](const std::vector<std::uint8_t>& values, std::size_t limit) {
+      return std::ranges::any_of(values, [limit](std::uint8_t v) { return v >= limit; });
+    };
+    const std::size_t levels = c.cell.weight_levels.size();
+    if (above(d.plus, levels) || above(d.minus, levels) || above(d.inputs, 2))
+      damaged(f, "/columns holds levels that the cell does not have");
+  }
   return c;
+}
+
+void check_levels(const Hdf5Reader& f, const std::vector<MismatchTerm>& mismatch, const std::vector<NoiseSource>& noise,
+                  const std::vector<std::size_t>& cell_terms, std::size_t levels) {
+  for (const auto& term : mismatch)
+    if (term.sigma.size() != 1 && term.sigma.size() != levels) damaged(f, "/mismatch has a sigma for other levels");
+  for (const auto& source : noise)
+    if (source.sigma.size() != 1 && source.sigma.size() != levels) damaged(f, "/noise has a sigma for other levels");
+  for (const auto term : cell_terms)
+    if (term >= mismatch.size()) damaged(f, "the cell has a mismatch term that /mismatch does not list");
 }
 
 LinePeriphery line_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms, std::uint64_t seed,

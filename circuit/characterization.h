@@ -94,4 +94,8 @@ void save_physics(Hdf5Writer& file, const ArrayConstants& array, const std::vect
 void load_physics(const Hdf5Reader& file, ArrayConstants& array, std::vector<MismatchTerm>& mismatch,
                   std::vector<NoiseSource>& noise);
 
+/// Throws Error (artefact, E403) unless every σ fits the number of stored levels and every cell term is listed.
+void check_levels(const Hdf5Reader& file, const std::vector<MismatchTerm>& mismatch,
+                  const std::vector<NoiseSource>& noise, const std::vector<std::size_t>& cell_terms, std::size_t levels);
+
 }  // namespace errata::circuit

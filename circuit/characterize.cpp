@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "circuit/campaign.h"
 #include "core/random_stream.h"
@@ -35,8 +36,12 @@ struct CellParameters {
   }
 };
 
-/// Nominal value of an instance parameter that mismatch moves.
-double nominal_of(const std::string& parameter) { return parameter == "mulu0" || parameter == "m" ? 1.0 : 0.0; }
+/// Nominal value of an instance parameter that mismatch moves; empty where only the netlist knows it.
+std::optional<double> nominal_of(const std::string& parameter) {
+  if (parameter == "delvto" || parameter == "dtemp") return 0.0;
+  if (parameter == "mulu0" || parameter == "m") return 1.0;
+  return std::nullopt;
+}
 
 struct Project {
   Netlist netlist;
@@ -60,12 +65,31 @@ std::vector<Diagnostic> check_mismatch_parameters(const Settings& settings, cons
     if (terms[i].device == "source_line") report("the source line has no mismatch parameter yet", "");
     if (terms[i].device == "clamp" && p != "voltage" && p != "resistance" && p != "offset_current")
       report(fmt::format("the clamp has no parameter '{}'", p), "it has: voltage, resistance, offset_current");
-    const CellSlot slot{terms[i].device, p};
-    if (!terms[i].in_periphery() && terms[i].lognormal && nominal_of(p) == 0.0 && !(slot == cell.slots[0]))
+    if (terms[i].device == "clamp" && p == "offset_current" && terms[i].lognormal)
+      report("the clamp's offset_current has nominal value 0, so a lognormal draw does nothing",
+             "use distribution = \"normal\"");
+    if (terms[i].in_periphery() || CellSlot{terms[i].device, p} == cell.slots[0]) continue;
+    if (!nominal_of(p))
+      report(fmt::format("the nominal value of {} of {} is not known to errata, so mismatch cannot move it", p,
+                         terms[i].device),
+             "movable are delvto, mulu0, m, dtemp and the parameter that stores the weight");
+    else if (terms[i].lognormal && *nominal_of(p) == 0.0)
       report(fmt::format("{} of {} has nominal value 0, so a lognormal draw does nothing", p, terms[i].device),
              "use distribution = \"normal\", or move the parameter that stores the weight");
   }
   return problems;
+}
+
+/// A behavioural source has no noise in ngspice, so noise must be declared beside it.
+void warn_of_silent_sources(const Settings& s, const Project& p, const RunContext& context) {
+  const auto cell = p.netlist.subcircuits.find(p.deck.cell);
+  if (cell == p.netlist.subcircuits.end() || s.count("circuit.noise_source") > 0) return;
+  for (const auto& [name, text] : cell->second.devices)
+    if (name.starts_with('b'))
+      context.warn(Diagnostic{.severity = Diagnostic::Severity::kWarning, .code = "W211",
+                              .position = cell->second.position,
+                              .message = fmt::format("ngspice gives the behavioural source '{}' no noise", name),
+                              .hint = "declare its noise as a [[circuit.noise_source]]"});
 }
 
 Project read(const Settings& s, const RunContext& context) {
@@ -73,6 +97,7 @@ Project read(const Settings& s, const RunContext& context) {
   p.netlist = read_netlist(s.folder() / s.text("circuit.netlist"), {});
   for (const auto& warning : p.netlist.warnings) context.warn(warning);
   p.deck = deck_options(s);
+  warn_of_silent_sources(s, p, context);
   p.cell.weight_levels = s.numbers("circuit.weight.levels");
   p.mismatch = mismatch_terms(s, p.cell.weight_levels.size());
   p.noise = noise_sources(s);
@@ -84,7 +109,7 @@ Project read(const Settings& s, const RunContext& context) {
     auto found = std::ranges::find(p.cell.slots, slot);
     if (found == p.cell.slots.end()) {
       p.cell.slots.push_back(slot);
-      p.cell.nominal.push_back(nominal_of(slot.parameter));
+      p.cell.nominal.push_back(nominal_of(slot.parameter).value_or(0.0));
       found = p.cell.slots.end() - 1;
     }
     p.cell.terms.push_back(t);

@@ -129,6 +129,18 @@ Deck compose_column(const Netlist& netlist, const DeckOptions& options, const st
   return c.finish();
 }
 
+namespace {
+/// The key of the project file that names a device inside the cell.
+std::string who_names(const std::string& device, const DeckOptions& options, const Settings& settings) {
+  if (device == options.weight_device) return "circuit.weight.device";
+  for (std::size_t i = 0; i < settings.count("circuit.mismatch"); ++i) {
+    const std::string path = fmt::format("circuit.mismatch[{}].device", i);
+    if (lower(settings.text(path)) == device) return path;
+  }
+  return "circuit.cell";
+}
+}  // namespace
+
 std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const DeckOptions& options,
                                               const std::vector<CellSlot>& cell_slots, const Settings& settings) {
   std::vector<Diagnostic> problems;
@@ -155,6 +167,11 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
   check_pin("circuit.pins.source_line", options.source_line_pin);
   check_pin("circuit.pins.supply", options.supply_pin);
   check_pin("circuit.pins.ground", options.ground_pin);
+  const std::string roles[] = {options.word_line_pin, options.bit_line_pin, options.source_line_pin, options.supply_pin,
+                               options.ground_pin};
+  for (const auto& pin : pins)
+    if (std::ranges::count(roles, pin) > 1)
+      report("E203", "circuit.cell", fmt::format("pin '{}' of '{}' has two roles under [circuit.pins]", pin, options.cell), "");
   for (const auto& pin : pins) {
     const bool used = pin == options.word_line_pin || pin == options.bit_line_pin || pin == options.source_line_pin ||
                       pin == options.supply_pin || pin == options.ground_pin;
@@ -166,7 +183,7 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
     if (slot.device.find('.') != std::string::npos || found->second.devices.contains(slot.device)) continue;
     std::vector<std::string> names;
     for (const auto& [name, text] : found->second.devices) names.push_back(name);
-    report("E208", slot.device == options.weight_device ? "circuit.weight.device" : "circuit.cell",
+    report("E208", who_names(slot.device, options, settings).c_str(),
            fmt::format("subcircuit '{}' has no device '{}'", options.cell, slot.device),
            fmt::format("it has: {}", fmt::join(names, ", ")));
   }

@@ -12,8 +12,8 @@
 namespace errata::circuit {
 
 namespace {
-std::uint64_t checksum(const std::string& bytes) {  // FNV-1a
-  std::uint64_t hash = 1469598103934665603ULL;
+std::uint64_t checksum(std::uint64_t item, const std::string& bytes) {  // FNV-1a
+  std::uint64_t hash = (1469598103934665603ULL ^ item) * 1099511628211ULL;
   for (const unsigned char c : bytes) hash = (hash ^ c) * 1099511628211ULL;
   return hash;
 }
@@ -67,7 +67,7 @@ Journal::Journal(std::filesystem::path path, const std::string& fingerprint,
       std::uint64_t header[3];  // item, size, checksum
       while (std::fread(header, sizeof header, 1, old) == 1 && header[1] < (1u << 24)) {
         std::string bytes(header[1], '\0');
-        if (std::fread(bytes.data(), 1, bytes.size(), old) != bytes.size() || checksum(bytes) != header[2]) break;
+        if (std::fread(bytes.data(), 1, bytes.size(), old) != bytes.size() || checksum(header[0], bytes) != header[2]) break;
         try {
           on_replayed(header[0], decode(bytes));
         } catch (const std::out_of_range&) {
@@ -97,7 +97,7 @@ Journal::~Journal() {
 
 void Journal::append(std::size_t item, const PointResult& result) {
   const std::string bytes = encode(result);
-  const std::uint64_t header[3] = {item, bytes.size(), checksum(bytes)};
+  const std::uint64_t header[3] = {item, bytes.size(), checksum(item, bytes)};
   const bool written = std::fwrite(header, sizeof header, 1, file_) == 1 &&
                        std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size() && std::fflush(file_) == 0;
   if (!written)

@@ -55,20 +55,27 @@ class Reader {
   std::vector<Diagnostic> warnings;
 
   void read_file(const std::filesystem::path& path, const SourcePosition& from, const std::string& section) {
-    constexpr int kDeepest = 32;
-    if (++depth_ > kDeepest) {
-      report("E201", from, fmt::format("{} includes itself", path.string()), "");
-      --depth_;
+    std::error_code ignored;
+    const auto self = std::pair(std::filesystem::weakly_canonical(path, ignored).string(), section);
+    if (std::ranges::find(open_, self) != open_.end()) {
+      report("E201", from, fmt::format("'{}' includes itself", path.string()), "");
       return;
     }
-    std::ifstream file(path, std::ios::binary);
-    if (!file || std::filesystem::is_directory(path)) {
+    constexpr int kMostFiles = 10000;  // files that include each other twice, many levels deep, would never end
+    if (++files_ > kMostFiles) {
+      if (files_ == kMostFiles + 1) report("E201", from, fmt::format("more than {} files are included", kMostFiles), "");
+      return;
+    }
+    std::ifstream file;
+    if (std::filesystem::is_regular_file(path, ignored)) file.open(path, std::ios::binary);  // a pipe would never end
+    if (!file.is_open()) {
       report("E201", from, fmt::format("cannot read '{}'", path.string()),
              "paths are relative to the file that names them");
-    } else {
-      read_lines(file, path, section, from.file.empty());
+      return;
     }
-    --depth_;
+    open_.push_back(self);
+    read_lines(file, path, section, from.file.empty());
+    open_.pop_back();
   }
 
  private:
@@ -86,30 +93,32 @@ class Reader {
       if (is_top && number == 1 && !text.starts_with('.')) continue;
       if (text.empty() || text.starts_with('*')) continue;
       if (text.starts_with('+') && !raw.empty()) {
-        raw.back().text += " " + text.substr(1);
+        raw.back().text.append(" ").append(text, 1);
       } else {
         raw.push_back({text, {path.string(), number, 1}});
       }
     }
-    bool in_section = section.empty(), in_control = false, found = section.empty();
+    bool in_section = section.empty(), in_other_section = false, in_control = false, found = section.empty();
     for (auto& statement : raw) {
       const auto words = words_of(statement.text);
       const std::string first = lower(words.empty() ? "" : words[0]);
       if (in_control) {
-        in_control = first != ".endc";
+        in_control = !first.starts_with(".endc");
         continue;
       }
-      if (!section.empty() && (first == ".lib" && words.size() == 2)) {
-        in_section = lower(words[1]) == section;
+      if (first.starts_with(".lib") && words.size() == 2) {  // a section begins; nobody asks for it in a plain include
+        in_section = !section.empty() && lower(words[1]) == section;
         found = found || in_section;
+        in_other_section = !in_section;
         continue;
       }
       if (first == ".endl") {
         in_section = section.empty();
+        in_other_section = false;
         continue;
       }
       if (!in_section) continue;
-      if (first == ".control") {
+      if (first.starts_with(".control")) {  // ngspice itself looks at the first letters only
         in_control = true;
         warnings.push_back(Diagnostic{.severity = Diagnostic::Severity::kWarning, .code = "W210",
                                       .position = statement.position, .message = "control block dropped: errata issues "
@@ -118,6 +127,8 @@ class Reader {
       }
       take(std::move(statement), words, first, path);
     }
+    if (in_other_section)
+      report("E201", {path.string(), 0, 0}, "a .lib section has no .endl", "to include a whole file write .include");
     if (!found)
       report("E201", {path.string(), 0, 0}, fmt::format("the library has no section '{}'", section), "");
   }
@@ -128,13 +139,14 @@ class Reader {
                                                    ".pz",   ".disto", ".print", ".plot", ".measure", ".meas", ".save",
                                                    ".end",  ".probe", ".four",  ".width"};
     if (kDropped.contains(first)) return;
-    if (first == ".include" || first == ".inc" || (first == ".lib" && words.size() >= 3)) {
+    const bool library = first.starts_with(".lib") && words.size() >= 3;
+    if (first.starts_with(".inc") || library) {  // the first letters count, as in ngspice
       if (words.size() < 2) {
         report("E201", statement.position, fmt::format("{} names no file", first), "");
         return;
       }
       read_file(path.parent_path() / unquoted(words[1]), statement.position,
-                first == ".lib" ? lower(words[2]) : std::string());
+                library ? lower(unquoted(words[2])) : std::string());
       return;
     }
     if (refuse(statement, words, first)) return;
@@ -142,12 +154,13 @@ class Reader {
   }
 
   bool refuse(const Statement& statement, const std::vector<std::string>& words, const std::string& first) {
-    const auto no = [&](std::string why) {
-      report("E206", statement.position, std::move(why), "remove the line");
+    const auto no = [&](std::string_view why) {
+      report("E206", statement.position, std::string(why), "remove the line");
       return true;
     };
     if (first == ".hdl" || first == ".osdi" || first == ".pre_osdi" || first.starts_with('n'))
       return no("Verilog-A (OSDI) models are not in Debian's ngspice");
+    if (first == ".temp") return no("the temperature is circuit.temperature; .temp would override it");
     if (first == ".protect" || first == ".unprotect" || first == ".prot")
       return no("encrypted models cannot be read");
     if (first == ".model") {
@@ -161,14 +174,15 @@ class Reader {
       }
     }
     if (options_.trust) return false;
-    static const std::set<std::string> kDangerous = {"shell", "system", "source", "write", "wrdata", ".csparam", "codemodel"};
-    if (kDangerous.contains(first))
+    static const std::set<std::string> kDangerous = {"shell", "system", "source", "write", "wrdata", "codemodel"};
+    if (kDangerous.contains(first) || first.starts_with(".csparam"))
       return no(fmt::format("'{}' could run code or write files; --trust-netlist lets it pass", words[0]));
     return false;
   }
 
   NetlistOptions options_;
-  int depth_ = 0;
+  std::vector<std::pair<std::string, std::string>> open_;  ///< files being read, with their .lib section
+  int files_ = 0;
 };
 
 /// Names used inside {…} and '…' expressions.
@@ -295,6 +309,11 @@ class Indexer {
     open_.push_back(&(netlist_.subcircuits[sub.name] = sub));
   }
 
+  /// q1 c b e [substrate] model: a fourth node stands before the model's name.
+  bool has_substrate(const std::vector<std::string>& words) const {
+    return words.size() > 5 && !is_model(words[4]) && is_model(words[5]);
+  }
+
   void visit_device(const Statement& s, const std::vector<std::string>& words) {
     const auto position_of_model = [&](std::size_t nodes) {
       if (words.size() > nodes + 1 && words[nodes + 1].find('=') == std::string::npos)
@@ -303,7 +322,7 @@ class Indexer {
     switch (words[0][0]) {
       case 'm': position_of_model(4); break;
       case 'd': position_of_model(2); break;
-      case 'q': position_of_model(3); break;
+      case 'q': position_of_model(has_substrate(words) ? 4 : 3); break;
       case 'x': {
         std::string name;
         for (std::size_t i = 1; i < words.size(); ++i) {

@@ -10,10 +10,16 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(ZLIB REQUIRED)
-find_package(dnnl REQUIRED)
 pkg_check_modules(NGSPICE REQUIRED IMPORTED_TARGET ngspice)
 pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)
 
 add_library(errata_hdf5 INTERFACE)
 target_include_directories(errata_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
 target_link_libraries(errata_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+
+# Debian's own dnnl-config asks for OpenCL development files that errata does not need.
+find_library(ERRATA_DNNL_LIBRARY dnnl REQUIRED)
+find_path(ERRATA_DNNL_INCLUDE dnnl.hpp REQUIRED)
+add_library(errata_dnnl INTERFACE)
+target_include_directories(errata_dnnl SYSTEM INTERFACE ${ERRATA_DNNL_INCLUDE})
+target_link_libraries(errata_dnnl INTERFACE ${ERRATA_DNNL_LIBRARY})

@@ -2,7 +2,8 @@
 add_library(errata_settings INTERFACE)
 target_include_directories(errata_settings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(errata_settings INTERFACE
-  -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wnon-virtual-dtor -Wno-sign-compare
+  -Wall -Wextra -Wno-missing-field-initializers -Wshadow
+  -Wno-restrict  # false alarms of g++ 12 on string concatenation (GCC bug 105651) -Wnon-virtual-dtor -Wno-sign-compare
   # a*b+c must not be contracted: results stay the same for every vector width.
   -ffp-contract=off)
 if(ERRATA_WARNINGS_AS_ERRORS)
@@ -15,7 +16,7 @@ endif()
 
 # errata_tier(NAME SOURCES... ) makes the static library of one tier folder from all of its sources.
 function(errata_tier name)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   add_library(errata_${name} STATIC ${sources})
   target_link_libraries(errata_${name} PUBLIC errata_settings ${ARGN})
 endfunction()

@@ -27,7 +27,10 @@ std::string format_diagnostic(const Diagnostic& d) {
 namespace {
 std::string summary(const std::vector<Diagnostic>& diagnostics) {
   std::string text;
-  for (const auto& d : diagnostics) text += (text.empty() ? "" : "\n") + format_diagnostic(d);
+  for (const auto& d : diagnostics) {
+    if (!text.empty()) text += '\n';
+    text += format_diagnostic(d);
+  }
   return text;
 }
 }  // namespace

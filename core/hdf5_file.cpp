@@ -39,8 +39,6 @@ void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
               "check that the folder exists, is writable and that the disk is not full");
 }
 
-
-
 Handle fixed_string_type(std::size_t size) {
   const hid_t type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, std::max<std::size_t>(size, 1));
@@ -61,7 +59,8 @@ void make_groups(hid_t file, const std::string& name) {
 }
 
 std::string absolute(std::string_view name) {
-  return name.starts_with('/') ? std::string(name) : "/" + std::string(name);
+  std::string full(name.starts_with('/') ? "" : "/");
+  return full.append(name);
 }
 
 Handle space_of(const Shape& shape) {
@@ -127,7 +126,9 @@ Hdf5Writer::Hdf5Writer(std::filesystem::path path) : path_(std::move(path)), par
   if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), ignored);
   Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
-  file_ = H5Fcreate(part_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
+  Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+  H5Pset_obj_track_times(creation, false);  // the root group's times, too
+  file_ = H5Fcreate(part_.c_str(), H5F_ACC_TRUNC, creation, access);
   if (file_ < 0) write_failed(path_);
 }
 
@@ -266,17 +267,20 @@ Shape Hdf5Reader::shape(std::string_view name) const {
   return Shape(sizes.begin(), sizes.end());
 }
 
+void Hdf5Reader::check_claim(std::string_view name, const Shape& claimed, std::size_t element_bytes) const {
+  constexpr double kDeflateLimit = 1100.0;  // deflate shrinks at most about 1030-fold
+  double bytes = static_cast<double>(element_bytes);  // in double: a hostile shape's product may overflow
+  for (const auto size : claimed) bytes *= static_cast<double>(size);
+  const double file_bytes = static_cast<double>(std::filesystem::file_size(path_));
+  if (bytes > kDeflateLimit * file_bytes) fail(name, "claims more data than the file can hold");
+}
+
 template <typename T>
 std::vector<T> Hdf5Reader::read(std::string_view name, const Shape& expected, std::int64_t type) const {
   const Shape found = shape(name);
   if (!expected.empty() && found != expected)
     fail(name, fmt::format("has shape [{}], expected [{}]", fmt::join(found, ","), fmt::join(expected, ",")));
-  // A hostile header could ask for any amount of memory. Deflate shrinks at most about 1030-fold.
-  constexpr double kDeflateLimit = 1100.0;
-  double count = 1.0;
-  for (const auto size : found) count *= static_cast<double>(size);
-  const double file_bytes = static_cast<double>(std::filesystem::file_size(path_));
-  if (count * sizeof(T) > kDeflateLimit * file_bytes) fail(name, "claims more data than the file can hold");
+  check_claim(name, found, sizeof(T));
   Handle dataset(H5Dopen2(file_, absolute(name).c_str(), H5P_DEFAULT), H5Dclose);
   Handle stored(H5Dget_type(dataset), H5Tclose);
   const H5T_class_t kind = H5Tget_class(stored);
@@ -306,8 +310,7 @@ std::vector<std::string> Hdf5Reader::strings(std::string_view name) const {
   Handle type(H5Dget_type(dataset), H5Tclose);
   if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0) fail(name, "does not hold strings");
   const std::size_t size = H5Tget_size(type), count = element_count(found);
-  if (static_cast<double>(size) * count > 1100.0 * std::filesystem::file_size(path_))
-    fail(name, "claims more data than the file can hold");
+  check_claim(name, found, size);
   std::string packed(size * count, '\0');
   if (count > 0 && H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, packed.data()) < 0)
     fail(name, "cannot be read");
@@ -342,7 +345,9 @@ std::string Hdf5Reader::text(std::string_view object, std::string_view name) con
   Handle type(H5Aget_type(attribute), H5Tclose);
   if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0)
     fail(object, fmt::format("attribute {} is not text", name));
+  Handle space(H5Aget_space(attribute), H5Sclose);
   const std::size_t size = H5Tget_size(type);
+  if (H5Sget_simple_extent_npoints(space) != 1) fail(object, fmt::format("attribute {} is not one text", name));
   if (size > (1u << 20)) fail(object, fmt::format("attribute {} is too long", name));
   std::string value(size, '\0');
   if (H5Aread(attribute, type, value.data()) < 0) fail(object, fmt::format("attribute {} cannot be read", name));

@@ -90,6 +90,8 @@ class Hdf5Reader {
  private:
   template <typename T>
   std::vector<T> read(std::string_view name, const Shape& expected, std::int64_t type) const;
+  /// Fails when a header asks for more memory than the file's own length can account for.
+  void check_claim(std::string_view name, const Shape& claimed, std::size_t element_bytes) const;
   [[noreturn]] void fail(std::string_view name, std::string_view what) const;
 
   std::filesystem::path path_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "core/random_stream.h"
@@ -14,6 +16,12 @@ MismatchScope scope_of(const std::string& text) {
   if (text == "chip") return MismatchScope::kChip;
   return MismatchScope::kCell;
 }
+
+/// SPICE knows no case.
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
 }  // namespace
 
 std::vector<MismatchTerm> mismatch_terms(const Settings& settings, std::size_t levels) {
@@ -24,8 +32,8 @@ std::vector<MismatchTerm> mismatch_terms(const Settings& settings, std::size_t l
     MismatchTerm term;
     term.name = settings.text(at + "name");
     term.scope = scope_of(settings.text(at + "scope"));
-    term.device = settings.text(at + "device");
-    term.parameter = settings.text(at + "parameter");
+    term.device = lower(settings.text(at + "device"));
+    term.parameter = lower(settings.text(at + "parameter"));
     term.lognormal = settings.text(at + "distribution") == "lognormal";
     if (settings.has(at + "sigma")) {
       term.sigma = settings.numbers(at + "sigma");

@@ -69,7 +69,7 @@ std::optional<Quantity> parse_quantity(std::string_view text) {
     while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
   };
   trim();
-  if (text.starts_with('+')) text.remove_prefix(1);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   Quantity quantity;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), quantity.value);
   if (error != std::errc() || !std::isfinite(quantity.value)) return std::nullopt;
@@ -97,7 +97,9 @@ std::optional<Quantity> parse_quantity(std::string_view text) {
     }
     if (text[stop] == '/') sign = -1;
     text.remove_prefix(stop + 1);
+    if (text.empty()) return std::nullopt;  // "V/" is cut off
   }
+  if (!std::isfinite(quantity.value)) return std::nullopt;
   return quantity;
 }
 

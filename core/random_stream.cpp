@@ -27,7 +27,13 @@ std::uint64_t RandomStream::bits() {
   return words_[used_++];
 }
 
-double RandomStream::uniform() { return (static_cast<double>(bits() >> 11) + 0.5) * 0x1.0p-53; }
+double unit_interval(std::uint64_t bits) {
+  constexpr double kLargest = 1.0 - 0x1.0p-53;
+  const double u = (static_cast<double>(bits >> 11) + 0.5) * 0x1.0p-53;
+  return u < kLargest ? u : kLargest;
+}
+
+double RandomStream::uniform() { return unit_interval(bits()); }
 
 double RandomStream::normal() { return inverse_normal(uniform()); }
 

@@ -44,7 +44,7 @@ class RandomStream {
 
   /// Next 64 random bits.
   std::uint64_t bits();
-  /// Uniform in (0, 1): (k + 0.5) · 2⁻⁵³, so neither end is reached.
+  /// Uniform in (0, 1): unit_interval(bits()), so neither end is reached.
   double uniform();
   /// Standard normal by inversion (one word each), with + − × ÷ √ only.
   double normal();
@@ -59,6 +59,10 @@ class RandomStream {
   std::array<std::uint64_t, 4> words_{};
   int used_ = 4;
 };
+
+/// A random word as a number in (0, 1): (k + 0.5) · 2⁻⁵³ with k its upper 53 bits, rounded like any product of doubles
+/// and kept at or below 1 − 2⁻⁵³ (the largest k would round up to 1).
+double unit_interval(std::uint64_t bits);
 
 /// Inverse of the standard normal distribution function, relative error about 1e-15 (Wichura 1988, AS 241), with
 /// + − × ÷ √ and bit operations only, so that NumPy and every vector width agree bit for bit. Domain 0 < p < 1.

@@ -3,10 +3,13 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 #include "core/settings.h"
 
@@ -25,6 +28,9 @@ class SettingsBuilder {
     walk(root, "", "");
     fill_defaults();
     check_consistency();
+    std::ranges::stable_sort(diagnostics_, {}, [](const Diagnostic& d) {  // as the file reads; what has no place last
+      return std::tuple(d.position.line == 0, d.position.line, d.position.column);
+    });
     throw_if_errors(diagnostics_);
     return std::move(settings_);
   }
@@ -60,6 +66,12 @@ class SettingsBuilder {
           ++index;
         }
         settings_.counts_[child] = index;
+      } else if (is_prefix(child_pattern + "[].")) {
+        const bool none = node.is_array() && node.as_array()->empty();
+        if (!none) report("E103", key.source(), fmt::format("{} is a list of tables", child_pattern),
+                          fmt::format("write each entry as [[{}]]", child_pattern));
+      } else if (is_prefix(child_pattern + ".")) {
+        report("E103", key.source(), fmt::format("{} is a table", child_pattern), fmt::format("write [{}]", child_pattern));
       } else {
         unknown(name, child_pattern, key.source());
       }
@@ -224,15 +236,67 @@ class SettingsBuilder {
     if (convert(spec, *parsed.get("v"), value)) settings_.values_[path] = std::move(value);
   }
 
+  /// SPICE knows no case.
+  static std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
+  }
+
+  void inconsistent(std::string code, const std::string& path, std::string message, std::string hint) {
+    diagnostics_.push_back(Diagnostic{.code = std::move(code), .position = settings_.value(path).position,
+                                      .message = std::move(message), .hint = std::move(hint)});
+  }
+
+  /// The unit of a value that moves or sets the instance parameter; a relative one has none. Other parameters may
+  /// have any unit.
+  void check_units(const std::string& path, const std::string& parameter, bool relative) {
+    static const std::map<std::string, Dimension, std::less<>> kUnits = {
+        {"delvto", dimension::kVoltage},        {"mulu0", dimension::kNone},
+        {"resistance", dimension::kResistance}, {"capacitance", dimension::kCapacitance},
+        {"voltage", dimension::kVoltage},       {"offset_current", dimension::kCurrent},
+        {"w", dimension::kLength},              {"l", dimension::kLength}};
+    const auto known = kUnits.find(parameter);
+    if (!relative && known == kUnits.end()) return;
+    const Dimension needed = relative ? dimension::kNone : known->second;
+    for (const Dimension& found : settings_.value(path).dimensions)
+      if (!(found == needed)) {
+        inconsistent("E104", path, fmt::format("{} is in {}; {} takes {}", path, unit_symbol(found),
+                                               relative ? "a relative value" : parameter,
+                                               relative ? "% or a plain number" : unit_symbol(needed)), "");
+        return;
+      }
+  }
+
+  void check_noise_source(const std::string& at, std::size_t levels) {
+    const bool relative = settings_.text(at + ".kind") == "cell_relative";
+    const std::size_t n = settings_.numbers(at + ".sigma").size();
+    if (n != 1 && !(relative && n == levels))
+      inconsistent("E107", at + ".sigma", fmt::format("{}.sigma has {} values; it takes 1{}", at, n,
+                                                      relative ? fmt::format(" or {} (one per stored level)", levels) : ""), "");
+    check_units(at + ".sigma", "offset_current", relative);
+  }
+
   void check_consistency() {
     if (!diagnostics_.empty()) return;
     const auto problem = [&](const std::string& path, std::string message, std::string hint) {
-      Diagnostic d{.code = "E107", .position = settings_.value(path).position, .message = std::move(message),
-                   .hint = std::move(hint)};
-      diagnostics_.push_back(std::move(d));
+      inconsistent("E107", path, std::move(message), std::move(hint));
     };
     const std::size_t levels = settings_.numbers("circuit.weight.levels").size();
-    if (levels < 2) problem("circuit.weight.levels", "circuit.weight.levels needs at least two levels", "");
+    if (levels < 2 || levels > 256)
+      problem("circuit.weight.levels", fmt::format("circuit.weight.levels has {} entries; it takes 2 to 256", levels), "");
+    const auto largest = std::size_t{1} << (settings_.integer("hardware.weight_bits") - 1);
+    if (levels < largest)
+      problem(settings_.value("hardware.weight_bits").given ? "hardware.weight_bits" : "circuit.weight.levels",
+              fmt::format("hardware.weight_bits = {} needs {} stored levels, but circuit.weight.levels has {}",
+                          settings_.integer("hardware.weight_bits"), largest, levels),
+              "the magnitude of a signed weight is stored in one cell of each branch");
+    if (settings_.integer("hardware.rows_per_tile") > settings_.integer("array.rows"))
+      problem("hardware.rows_per_tile", fmt::format("hardware.rows_per_tile = {} is more than array.rows = {}",
+                                                    settings_.integer("hardware.rows_per_tile"),
+                                                    settings_.integer("array.rows")), "");
+    check_units("circuit.weight.levels", lower(settings_.text("circuit.weight.parameter")), false);
+    for (std::size_t i = 0; i < settings_.count("circuit.noise_source"); ++i)
+      check_noise_source(fmt::format("circuit.noise_source[{}]", i), levels);
     if (settings_.numbers("circuit.input.levels").size() != 2)
       problem("circuit.input.levels",
               fmt::format("circuit.input.levels has {} entries; inputs are applied bit-serially with 2 levels",
@@ -251,7 +315,11 @@ class SettingsBuilder {
           problem(at + ".sigma", fmt::format("{}.sigma has {} values; it takes 1 or {} (one per stored level)", at, n,
                                              levels), "");
       }
-      const std::string& device = settings_.text(at + ".device");
+      const bool relative = settings_.text(at + ".distribution") == "lognormal";
+      if (sigma) check_units(at + ".sigma", lower(settings_.text(at + ".parameter")), relative);
+      if (pelgrom && relative)
+        problem(at + ".distribution", fmt::format("{}: Pelgrom's law gives volts, so its distribution is normal", at), "");
+      const std::string device = lower(settings_.text(at + ".device"));
       const bool periphery = device == "clamp" || device == "source_line";
       if (periphery && settings_.text(at + ".scope") == "cell")
         problem(at + ".scope", fmt::format("{}: the {} exists once per bit line, so its scope is column or chip", at, device), "");
@@ -315,10 +383,14 @@ Settings parse_project(std::string_view text, const std::string& file, const std
 Settings read_project(const std::filesystem::path& folder, std::span<const SettingOverride> overrides) {
   const auto path = folder / "errata.toml";
   std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw ProjectError({Diagnostic{.code = "E108", .position = {folder.string(), 0, 0},
-                                   .message = "no errata.toml here, or it cannot be read",
-                                   .hint = "make a project with: errata init DIR --template rram_1t1r"}});
+  if (!file) {
+    std::vector<Diagnostic> problems(1);
+    problems[0].code = "E108";
+    problems[0].position.file = folder.string();
+    problems[0].message = "no errata.toml here, or it cannot be read";
+    problems[0].hint = "make a project with: errata init DIR --template rram_1t1r";
+    throw ProjectError(std::move(problems));
+  }
   std::ostringstream text;
   text << file.rdbuf();
   return parse_project(text.str(), path.string(), std::filesystem::absolute(folder), overrides);

@@ -18,6 +18,7 @@
 #include <cstring>
 #include <deque>
 #include <filesystem>
+#include <fstream>
 
 namespace errata {
 
@@ -69,6 +70,14 @@ void remove_stale_folders() {
   }
 }
 
+/// Address space of this process; a forked worker starts with its parent's.
+std::uint64_t address_space_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t pages = 0;
+  file >> pages;
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 class Worker {
  public:
   pid_t pid = -1;
@@ -83,9 +92,10 @@ class Worker {
   bool alive() const { return pid > 0; }
 
   void start(const WorkerPool::HandlerFactory& factory, const WorkerPool::Options& options) {
+    std::error_code failure;
     std::string pattern =
-        (std::filesystem::temp_directory_path() / fmt::format("{}{}-XXXXXX", kFolderPrefix, ::getpid())).string();
-    if (::mkdtemp(pattern.data()) == nullptr)
+        (std::filesystem::temp_directory_path(failure) / fmt::format("{}{}-XXXXXX", kFolderPrefix, ::getpid())).string();
+    if (failure || ::mkdtemp(pattern.data()) == nullptr)
       throw Error(ExitStatus::kEnvironment, "E601", "cannot make a temporary folder for a worker",
                   "check TMPDIR and free space");
     folder = pattern;
@@ -116,7 +126,8 @@ class Worker {
     for (const int standard : {0, 1, 2}) ::dup2(null, standard);
     if (::chdir(folder.c_str()) != 0) ::_exit(1);
     std::setlocale(LC_ALL, "C");
-    const rlimit memory{options.memory_limit_bytes, options.memory_limit_bytes};
+    const std::uint64_t bytes = address_space_bytes() + options.memory_limit_bytes;  // beyond what the parent has
+    const rlimit memory{bytes, bytes};
     ::setrlimit(RLIMIT_AS, &memory);
     const rlimit core{0, 0};
     ::setrlimit(RLIMIT_CORE, &core);
@@ -235,6 +246,10 @@ void WorkerPool::run(const std::vector<std::size_t>& items, const OnReply& on_re
     MessageHeader header;
     while (worker.input.size() - at >= sizeof header) {
       std::memcpy(&header, worker.input.data() + at, sizeof header);
+      if (worker.pending.empty() || header.item != worker.pending.front()) {  // a worker gone mad
+        lose(worker, Outcome::kCrashed);
+        return;
+      }
       if (worker.input.size() - at - sizeof header < header.size) break;
       Reply reply{Outcome::kAnswered, worker.input.substr(at + sizeof header, header.size), {}};
       at += sizeof header + header.size;

@@ -15,6 +15,7 @@ BatchNorm::BatchNorm(std::string name, ImageShape shape) : name_(std::move(name)
   running_variance_.assign(c, 1.0f);
   mean_.assign(c, 0.0);
   inverse_deviation_.assign(c, 1.0);
+  for (auto* values : {&factor_, &offset_, &a_, &b_, &centre_, &d_}) values->assign(c, 0.0f);
 }
 
 std::vector<StateBuffer> BatchNorm::buffers() {
@@ -57,13 +58,14 @@ void BatchNorm::take_batch_statistics(const Pass& pass, const Tensor& input) {
     mean_[c] = mean;
     inverse_deviation_[c] = 1.0 / std::sqrt(variance + kEpsilon);
     const double unbiased = total > 1.0 ? squares / (total - 1.0) : variance;
-    running_mean_[c] = static_cast<float>((1.0 - kMomentum) * static_cast<double>(running_mean_[c]) + kMomentum * mean);
-    running_variance_[c] =
-        static_cast<float>((1.0 - kMomentum) * static_cast<double>(running_variance_[c]) + kMomentum * unbiased);
+    running_mean_[c] =
+        static_cast<float>((1.0 - kMomentum) * static_cast<double>(running_mean_[c]) + kMomentum * mean);
+    running_variance_[c] = static_cast<float>((1.0 - kMomentum) * static_cast<double>(running_variance_[c]) +
+                                              kMomentum * unbiased);
   }
 }
 
-void BatchNorm::forward(const Pass& pass, const Tensor& input, Tensor& output) {
+void BatchNorm::begin_forward(const Pass& pass, const Tensor& input) {
   const std::size_t channels = shape_.channels;
   if (pass.context.training) {
     take_batch_statistics(pass, input);
@@ -73,22 +75,22 @@ void BatchNorm::forward(const Pass& pass, const Tensor& input, Tensor& output) {
       inverse_deviation_[c] = 1.0 / std::sqrt(static_cast<double>(running_variance_[c]) + kEpsilon);
     }
   }
-  std::vector<float> factor(channels), offset(channels);
   for (std::size_t c = 0; c < channels; ++c) {
     const double gain = static_cast<double>(scale_.value[c]) * inverse_deviation_[c];
-    factor[c] = static_cast<float>(gain);
-    offset[c] = static_cast<float>(static_cast<double>(shift_.value[c]) - gain * mean_[c]);
+    factor_[c] = static_cast<float>(gain);
+    offset_[c] = static_cast<float>(static_cast<double>(shift_.value[c]) - gain * mean_[c]);
   }
-  for_each_shard(shard_count(input.images()), pass.threads, [&](std::size_t shard) {
-    const auto x = shard_values(input, shard);
-    const auto y = shard_values(output, shard);
-    for (std::size_t row = 0; row < x.size(); row += channels)
-      for (std::size_t c = 0; c < channels; ++c) y[row + c] = factor[c] * x[row + c] + offset[c];
-  });
 }
 
-void BatchNorm::backward(const Pass& pass, const Tensor& input, const Tensor&, const Tensor& output_gradient,
-                         Tensor& input_gradient) {
+void BatchNorm::forward_shard(const Pass&, std::size_t shard, const Tensor& input, Tensor& output) {
+  const std::size_t channels = shape_.channels;
+  const auto x = shard_values(input, shard);
+  const auto y = shard_values(output, shard);
+  for (std::size_t row = 0; row < x.size(); row += channels)
+    for (std::size_t c = 0; c < channels; ++c) y[row + c] = factor_[c] * x[row + c] + offset_[c];
+}
+
+void BatchNorm::begin_backward(const Pass& pass, const Tensor& input, const Tensor& output_gradient) {
   const std::size_t shards = shard_count(input.images()), channels = shape_.channels;
   for_each_shard(shards, pass.threads, [&](std::size_t shard) {
     const auto x = shard_values(input, shard);
@@ -110,27 +112,29 @@ void BatchNorm::backward(const Pass& pass, const Tensor& input, const Tensor&, c
       sums[c] += first_[shard][c];
       products[c] += second_[shard][c];
     }
-  // dx = k (dy − mean(dy) − x̂ mean(dy x̂)), k = scale / deviation; written as a dy + b (x − mean) + d.
+  // dx = k (dy − mean(dy) − x̂ mean(dy x̂)), k = scale / deviation; written as a dy + b (x − centre) + d.
   const auto total = static_cast<double>(input.images() * shape_.height * shape_.width);
-  std::vector<float> a(channels), b(channels), d(channels), centre(channels);
   for (std::size_t c = 0; c < channels; ++c) {
     const double inverse = inverse_deviation_[c], gain = static_cast<double>(scale_.value[c]) * inverse;
     shift_.gradient[c] = static_cast<float>(sums[c]);
     scale_.gradient[c] = static_cast<float>(products[c] * inverse);
-    a[c] = static_cast<float>(gain);
-    b[c] = static_cast<float>(-gain * inverse * inverse * products[c] / total);
-    d[c] = static_cast<float>(-gain * sums[c] / total);
-    centre[c] = static_cast<float>(mean_[c]);
+    a_[c] = static_cast<float>(gain);
+    b_[c] = static_cast<float>(-gain * inverse * inverse * products[c] / total);
+    d_[c] = static_cast<float>(-gain * sums[c] / total);
+    centre_[c] = static_cast<float>(mean_[c]);
   }
+}
+
+void BatchNorm::backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor&,
+                               const Tensor& output_gradient, Tensor& input_gradient) {
   if (!pass.input_gradient) return;
-  for_each_shard(shards, pass.threads, [&](std::size_t shard) {
-    const auto x = shard_values(input, shard);
-    const auto dy = shard_values(output_gradient, shard);
-    const auto dx = shard_values(input_gradient, shard);
-    for (std::size_t row = 0; row < x.size(); row += channels)
-      for (std::size_t c = 0; c < channels; ++c)
-        dx[row + c] = a[c] * dy[row + c] + b[c] * (x[row + c] - centre[c]) + d[c];
-  });
+  const std::size_t channels = shape_.channels;
+  const auto x = shard_values(input, shard);
+  const auto dy = shard_values(output_gradient, shard);
+  const auto dx = shard_values(input_gradient, shard);
+  for (std::size_t row = 0; row < x.size(); row += channels)
+    for (std::size_t c = 0; c < channels; ++c)
+      dx[row + c] = a_[c] * dy[row + c] + b_[c] * (x[row + c] - centre_[c]) + d_[c];
 }
 
 }  // namespace errata::training

@@ -23,9 +23,12 @@ class BatchNorm : public Layer {
 
   std::string_view name() const override { return name_; }
   ImageShape output_shape() const override { return shape_; }
-  void forward(const Pass& pass, const Tensor& input, Tensor& output) override;
-  void backward(const Pass& pass, const Tensor& input, const Tensor& output, const Tensor& output_gradient,
-                Tensor& input_gradient) override;
+  bool joins_shards(const Pass& pass) const override { return pass.context.training; }
+  void begin_forward(const Pass& pass, const Tensor& input) override;
+  void forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) override;
+  void begin_backward(const Pass& pass, const Tensor& input, const Tensor& output_gradient) override;
+  void backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor& output,
+                      const Tensor& output_gradient, Tensor& input_gradient) override;
   std::vector<Parameter*> parameters() override { return {&scale_, &shift_}; }
   std::vector<StateBuffer> buffers() override;
 
@@ -36,7 +39,9 @@ class BatchNorm : public Layer {
   ImageShape shape_;
   Parameter scale_, shift_;
   std::vector<float> running_mean_, running_variance_;
-  std::vector<double> mean_, inverse_deviation_;    ///< of the last batch
+  std::vector<double> mean_, inverse_deviation_;     ///< of the last batch
+  std::vector<float> factor_, offset_;               ///< y = factor · x + offset
+  std::vector<float> a_, b_, centre_, d_;            ///< dx = a · dy + b · (x − centre) + d
   std::vector<std::vector<double>> first_, second_;  ///< per shard and channel
 };
 

@@ -26,7 +26,8 @@ constexpr std::string_view kFormat = "checkpoint";
 std::int64_t signed_of(std::uint64_t value) { return std::bit_cast<std::int64_t>(value); }
 
 /// Non-negative integer attribute of at most `largest`.
-std::uint64_t count_attribute(const Hdf5Reader& file, std::string_view group, std::string_view name, std::int64_t largest) {
+std::uint64_t count_attribute(const Hdf5Reader& file, std::string_view group, std::string_view name,
+                              std::int64_t largest) {
   const std::int64_t value = file.integer(group, name);
   if (value < 0 || value > largest) damaged(file, fmt::format("{} of {} is {}", name, group, value));
   return static_cast<std::uint64_t>(value);
@@ -101,23 +102,26 @@ void check_same_training(const Hdf5Reader& file, const Trainer& trainer) {
   const TrainingKeys keys = keys_of(trainer);
   std::vector<std::string> differences;
   const auto compare = [&](const std::string& name, const auto& stored, const auto& wanted) {
-    if (stored != wanted) differences.push_back(fmt::format("{} = {} in the file, {} now", name, stored, wanted));
+    if (stored != wanted)
+      differences.push_back(fmt::format("{} = {} in the file, {} now", name, stored, wanted));
   };
   for (const auto& [name, value] : keys.texts) compare(name, file.text("/progress", name), value);
   for (const auto& [name, value] : keys.integers) compare(name, file.integer("/progress", name), value);
   for (const auto& [name, value] : keys.reals) compare(name, file.real("/progress", name), value);
   if (!differences.empty())
-    throw Error(ExitStatus::kArtifact, "E405",
-                fmt::format("{} belongs to another training: {}", file.path().string(), fmt::join(differences, "; ")),
-                "train from the start, or with the options of the checkpoint");
+    throw Error(
+        ExitStatus::kArtifact, "E405",
+        fmt::format("{} belongs to another training: {}", file.path().string(), fmt::join(differences, "; ")),
+        "train from the start, or with the options of the checkpoint");
 }
 
 /// Values that the stored parameters can hold, by their shapes and by the size of the file.
-double stored_values(const Hdf5Reader& file) {
+double stored_values(const Hdf5Reader& file, const std::string& group) {
   double total = 0.0;
-  for (const auto& name : file.children("/network/parameters")) {
+  for (const auto& name : file.children(group + "/parameters")) {
     double count = 1.0;
-    for (const std::size_t size : file.shape("/network/parameters/" + name)) count *= static_cast<double>(size);
+    for (const std::size_t size : file.shape(group + "/parameters/" + name))
+      count *= static_cast<double>(size);
     total += count;
   }
   constexpr double kDeflateLimit = 1100.0;  // deflate shrinks at most 1032-fold
@@ -159,51 +163,54 @@ void check_checkpoint_header(const Hdf5Reader& file) {
     fail(fmt::format("has format version {}, this program reads {}.x", fmt::join(version, "."), kMajor));
 }
 
-void write_network(Hdf5Writer& file, const Network& network) {
+void write_network(Hdf5Writer& file, const Network& network, const std::string& group) {
   const NetworkOptions& o = network.options();
-  const std::vector<std::int64_t> input{static_cast<std::int64_t>(o.input.height), static_cast<std::int64_t>(o.input.width),
+  const std::vector<std::int64_t> input{static_cast<std::int64_t>(o.input.height),
+                                        static_cast<std::int64_t>(o.input.width),
                                         static_cast<std::int64_t>(o.input.channels)};
   const std::vector<std::int64_t> hidden(o.hidden.begin(), o.hidden.end());
-  file.attribute("/network", "name", o.name);
-  file.attribute("/network", "input", std::span<const std::int64_t>(input));
-  file.attribute("/network", "classes", static_cast<std::int64_t>(o.classes));
-  file.attribute("/network", "hidden", std::span<const std::int64_t>(hidden));
-  file.attribute("/network", "weight_bits", static_cast<std::int64_t>(o.quantization.weight_bits));
-  file.attribute("/network", "input_bits", static_cast<std::int64_t>(o.quantization.input_bits));
-  file.attribute("/network", "batch_norm", static_cast<std::int64_t>(o.batch_norm ? 1 : 0));
-  file.attribute("/network", "dropout", o.dropout);
+  file.attribute(group, "name", o.name);
+  file.attribute(group, "input", std::span<const std::int64_t>(input));
+  file.attribute(group, "classes", static_cast<std::int64_t>(o.classes));
+  file.attribute(group, "hidden", std::span<const std::int64_t>(hidden));
+  file.attribute(group, "weight_bits", static_cast<std::int64_t>(o.quantization.weight_bits));
+  file.attribute(group, "input_bits", static_cast<std::int64_t>(o.quantization.input_bits));
+  file.attribute(group, "batch_norm", static_cast<std::int64_t>(o.batch_norm ? 1 : 0));
+  file.attribute(group, "dropout", o.dropout);
   for (const Parameter* parameter : network.parameters())
-    file.write("/network/parameters/" + parameter->name, std::span<const float>(parameter->value), parameter->shape, "1");
+    file.write(group + "/parameters/" + parameter->name, std::span<const float>(parameter->value),
+               parameter->shape, "1");
   for (const StateBuffer& buffer : network.buffers())
-    file.write("/network/buffers/" + buffer.name, std::span<const float>(*buffer.values), {buffer.values->size()}, "1");
+    file.write(group + "/buffers/" + buffer.name, std::span<const float>(*buffer.values),
+               {buffer.values->size()}, "1");
 }
 
-std::unique_ptr<Network> read_network(const Hdf5Reader& file) {
+std::unique_ptr<Network> read_network(const Hdf5Reader& file, const std::string& group) {
   NetworkOptions o;
-  const auto input = size_list(file, "/network", "input");
-  if (input.size() != 3) damaged(file, "/network input needs three sizes");
-  o.name = file.text("/network", "name");
+  const auto input = size_list(file, group, "input");
+  if (input.size() != 3) damaged(file, group + " input needs three sizes");
+  o.name = file.text(group, "name");
   o.input = {input[0], input[1], input[2]};
-  o.classes = count_attribute(file, "/network", "classes", 256);
-  o.hidden = size_list(file, "/network", "hidden");
-  o.quantization.weight_bits = static_cast<int>(count_attribute(file, "/network", "weight_bits", 16));
-  o.quantization.input_bits = static_cast<int>(count_attribute(file, "/network", "input_bits", 16));
-  o.batch_norm = count_attribute(file, "/network", "batch_norm", 1) == 1;
-  o.dropout = file.real("/network", "dropout");
+  o.classes = count_attribute(file, group, "classes", 256);
+  o.hidden = size_list(file, group, "hidden");
+  o.quantization.weight_bits = static_cast<int>(count_attribute(file, group, "weight_bits", 16));
+  o.quantization.input_bits = static_cast<int>(count_attribute(file, group, "input_bits", 16));
+  o.batch_norm = count_attribute(file, group, "batch_norm", 1) == 1;
+  o.dropout = file.real(group, "dropout");
   std::unique_ptr<Network> network;
   try {
-    if (least_values(o) > stored_values(file))
+    if (least_values(o) > stored_values(file, group))
       damaged(file, "describes a larger network than it has values for");
     network = make_network(o, 0);
   } catch (const Error& failure) {
     damaged(file, failure.what());
   }
   for (Parameter* parameter : network->parameters()) {
-    parameter->value = finite_floats(file, "/network/parameters/" + parameter->name, parameter->shape);
+    parameter->value = finite_floats(file, group + "/parameters/" + parameter->name, parameter->shape);
     if (parameter->bounded && parameter->value[0] < 0.0f) damaged(file, parameter->name + " is negative");
   }
   for (const StateBuffer& buffer : network->buffers())
-    *buffer.values = finite_floats(file, "/network/buffers/" + buffer.name, {buffer.values->size()});
+    *buffer.values = finite_floats(file, group + "/buffers/" + buffer.name, {buffer.values->size()});
   return network;
 }
 
@@ -213,8 +220,8 @@ void write_training_state(Hdf5Writer& file, const Trainer& trainer) {
   file.attribute("/optimizer", "steps", signed_of(optimizer.steps()));
   for (std::size_t which = 0; which < optimizer.moment_count(); ++which)
     for (std::size_t i = 0; i < parameters.size(); ++i)
-      file.write(fmt::format("/optimizer/moment{}/{}", which, parameters[i]->name), optimizer.moment(which, i),
-                 parameters[i]->shape, "1");
+      file.write(fmt::format("/optimizer/moment{}/{}", which, parameters[i]->name),
+                 optimizer.moment(which, i), parameters[i]->shape, "1");
   const TrainingKeys keys = keys_of(trainer);
   for (const auto& [name, value] : keys.texts) file.attribute("/progress", name, std::string_view(value));
   for (const auto& [name, value] : keys.integers) file.attribute("/progress", name, value);
@@ -233,15 +240,17 @@ void read_training_state(const Hdf5Reader& file, Trainer& trainer) {
   std::vector<std::vector<std::vector<float>>> moments(trainer.optimizer().moment_count());
   for (std::size_t which = 0; which < moments.size(); ++which)
     for (const Parameter* parameter : parameters)
-      moments[which].push_back(
-          finite_floats(file, fmt::format("/optimizer/moment{}/{}", which, parameter->name), parameter->shape));
+      moments[which].push_back(finite_floats(
+          file, fmt::format("/optimizer/moment{}/{}", which, parameter->name), parameter->shape));
   TrainingPosition position;
   const auto steps_per_epoch = static_cast<std::int64_t>(trainer.steps_per_epoch());
-  position.epoch = count_attribute(file, "/progress", "epoch", static_cast<std::int64_t>(trainer.options().epochs));
+  position.epoch =
+      count_attribute(file, "/progress", "epoch", static_cast<std::int64_t>(trainer.options().epochs));
   position.batch = count_attribute(file, "/progress", "batch", steps_per_epoch);
   position.step = count_attribute(file, "/progress", "step", std::numeric_limits<std::int64_t>::max());
   if (position.step != position.epoch * trainer.steps_per_epoch() + position.batch)
-    damaged(file, fmt::format("step {} does not fit epoch {}, batch {}", position.step, position.epoch, position.batch));
+    damaged(file, fmt::format("step {} does not fit epoch {}, batch {}", position.step, position.epoch,
+                              position.batch));
   position.epoch_sums = read_sums(file, "epoch");
   position.recent_sums = read_sums(file, "recent");
   const auto steps = count_attribute(file, "/optimizer", "steps", std::numeric_limits<std::int64_t>::max());

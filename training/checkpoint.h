@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "core/hdf5_file.h"
 #include "training/network.h"
@@ -22,15 +23,16 @@ namespace errata::training {
 void write_checkpoint_header(Hdf5Writer& file);
 void check_checkpoint_header(const Hdf5Reader& file);
 
-/// Group "/network".
-void write_network(Hdf5Writer& file, const Network& network);
+/// A network in a group: "/network", or "/arms/NAME" in checkpoint.h5 of the train stage.
+void write_network(Hdf5Writer& file, const Network& network, const std::string& group = "/network");
 /// Builds the network that the file describes, with its values.
-std::unique_ptr<Network> read_network(const Hdf5Reader& file);
+std::unique_ptr<Network> read_network(const Hdf5Reader& file, const std::string& group = "/network");
 
 /// Groups "/optimizer" and "/progress".
 void write_training_state(Hdf5Writer& file, const Trainer& trainer);
 /// Puts optimiser and position back into a trainer that was made with read_network()'s network. When the file
-/// was made with options that lead elsewhere than the trainer's, that is an Error (artefact, E405) naming them.
+/// was made with options that lead elsewhere than the trainer's, that is an Error (artefact, E405) naming
+/// them.
 void read_training_state(const Hdf5Reader& file, Trainer& trainer);
 
 /// A whole checkpoint file without provenance, written atomically.

@@ -24,31 +24,30 @@ void draw_mask(RandomStream stream, double probability, std::span<float> mask) {
 
 }  // namespace
 
-void Dropout::forward(const Pass& pass, const Tensor& input, Tensor& output) {
-  if (!pass.context.training) {
-    std::ranges::copy(input.values(), output.data());
+void Dropout::begin_forward(const Pass&, const Tensor& input) { mask_.resize(input.images(), shape_); }
+
+void Dropout::forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) {
+  const BatchContext& context = pass.context;
+  if (!context.training) {
+    std::ranges::copy(shard_values(input, shard), shard_values(output, shard).begin());
     return;
   }
-  mask_.resize(input.images(), shape_);
-  const BatchContext& context = pass.context;
-  for_each_shard(shard_count(input.images()), pass.threads, [&](std::size_t shard) {
-    const std::size_t end = shard_begin(shard) + shard_size(input.images(), shard);
-    for (std::size_t i = shard_begin(shard); i < end; ++i) {
-      draw_mask(RandomStream(context.seed, StreamPurpose::kDropout, context.first_image + i, context.epoch, index_),
-                probability_, mask_.image(i));
-      const auto x = input.image(i), mask = std::as_const(mask_).image(i);
-      const auto y = output.image(i);
-      for (std::size_t k = 0; k < x.size(); ++k) y[k] = x[k] * mask[k];
-    }
-  });
+  const std::size_t end = shard_begin(shard) + shard_size(input.images(), shard);
+  for (std::size_t i = shard_begin(shard); i < end; ++i) {
+    draw_mask(
+        RandomStream(context.seed, StreamPurpose::kDropout, context.first_image + i, context.epoch, index_),
+        probability_, mask_.image(i));
+    const auto x = input.image(i), mask = std::as_const(mask_).image(i);
+    const auto y = output.image(i);
+    for (std::size_t k = 0; k < x.size(); ++k) y[k] = x[k] * mask[k];
+  }
 }
 
-void Dropout::backward(const Pass& pass, const Tensor&, const Tensor&, const Tensor& output_gradient,
-                       Tensor& input_gradient) {
-  if (!pass.input_gradient) return;
-  const auto dy = output_gradient.values();
-  const auto mask = mask_.values();
-  const auto dx = input_gradient.values();
+void Dropout::backward_shard(const Pass&, std::size_t shard, const Tensor&, const Tensor&,
+                             const Tensor& output_gradient, Tensor& input_gradient) {
+  const auto dy = shard_values(output_gradient, shard);
+  const auto mask = shard_values(std::as_const(mask_), shard);
+  const auto dx = shard_values(input_gradient, shard);
   for (std::size_t i = 0; i < dy.size(); ++i) dx[i] = dy[i] * mask[i];
 }
 

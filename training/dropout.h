@@ -18,9 +18,10 @@ class Dropout : public Layer {
 
   std::string_view name() const override { return "dropout"; }
   ImageShape output_shape() const override { return shape_; }
-  void forward(const Pass& pass, const Tensor& input, Tensor& output) override;
-  void backward(const Pass& pass, const Tensor& input, const Tensor& output, const Tensor& output_gradient,
-                Tensor& input_gradient) override;
+  void begin_forward(const Pass& pass, const Tensor& input) override;
+  void forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) override;
+  void backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor& output,
+                      const Tensor& output_gradient, Tensor& input_gradient) override;
 
  private:
   ImageShape shape_;

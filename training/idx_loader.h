@@ -10,8 +10,8 @@ namespace errata::training {
 
 /// How a data set of the MNIST family differs from MNIST.
 struct IdxLayout {
-  bool transposed = false;        ///< images are stored column by column (EMNIST)
-  std::uint8_t first_label = 0;   ///< label of class 0
+  bool transposed = false;       ///< images are stored column by column (EMNIST)
+  std::uint8_t first_label = 0;  ///< label of class 0
   std::size_t classes = 10;
 };
 

@@ -48,7 +48,8 @@ struct Window {
 /// oneDNN wants begin and end padding that meet the output size exactly.
 Window window_of(const MatrixGeometry& g) {
   const auto end = [&](std::size_t in, std::size_t kernel, std::size_t out) {
-    return static_cast<std::ptrdiff_t>((out - 1) * g.stride + kernel) - static_cast<std::ptrdiff_t>(in + g.pad);
+    return static_cast<std::ptrdiff_t>((out - 1) * g.stride + kernel) -
+           static_cast<std::ptrdiff_t>(in + g.pad);
   };
   const auto stride = static_cast<std::ptrdiff_t>(g.stride), pad = static_cast<std::ptrdiff_t>(g.pad);
   return {{stride, stride}, {pad, pad}, {end(g.in_h, g.kernel_h, g.out_h), end(g.in_w, g.kernel_w, g.out_w)}};
@@ -67,13 +68,14 @@ ConvolutionSet make_set(const MatrixGeometry& g, std::size_t images, const dnnl:
   constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
   const dnnl::convolution_forward::primitive_desc forward(
-      {dnnl::prop_kind::forward_training, kDirect, source, weights, destination, w.stride, w.pad_begin, w.pad_end},
+      {dnnl::prop_kind::forward_training, kDirect, source, weights, destination, w.stride, w.pad_begin,
+       w.pad_end},
       attributes, engine);
   const dnnl::convolution_backward_data::primitive_desc input(
       {kDirect, source, weights, destination, w.stride, w.pad_begin, w.pad_end}, attributes, engine, forward);
   const dnnl::convolution_backward_weights::primitive_desc gradient(
-      {kDirect, source, gradient_layout.value_or(weights), destination, w.stride, w.pad_begin, w.pad_end}, attributes,
-      engine, forward);
+      {kDirect, source, gradient_layout.value_or(weights), destination, w.stride, w.pad_begin, w.pad_end},
+      attributes, engine, forward);
   return {source,
           destination,
           forward.weights_desc(),
@@ -101,7 +103,8 @@ struct MatrixKernel::Implementation {
   memory bind(const memory::desc& desc, const float* data) const {
     return memory(desc, engine, const_cast<float*>(data));
   }
-  void reorder(const memory::desc& from_desc, const float* from, const memory::desc& to_desc, float* to) const;
+  void reorder(const memory::desc& from_desc, const float* from, const memory::desc& to_desc,
+               float* to) const;
   /// The weights in a layout; layouts that several shard sizes share are packed once.
   const Tensor& packed(const memory::desc& layout) const;
   void pack(const memory::desc& layout);
@@ -186,16 +189,17 @@ void MatrixKernel::forward(std::size_t images, const float* input, float* produc
   const auto& self = *implementation_;
   const auto& g = self.geometry;
   if (g.is_linear()) {
-    dnnl_sgemm('N', 'N', images, g.out_c, g.in_c, 1.0f, input, g.in_c, self.plain.data(), g.out_c, 0.0f, product,
-               g.out_c);
+    dnnl_sgemm('N', 'N', images, g.out_c, g.in_c, 1.0f, input, g.in_c, self.plain.data(), g.out_c, 0.0f,
+               product, g.out_c);
     return;
   }
   const auto& set = self.set(images);
-  set.forward.execute(self.stream(),
-                      {{DNNL_ARG_SRC, self.bind(set.source, input)},
-                       {DNNL_ARG_WEIGHTS, self.bind(set.forward_weights, self.packed(set.forward_weights).data())},
-                       {DNNL_ARG_DST, self.bind(set.destination, product)},
-                       {DNNL_ARG_SCRATCHPAD, memory(set.forward_scratch, self.engine, self.scratch())}});
+  set.forward.execute(
+      self.stream(),
+      {{DNNL_ARG_SRC, self.bind(set.source, input)},
+       {DNNL_ARG_WEIGHTS, self.bind(set.forward_weights, self.packed(set.forward_weights).data())},
+       {DNNL_ARG_DST, self.bind(set.destination, product)},
+       {DNNL_ARG_SCRATCHPAD, memory(set.forward_scratch, self.engine, self.scratch())}});
 }
 
 void MatrixKernel::backward_input(std::size_t images, const float* product_gradient,

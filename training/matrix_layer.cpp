@@ -28,9 +28,15 @@ MatrixLayer::MatrixLayer(std::string name, std::size_t index, const MatrixGeomet
       input_step_(step_parameter(name_ + ".input_step")),
       kernel_(geometry) {
   const std::size_t count = geometry.rows() * geometry.out_c;
-  weight_ = {name_ + ".weight", {geometry.rows(), geometry.out_c}, std::vector<float>(count), std::vector<float>(count)};
+  weight_ = {name_ + ".weight",
+             {geometry.rows(), geometry.out_c},
+             std::vector<float>(count),
+             std::vector<float>(count)};
   weight_.decays = true;
-  bias_ = {name_ + ".bias", {geometry.out_c}, std::vector<float>(geometry.out_c), std::vector<float>(geometry.out_c)};
+  bias_ = {name_ + ".bias",
+           {geometry.out_c},
+           std::vector<float>(geometry.out_c),
+           std::vector<float>(geometry.out_c)};
   weight_codes_.resize(count);
 }
 
@@ -60,19 +66,13 @@ void MatrixLayer::ideal_product(const Tensor& codes, Tensor& product) const {
   kernel_.forward(codes.images(), codes.data(), product.data());
 }
 
-void MatrixLayer::prepare(const Pass& pass, const Tensor& input) {
+void MatrixLayer::begin_forward(const Pass& pass, const Tensor& input) {
   const std::size_t images = input.images(), shards = shard_count(images);
   kernel_.prepare(shard_size(images, 0), pass.threads);
   kernel_.prepare(shard_size(images, shards - 1), pass.threads);
   if (workspaces_.size() < shards) workspaces_.resize(shards);
   if (quantizes_input() && input_step_.value[0] <= 0.0f)
     input_step_.value[0] = initial_step(input.values(), QuantizerRange::of_inputs(options_.input_bits));
-}
-
-void MatrixLayer::forward(const Pass& pass, const Tensor& input, Tensor& output) {
-  prepare(pass, input);
-  for_each_shard(shard_count(input.images()), pass.threads,
-                 [&](std::size_t shard) { forward_shard(pass, shard, input, output); });
 }
 
 void MatrixLayer::forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) {
@@ -104,15 +104,7 @@ void MatrixLayer::forward_shard(const Pass& pass, std::size_t shard, const Tenso
   scale_and_add_rows(work.product.values(), input_step() * weight_step(), bias_.value, result);
 }
 
-void MatrixLayer::backward(const Pass& pass, const Tensor& input, const Tensor&, const Tensor& output_gradient,
-                           Tensor& input_gradient) {
-  const std::size_t shards = shard_count(input.images());
-  for_each_shard(shards, pass.threads,
-                 [&](std::size_t shard) { backward_shard(pass, shard, input, output_gradient, input_gradient); });
-  reduce(shards);
-}
-
-void MatrixLayer::backward_shard(const Pass& pass, std::size_t shard, const Tensor& input,
+void MatrixLayer::backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor&,
                                  const Tensor& output_gradient, Tensor& input_gradient) {
   Workspace& work = workspaces_[shard];
   const std::size_t images = shard_size(input.images(), shard);
@@ -159,7 +151,7 @@ void MatrixLayer::backward_input_shard(const Pass& pass, std::size_t shard, std:
   work.input_sum = dot({product_gradient, work.ratio_product.size()}, work.ratio_product.values());
 }
 
-void MatrixLayer::reduce(std::size_t shards) {
+void MatrixLayer::end_backward(std::size_t shards) {
   Workspace& first = workspaces_[0];
   double product_sum = 0.0, input_sum = 0.0;
   for (std::size_t shard = 0; shard < shards; ++shard) {
@@ -177,15 +169,17 @@ void MatrixLayer::reduce(std::size_t shards) {
   if (quantizes_weights()) {
     const auto range = QuantizerRange::of_weights(options_.weight_bits);
     weight_sum = pass_straight_through(weight_.value, weight_step(), range, input_step(), weight_.gradient);
-    weight_step_.gradient[0] = static_cast<float>(static_cast<double>(input_step()) * (product_sum - weight_sum) *
-                                                  step_gradient_scale(weight_.value.size(), range));
+    weight_step_.gradient[0] =
+        static_cast<float>(static_cast<double>(input_step()) * (product_sum - weight_sum) *
+                           step_gradient_scale(weight_.value.size(), range));
   } else if (quantizes_input()) {
     for (float& value : weight_.gradient) value *= input_step();
   }
   if (!quantizes_input()) return;
   const auto range = QuantizerRange::of_inputs(options_.input_bits);
-  input_step_.gradient[0] = static_cast<float>(static_cast<double>(weight_step()) * (product_sum - input_sum) *
-                                               step_gradient_scale(geometry_.input().size(), range));
+  input_step_.gradient[0] =
+      static_cast<float>(static_cast<double>(weight_step()) * (product_sum - input_sum) *
+                         step_gradient_scale(geometry_.input().size(), range));
 }
 
 }  // namespace errata::training

@@ -21,7 +21,8 @@ namespace errata::training {
 class MatrixLayer : public Layer {
  public:
   /// `name` prefixes the parameters' names; `index` counts the network's matrix layers from 0.
-  MatrixLayer(std::string name, std::size_t index, const MatrixGeometry& geometry, QuantizationOptions options);
+  MatrixLayer(std::string name, std::size_t index, const MatrixGeometry& geometry,
+              QuantizationOptions options);
 
   std::string_view name() const override { return name_; }
   std::size_t index() const { return index_; }
@@ -43,9 +44,12 @@ class MatrixLayer : public Layer {
   void ideal_product(const Tensor& codes, Tensor& product) const;
 
   ImageShape output_shape() const override { return geometry_.output(); }
-  void forward(const Pass& pass, const Tensor& input, Tensor& output) override;
-  void backward(const Pass& pass, const Tensor& input, const Tensor& output, const Tensor& output_gradient,
-                Tensor& input_gradient) override;
+  bool joins_shards(const Pass&) const override { return quantizes_input() && input_step_.value[0] <= 0.0f; }
+  void begin_forward(const Pass& pass, const Tensor& input) override;
+  void forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) override;
+  void backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor& output,
+                      const Tensor& output_gradient, Tensor& input_gradient) override;
+  void end_backward(std::size_t shards) override;
   std::vector<Parameter*> parameters() override;
 
   Parameter& weight() { return weight_; }
@@ -64,13 +68,8 @@ class MatrixLayer : public Layer {
 
   bool quantizes_input() const { return options_.input_bits > 0; }
   bool quantizes_weights() const { return options_.weight_bits > 0; }
-  void prepare(const Pass& pass, const Tensor& input);
-  void forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output);
-  void backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor& output_gradient,
-                      Tensor& input_gradient);
   void backward_input_shard(const Pass& pass, std::size_t shard, std::span<const float> values,
                             const float* product_gradient, Tensor& input_gradient);
-  void reduce(std::size_t shards);
 
   std::string name_;
   std::size_t index_;

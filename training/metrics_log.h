@@ -21,7 +21,8 @@ struct MetricsRecord {
 /// Error (computation, E503).
 std::string format_metrics(const MetricsRecord& record);
 
-/// Appends JSON lines to a file, each in one write, so that a crash leaves whole lines and at most one torn one.
+/// Appends JSON lines to a file, each in one write, so that a crash leaves whole lines and at most one torn
+/// one.
 ///
 /// Opening drops a torn last line and every record after `keep_steps` or `keep_epochs`, the position of the
 /// checkpoint that training goes on from (0, 0: all): a resumed training leaves the same file as one without

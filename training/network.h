@@ -17,13 +17,14 @@ namespace errata::training {
 
 /// What a network is built from; stored in checkpoints.
 struct NetworkOptions {
-  std::string name = "lenet5";          ///< "lenet5" or "mlp"
-  ImageShape input{28, 28, 1};          ///< size of the images
-  std::size_t classes = 10;             ///< outputs; at most 256, labels are bytes
-  std::vector<std::size_t> hidden = {}; ///< widths of hidden linear layers; empty: 120, 84 (lenet5), 128 (mlp)
-  QuantizationOptions quantization = {};///< of every matrix layer
-  bool batch_norm = false;              ///< after every matrix layer but the last
-  double dropout = 0.0;                 ///< probability, after every hidden linear layer; below 1
+  std::string name = "lenet5";  ///< "lenet5" or "mlp"
+  ImageShape input{28, 28, 1};  ///< size of the images
+  std::size_t classes = 10;     ///< outputs; at most 256, labels are bytes
+  std::vector<std::size_t> hidden =
+      {};  ///< widths of hidden linear layers; empty: 120, 84 (lenet5), 128 (mlp)
+  QuantizationOptions quantization = {};  ///< of every matrix layer
+  bool batch_norm = false;                ///< after every matrix layer but the last
+  double dropout = 0.0;                   ///< probability, after every hidden linear layer; below 1
   bool operator==(const NetworkOptions&) const = default;
 };
 
@@ -59,6 +60,12 @@ class Network {
   void backward(std::span<const std::uint8_t> labels);
 
  private:
+  const Tensor& input_of(std::size_t layer) const { return layer > 0 ? outputs_[layer - 1] : *images_; }
+  /// Runs the layers from `first` up to the next one that joins shards; returns that one.
+  std::size_t forward_run(std::size_t first);
+  /// Runs the layers before `end` down to one whose predecessor joins shards; returns the first one run.
+  std::size_t backward_run(std::size_t end);
+
   NetworkOptions options_;
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<MatrixLayer*> matrix_layers_;
@@ -66,7 +73,8 @@ class Network {
   const Tensor* images_ = nullptr;
   Pass pass_;
   std::vector<Tensor> outputs_;
-  Tensor gradient_, next_gradient_;
+  std::vector<Tensor> gradients_;       ///< of outputs_
+  std::vector<std::uint8_t> backward_;  ///< per layer: whether parameters lie at or before it
 };
 
 /// Builds a network by name and draws its weights (He uniform, RandomStream(seed, kWeightInit, layer)).

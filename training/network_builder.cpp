@@ -80,7 +80,8 @@ void build_mlp(const NetworkOptions& options, Builder& builder) {
   builder.output_block();
 }
 
-/// One message for each option out of its domain; sizes are limited so that a hostile file can't ask for all memory.
+/// One message for each option out of its domain; sizes are limited so that a hostile file can't ask for all
+/// memory.
 std::vector<std::string> problems_of(const NetworkOptions& options) {
   constexpr std::size_t kLargestSide = 4096, kLargestWidth = 65536, kMostLayers = 64;
   std::vector<std::string> problems;
@@ -89,7 +90,8 @@ std::vector<std::string> problems_of(const NetworkOptions& options) {
   };
   const auto& q = options.quantization;
   const auto& in = options.input;
-  need(options.classes >= 2 && options.classes <= 256, fmt::format("classes = {}, need 2 … 256", options.classes));
+  need(options.classes >= 2 && options.classes <= 256,
+       fmt::format("classes = {}, need 2 … 256", options.classes));
   need(q.weight_bits == 0 || (q.weight_bits >= 2 && q.weight_bits <= 16),
        fmt::format("weight_bits = {}, need 0 (floating point) or 2 … 16", q.weight_bits));
   need(q.input_bits == 0 || (q.input_bits >= 1 && q.input_bits <= 16),
@@ -97,11 +99,15 @@ std::vector<std::string> problems_of(const NetworkOptions& options) {
   need(options.dropout >= 0.0 && options.dropout < 1.0,
        fmt::format("dropout = {}, need 0 ≤ dropout < 1", options.dropout));
   need(in.height >= 1 && in.width >= 1 && in.channels >= 1 && in.height <= kLargestSide &&
-           in.width <= kLargestSide && in.channels <= kLargestSide && in.size() <= kLargestSide * kLargestSide,
-       fmt::format("input = {}×{}×{}, need 1 … {} on each axis", in.height, in.width, in.channels, kLargestSide));
-  need(options.hidden.size() <= kMostLayers, fmt::format("{} hidden layers, need at most {}", options.hidden.size(), kMostLayers));
+           in.width <= kLargestSide && in.channels <= kLargestSide &&
+           in.size() <= kLargestSide * kLargestSide,
+       fmt::format("input = {}×{}×{}, need 1 … {} on each axis", in.height, in.width, in.channels,
+                   kLargestSide));
+  need(options.hidden.size() <= kMostLayers,
+       fmt::format("{} hidden layers, need at most {}", options.hidden.size(), kMostLayers));
   for (const std::size_t width : options.hidden)
-    need(width >= 1 && width <= kLargestWidth, fmt::format("hidden width {}, need 1 … {}", width, kLargestWidth));
+    need(width >= 1 && width <= kLargestWidth,
+         fmt::format("hidden width {}, need 1 … {}", width, kLargestWidth));
   return problems;
 }
 
@@ -109,7 +115,8 @@ void draw_weights(Network& network, std::uint64_t seed) {
   for (MatrixLayer* layer : network.matrix_layers()) {
     RandomStream stream(seed, StreamPurpose::kWeightInit, layer->index());
     const double bound = std::sqrt(6.0 / static_cast<double>(layer->geometry().rows()));
-    for (float& weight : layer->weight().value) weight = static_cast<float>((2.0 * stream.uniform() - 1.0) * bound);
+    for (float& weight : layer->weight().value)
+      weight = static_cast<float>((2.0 * stream.uniform() - 1.0) * bound);
   }
 }
 
@@ -118,7 +125,8 @@ struct Architecture {
   void (*build)(const NetworkOptions&, Builder&);
   std::array<std::size_t, 2> hidden;  ///< standard widths; 0: no such layer
 };
-constexpr std::array<Architecture, 2> kArchitectures{{{"lenet5", build_lenet5, {120, 84}}, {"mlp", build_mlp, {128, 0}}}};
+constexpr std::array<Architecture, 2> kArchitectures{
+    {{"lenet5", build_lenet5, {120, 84}}, {"mlp", build_mlp, {128, 0}}}};
 constexpr std::array<std::string_view, 2> kNames{kArchitectures[0].name, kArchitectures[1].name};
 
 }  // namespace
@@ -129,12 +137,14 @@ std::unique_ptr<Network> make_network(const NetworkOptions& options, std::uint64
   auto problems = problems_of(options);
   const auto* found = std::ranges::find(kArchitectures, options.name, &Architecture::name);
   if (found == kArchitectures.end())
-    problems.push_back(fmt::format("no network is called '{}'; known: {}", options.name, fmt::join(kNames, ", ")));
+    problems.push_back(
+        fmt::format("no network is called '{}'; known: {}", options.name, fmt::join(kNames, ", ")));
   if (!problems.empty())
     throw Error(ExitStatus::kInvalidProject, "E508", fmt::format("network: {}", fmt::join(problems, "; ")));
   NetworkOptions complete = options;
   if (complete.hidden.empty())
-    std::ranges::copy_if(found->hidden, std::back_inserter(complete.hidden), [](std::size_t width) { return width > 0; });
+    std::ranges::copy_if(found->hidden, std::back_inserter(complete.hidden),
+                         [](std::size_t width) { return width > 0; });
   Builder builder(complete);
   found->build(complete, builder);
   auto network = std::make_unique<Network>(complete, builder.take());

@@ -39,9 +39,10 @@ class MaxPooling : public Pooling {
  public:
   using Pooling::Pooling;
   std::string_view name() const override { return "max_pooling"; }
-  void forward(const Pass& pass, const Tensor& input, Tensor& output) override;
-  void backward(const Pass& pass, const Tensor& input, const Tensor& output, const Tensor& output_gradient,
-                Tensor& input_gradient) override;
+  void begin_forward(const Pass& pass, const Tensor& input) override;
+  void forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) override;
+  void backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor& output,
+                      const Tensor& output_gradient, Tensor& input_gradient) override;
 
  private:
   std::vector<std::uint32_t> winners_;  ///< per output: place of its channel 0 in the input image
@@ -52,9 +53,9 @@ class AveragePooling : public Pooling {
  public:
   using Pooling::Pooling;
   std::string_view name() const override { return "average_pooling"; }
-  void forward(const Pass& pass, const Tensor& input, Tensor& output) override;
-  void backward(const Pass& pass, const Tensor& input, const Tensor& output, const Tensor& output_gradient,
-                Tensor& input_gradient) override;
+  void forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) override;
+  void backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor& output,
+                      const Tensor& output_gradient, Tensor& input_gradient) override;
 };
 
 }  // namespace errata::training

@@ -15,7 +15,7 @@ struct BatchContext {
   bool training = false;
   std::uint64_t seed = 0;
   std::uint64_t epoch = 0;
-  std::uint64_t step = 0;         ///< batches since training began (training) or since the set began (evaluation)
+  std::uint64_t step = 0;  ///< batches since training began (training) or since the set began (evaluation)
   std::uint64_t first_image = 0;  ///< place of the batch's first image in the epoch's order
 };
 

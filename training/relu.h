@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "training/layer.h"
@@ -13,9 +14,9 @@ class Relu : public Layer {
 
   std::string_view name() const override { return "relu"; }
   ImageShape output_shape() const override { return shape_; }
-  void forward(const Pass& pass, const Tensor& input, Tensor& output) override;
-  void backward(const Pass& pass, const Tensor& input, const Tensor& output, const Tensor& output_gradient,
-                Tensor& input_gradient) override;
+  void forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) override;
+  void backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor& output,
+                      const Tensor& output_gradient, Tensor& input_gradient) override;
 
  private:
   ImageShape shape_;

@@ -9,12 +9,12 @@ namespace errata::training {
 
 /// Learning rate over training.
 struct ScheduleOptions {
-  std::string name = "cosine";    ///< "cosine", "step", "constant"
-  double learning_rate = 1e-3;    ///< largest rate; > 0
-  double final_fraction = 0.0;    ///< cosine: rate at the end, as a fraction of learning_rate; 0 … 1
-  double step_factor = 0.1;       ///< step: factor after every `step_epochs` epochs; > 0
-  std::uint64_t step_epochs = 10; ///< step: at least 1
-  std::uint64_t warmup_steps = 0; ///< linear rise from 0 over this many steps, before any of them
+  std::string name = "cosine";     ///< "cosine", "step", "constant"
+  double learning_rate = 1e-3;     ///< largest rate; > 0
+  double final_fraction = 0.0;     ///< cosine: rate at the end, as a fraction of learning_rate; 0 … 1
+  double step_factor = 0.1;        ///< step: factor after every `step_epochs` epochs; > 0
+  std::uint64_t step_epochs = 10;  ///< step: at least 1
+  std::uint64_t warmup_steps = 0;  ///< linear rise from 0 over this many steps, before any of them
 };
 
 /// Checks names and domains; all problems in one Error (project, E510).

@@ -33,7 +33,8 @@ inline std::span<float> shard_values(Tensor& tensor, std::size_t shard) {
 /// When shards throw, the exception of the lowest shard is rethrown after all have ended.
 void for_each_shard(std::size_t shards, int threads, const std::function<void(std::size_t)>& work);
 
-/// Runs `work` in the environment that a shard has, on the calling thread (oneDNN primitives made here suit shards).
+/// Runs `work` in the environment that a shard has, on the calling thread (oneDNN primitives made here suit
+/// shards).
 void run_as_shard(const std::function<void()>& work);
 
 /// Number of the calling thread within for_each_shard, below its `threads`.

@@ -21,11 +21,11 @@ namespace errata::training {
 struct TrainingOptions {
   std::uint64_t seed = 1;
   std::uint64_t epochs = 5;
-  std::size_t batch_size = 64;   ///< best a multiple of kShardImages
+  std::size_t batch_size = 64;  ///< best a multiple of kShardImages
   OptimizerOptions optimizer = {};
   ScheduleOptions schedule = {};
-  std::size_t shift_pixels = 0;  ///< augmentation: shift by up to so many pixels; 0: off
-  double gradient_limit = 0.0;   ///< gradients are scaled down to this norm; 0: off
+  std::size_t shift_pixels = 0;        ///< augmentation: shift by up to so many pixels; 0: off
+  double gradient_limit = 0.0;         ///< gradients are scaled down to this norm; 0: off
   std::uint64_t progress_steps = 100;  ///< steps per "step" record; at least 1
 };
 
@@ -57,26 +57,28 @@ class Trainer;
 /// Who listens to a training; every member may stay empty.
 struct TrainingSinks {
   std::function<void(const TrainingProgress&)> progress;
-  std::function<bool()> should_stop;                ///< asked after each batch (Ctrl-C)
-  std::function<void(const Trainer&)> checkpoint;   ///< called every checkpoint_steps, after each epoch, when stopped
-  std::uint64_t checkpoint_steps = 0;               ///< 0: only after epochs and when stopped
+  std::function<bool()> should_stop;  ///< asked after each batch (Ctrl-C)
+  std::function<void(const Trainer&)>
+      checkpoint;                      ///< called every checkpoint_steps, after each epoch, when stopped
+  std::uint64_t checkpoint_steps = 0;  ///< 0: only after epochs and when stopped
   MetricsLog* metrics = nullptr;
   ProductHook* training_hook = nullptr;
   ProductHook* evaluation_hook = nullptr;
-  int threads = 1;                                  ///< never changes results
+  int threads = 1;  ///< never changes results
 };
 
-/// Trains a network by mini-batches. Same options, data and start give the same bytes for every thread count, and
-/// however often it was stopped, saved and resumed. Not thread safe.
+/// Trains a network by mini-batches. Same options, data and start give the same bytes for every thread count,
+/// and however often it was stopped, saved and resumed. Not thread safe.
 class Trainer {
  public:
   enum class Outcome { kFinished, kStopped };
 
-  /// `network` and `data` must outlive the trainer. Options out of their domain and data of another shape than
-  /// the network's are an Error (project, E512).
+  /// `network` and `data` must outlive the trainer. Options out of their domain and data of another shape
+  /// than the network's are an Error (project, E512).
   Trainer(Network& network, const DataSet& data, TrainingOptions options);
 
-  /// Trains to the last epoch or until should_stop. A loss that is not finite is an Error (computation, E503).
+  /// Trains to the last epoch or until should_stop. A loss that is not finite is an Error (computation,
+  /// E503).
   Outcome run(const TrainingSinks& sinks);
 
   const TrainingOptions& options() const { return options_; }

@@ -31,13 +31,17 @@ std::string label_file(const std::string& labels) {
 
 class Idx : public testing::Test {
  protected:
-  void write(const std::string& name, const std::string& bytes) { std::ofstream(folder_ / name, std::ios::binary) << bytes; }
+  void write(const std::string& name, const std::string& bytes) {
+    std::ofstream(folder_ / name, std::ios::binary) << bytes;
+  }
   void write_gz(const std::string& name, const std::string& bytes) {
     gzFile file = gzopen((folder_ / name).c_str(), "wb");
     gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
     gzclose(file);
   }
-  IdxImages load(const IdxLayout& layout) { return load_idx_images(folder_ / "images", folder_ / "labels", layout); }
+  IdxImages load(const IdxLayout& layout) {
+    return load_idx_images(folder_ / "images", folder_ / "labels", layout);
+  }
   std::string code() {
     try {
       load({});
@@ -70,7 +74,8 @@ TEST_F(Idx, TurnsLettersUpright) {
 }
 
 TEST_F(Idx, HostileFilesAreErrors) {
-  const std::string good_labels = label_file(std::string("\3\7", 2)), good = image_header(2, 2, 3) + "abcdefABCDEF";
+  const std::string good_labels = label_file(std::string("\3\7", 2)),
+                    good = image_header(2, 2, 3) + "abcdefABCDEF";
   write("labels", good_labels);
   EXPECT_EQ(code(), "E301");
   write("images", good);
@@ -80,14 +85,16 @@ TEST_F(Idx, HostileFilesAreErrors) {
     EXPECT_EQ(code(), "E404") << size;
   }
   for (const std::string& bad :
-       {good + "x", image_header(0xffffffff, 28, 28), image_header(0xffffffff, 0xffffffff, 0xffffffff), image_header(2, 0, 3),
-        image_header(0, 2, 3), image_header(2, 5000, 1), big_endian(0x801) + good.substr(4), std::string(4096, '\xff')}) {
+       {good + "x", image_header(0xffffffff, 28, 28), image_header(0xffffffff, 0xffffffff, 0xffffffff),
+        image_header(2, 0, 3), image_header(0, 2, 3), image_header(2, 5000, 1),
+        big_endian(0x801) + good.substr(4), std::string(4096, '\xff')}) {
     write("images", bad);
     EXPECT_EQ(code(), "E404");
   }
   write("images", good);
-  for (const std::string& bad : {label_file("\3"), label_file(std::string("\3\x0a", 2)), label_file(std::string("\3\7\1", 3)),
-                                 good_labels.substr(0, 9), big_endian(0x801) + big_endian(0xffffffff) + "\3"}) {
+  for (const std::string& bad :
+       {label_file("\3"), label_file(std::string("\3\x0a", 2)), label_file(std::string("\3\7\1", 3)),
+        good_labels.substr(0, 9), big_endian(0x801) + big_endian(0xffffffff) + "\3"}) {
     write("labels", bad);
     EXPECT_EQ(code(), "E404");
   }
@@ -132,8 +139,9 @@ TEST(DataSet, ReadsTheOriginalFiles) {
     std::size_t train, test, classes;
     std::uint8_t first_label;
   };
-  for (const auto& expected : {Expected{"mnist", 60000, 10000, 10, 5}, Expected{"fashion-mnist", 60000, 10000, 10, 9},
-                               Expected{"emnist", 124800, 20800, 26, 22}}) {
+  for (const auto& expected :
+       {Expected{"mnist", 60000, 10000, 10, 5}, Expected{"fashion-mnist", 60000, 10000, 10, 9},
+        Expected{"emnist", 124800, 20800, 26, 22}}) {
     const DataSet data = load_data_set(expected.name, {.root = root});
     EXPECT_EQ(data.train.count(), expected.train);
     EXPECT_EQ(data.test.count(), expected.test);
@@ -141,7 +149,8 @@ TEST(DataSet, ReadsTheOriginalFiles) {
     EXPECT_EQ(data.train.labels[0], expected.first_label);
     EXPECT_EQ(data.shape, (ImageShape{28, 28, 1}));
   }
-  EXPECT_EQ(load_data_set("mnist", {.root = root, .train_images = 100, .test_images = 7}).test.pixels.size(), 7u * 784);
+  EXPECT_EQ(load_data_set("mnist", {.root = root, .train_images = 100, .test_images = 7}).test.pixels.size(),
+            7u * 784);
 }
 
 TEST(Glyphs, DependOnSeedAndNumberAlone) {

@@ -26,7 +26,8 @@ Tensor distinct_values(std::size_t images, ImageShape shape) {
     for (std::size_t k = 0; k < order.size(); ++k) order[k] = static_cast<std::uint32_t>(k);
     RandomStream(3, StreamPurpose::kTest, i).shuffle(order);
     for (std::size_t k = 0; k < order.size(); ++k)
-      tensor.image(i)[k] = 0.02f * (static_cast<float>(order[k]) - 0.5f * static_cast<float>(order.size()) + 0.5f);
+      tensor.image(i)[k] =
+          0.02f * (static_cast<float>(order[k]) - 0.5f * static_cast<float>(order.size()) + 0.5f);
   }
   return tensor;
 }
@@ -124,7 +125,8 @@ TEST(LayerGradient, DropoutMatchesFiniteDifferencesAndKeepsTheMean) {
   expect_gradient(probe.input.values(), std::as_const(probe.gradient).values(), 0.5, 1e-5, 101,
                   [&] { return probe.loss(); });
   double mean = 0.0;
-  for (const float value : std::as_const(probe.output).values()) mean += static_cast<double>(value) / (400.0 * kImages);
+  for (const float value : std::as_const(probe.output).values())
+    mean += static_cast<double>(value) / (400.0 * kImages);
   // σ of the mean is √(0.3/0.7/14000) = 0.0055; 5 σ: false alarms below 1e-6.
   EXPECT_NEAR(mean, 1.0, 0.028);
   probe.pass.context.training = false;
@@ -147,7 +149,8 @@ TEST(LayerGradient, BatchNormMatchesFiniteDifferences) {
   LayerProbe probe(layer, random_tensor(kImages, {3, 2, 4}, -1.0, 2.0, 5), 2);
   probe.backward();
   const auto loss = [&] { return probe.loss(); };
-  // 210 outputs of size 1 follow each input: 210 · 6e-8 / 0.1 of rounding; truncation is third order in step/210.
+  // 210 outputs of size 1 follow each input: 210 · 6e-8 / 0.1 of rounding; truncation is third order in
+  // step/210.
   expect_gradient(probe.input.values(), std::as_const(probe.gradient).values(), 0.05, 2e-3, 13, loss);
   const std::vector<float> scale_gradient = parameters[0]->gradient, shift_gradient = parameters[1]->gradient;
   expect_gradient(parameters[0]->value, scale_gradient, 0.2, 1e-4, 1, loss);
@@ -161,7 +164,8 @@ TEST(LayerGradient, BatchNormNormalisesAndKeepsRunningStatistics) {
   double sum = 0.0, squares = 0.0, raw = 0.0, raw_squares = 0.0;
   const double n = kImages * 4;
   for (std::size_t i = 0; i < probe.output.size(); ++i) {
-    const auto y = static_cast<double>(probe.output.values()[i]), x = static_cast<double>(probe.input.values()[i]);
+    const auto y = static_cast<double>(probe.output.values()[i]),
+               x = static_cast<double>(probe.input.values()[i]);
     sum += y;
     squares += y * y;
     raw += x;

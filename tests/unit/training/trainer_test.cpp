@@ -23,13 +23,15 @@ struct RunResult {
 /// Noise on the product that is a function of seed, step, layer and image: what a real hook has to be.
 class NoiseHook : public ProductHook {
  public:
-  void begin_batch(Network& network, const BatchContext&) override { layers_ = network.matrix_layers().size(); }
+  void begin_batch(Network& network, const BatchContext&) override {
+    layers_ = network.matrix_layers().size();
+  }
   void product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context, const Tensor& codes,
                Tensor& product, Tensor* slope) override {
     layer.ideal_product(codes, product);
     for (std::size_t i = 0; i < product.images(); ++i) {
-      RandomStream stream(context.seed, StreamPurpose::kTest, context.first_image + shard_begin(shard) + i, context.step,
-                          layer.index());
+      RandomStream stream(context.seed, StreamPurpose::kTest, context.first_image + shard_begin(shard) + i,
+                          context.step, layer.index());
       for (float& value : product.image(i)) value += static_cast<float>(stream.uniform() - 0.5);
     }
     if (slope != nullptr) slope->fill(0.9f);
@@ -87,7 +89,9 @@ TEST(Trainer, LearnsGlyphs) {
   double accuracy = 0.0;
   TrainingSinks sinks;
   sinks.threads = 2;
-  sinks.progress = [&](const TrainingProgress& progress) { accuracy = progress.test ? progress.test->accuracy() : accuracy; };
+  sinks.progress = [&](const TrainingProgress& progress) {
+    accuracy = progress.test ? progress.test->accuracy() : accuracy;
+  };
   trainer.run(sinks);
   // Deterministic on one machine; chance is 0.1, measured 0.87.
   EXPECT_GT(accuracy, 0.75);
@@ -95,7 +99,8 @@ TEST(Trainer, LearnsGlyphs) {
 
 TEST(Trainer, AHookThatThrowsEndsTheTraining) {
   class Failing : public NoiseHook {
-    void product(const MatrixLayer&, std::size_t shard, const BatchContext&, const Tensor&, Tensor&, Tensor*) override {
+    void product(const MatrixLayer&, std::size_t shard, const BatchContext&, const Tensor&, Tensor&,
+                 Tensor*) override {
       throw Error(ExitStatus::kComputation, "E5xx", "shard " + std::to_string(shard));
     }
   } hook;
@@ -131,7 +136,8 @@ TEST(Trainer, NamesEveryProblemOfItsOptions) {
   } catch (const Error& failure) {
     EXPECT_EQ(failure.code(), "E512");
     const std::string text = failure.what();
-    for (const char* part : {"batch_size", "20×20×1", "4 classes"}) EXPECT_NE(text.find(part), std::string::npos) << text;
+    for (const char* part : {"batch_size", "20×20×1", "4 classes"})
+      EXPECT_NE(text.find(part), std::string::npos) << text;
   }
 }
 
@@ -183,7 +189,8 @@ TEST(MetricsLog, KeepsWholeLinesUpToAStep) {
   const auto path = folder / "metrics.jsonl";
   {
     MetricsLog log(path, 0, 0);
-    for (std::uint64_t step = 1; step <= 3; ++step) log.append({step, 0, "step", {{"train_loss", 0.1 * static_cast<double>(step)}}});
+    for (std::uint64_t step = 1; step <= 3; ++step)
+      log.append({step, 0, "step", {{"train_loss", 0.1 * static_cast<double>(step)}}});
   }
   std::ofstream(path, std::ios::app) << "{\"step\":2,\"epo";
   { MetricsLog log(path, 2, 0); }

@@ -1,0 +1,49 @@
+// The six commands that run one stage each, and `run`, which runs all that are stale.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/pipeline.h"
+
+namespace errata::cli {
+
+namespace {
+ExitStatus one(Session& session, std::string_view name) {
+  const Settings s = session.project();
+  return run_stage(session, s, stage(name));
+}
+
+/// The accuracy table and the report's place: how `run` ends.
+void tell_result(Session& session) {
+  const auto report = std::filesystem::absolute(session.artifacts() / "report.html").lexically_normal();
+  if (std::filesystem::exists(report)) session.out.line(fmt::format("report: {}", report.string()));
+  session.out.set("report", report.string());
+}
+}  // namespace
+
+ExitStatus run_characterize(Session& session) { return one(session, "characterize"); }
+ExitStatus run_fit(Session& session) { return one(session, "fit"); }
+ExitStatus run_compile(Session& session) { return one(session, "compile"); }
+ExitStatus run_train(Session& session) { return one(session, "train"); }
+ExitStatus run_verify(Session& session) { return one(session, "verify"); }
+ExitStatus run_report(Session& session) { return one(session, "report"); }
+
+ExitStatus run_run(Session& session) {
+  const Settings s = session.project();
+  const auto all = stages();
+  const auto position = [&](const std::string& name, std::size_t fallback) {
+    return name.empty() ? fallback : static_cast<std::size_t>(&stage(name) - all.data());
+  };
+  const std::size_t first = position(session.invocation.from, 0), last = position(session.invocation.to, all.size() - 1);
+  if (first > last) throw Error(ExitStatus::kUsage, "E107", "--from names a later stage than --to", "");
+  ExitStatus worst = ExitStatus::kOk;
+  for (std::size_t i = first; i <= last; ++i) {
+    // A verdict that is not green still deserves its report: only errors stop the run.
+    const ExitStatus status = run_stage(session, s, all[i]);
+    if (status != ExitStatus::kOk) worst = status;
+  }
+  if (last + 1 == all.size()) tell_result(session);
+  return worst;
+}
+
+}  // namespace errata::cli

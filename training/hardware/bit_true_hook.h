@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "training/hardware/conversion_model.h"
+#include "training/product_hook.h"
+
+namespace errata::training {
+
+/// Bit-true product (methods.md §4.3): every conversion of every bit-plane, weight slice and tile of one chip, each
+/// through the conversion model and the ADC, then exact shift-and-add. For evaluation; slopes are 1.
+class BitTrueHook final : public ProductHook {
+ public:
+  /// The model must outlive the hook.
+  /// `pass` numbers repeated runs of one chip: the same static errors, fresh read noise.
+  BitTrueHook(const ConversionModel& model, HardwareOptions options, std::uint64_t seed, std::uint64_t chip,
+              std::uint64_t pass = 0);
+
+  void begin_batch(Network& network, const BatchContext& context) override;
+  void product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context, const Tensor& codes,
+               Tensor& product, Tensor* slope) override;
+
+ private:
+  struct MappedTile {
+    Tile tile;
+    std::unique_ptr<PreparedTile> prepared;
+  };
+  const ConversionModel& model_;
+  HardwareOptions options_;
+  std::uint64_t seed_, chip_, pass_;
+  std::vector<std::vector<MappedTile>> tiles_;  ///< by layer
+};
+
+/// Splits integer codes [count][rows] into bit-planes [count][planes][rows] of 0 and 1.
+void split_planes(std::span<const float> codes, std::size_t rows, int planes, std::span<float> out);
+
+}  // namespace errata::training

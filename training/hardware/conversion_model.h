@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "training/hardware/hardware_mapping.h"
+
+namespace errata::training {
+
+/// Reads of one image on one tile. Read number r of image i belongs to position r / planes, plane r % planes.
+struct TileReads {
+  std::span<const float> inputs;    ///< [images · reads_per_image][rows], 0 or 1
+  std::size_t images = 0, reads_per_image = 0;
+  std::uint64_t first_image = 0;    ///< number of the first image in the data set: names its read noise
+};
+
+/// A tile on one chip: static errors drawn, weights stored; ready for reads. Thread safe.
+class PreparedTile {
+ public:
+  virtual ~PreparedTile() = default;
+  /// Analog value of every conversion before the ADC, in MAC units; `value` is [images · reads_per_image][columns].
+  virtual void read(const TileReads& reads, std::span<float> value) const = 0;
+};
+
+/// What turns one-bit inputs on a tile into analog column values: the interface that bit-true evaluation knows
+/// (methods.md §4.3). Ideal, Gaussian and table models are TableConversion; the behavioural model behind the same
+/// interface is verification's.
+class ConversionModel {
+ public:
+  virtual ~ConversionModel() = default;
+  virtual std::unique_ptr<PreparedTile> prepare(const Tile& tile, std::uint64_t seed, std::uint64_t chip) const = 0;
+};
+
+}  // namespace errata::training

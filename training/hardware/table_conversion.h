@@ -1,0 +1,26 @@
+#pragma once
+
+#include "errormodel/error_table.h"
+#include "training/hardware/conversion_model.h"
+
+namespace errata::training {
+
+/// Conversions by an error table: y_s from the chip's perturbed weights, μ and σ_D by bilinear lookup.
+class TableConversion final : public ConversionModel {
+ public:
+  /// The table must outlive the model.
+  explicit TableConversion(const errormodel::ErrorTable& table) : table_(table) {}
+  std::unique_ptr<PreparedTile> prepare(const Tile& tile, std::uint64_t seed, std::uint64_t chip) const override;
+
+ private:
+  const errormodel::ErrorTable& table_;
+};
+
+/// A table without any error: levels exact, only the ADC acts.
+errormodel::ErrorTable ideal_table(const errormodel::ErrorTable& like);
+
+/// The baseline of the field: fresh normal noise, independent of everything, with the table's own total variance
+/// (static parts included) averaged over its support.
+errormodel::ErrorTable matched_gaussian(const errormodel::ErrorTable& table);
+
+}  // namespace errata::training

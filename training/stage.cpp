@@ -1,0 +1,225 @@
+#include "training/stage.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "core/mismatch.h"
+#include "training/checkpoint.h"
+#include "training/hardware/composed_hook.h"
+#include "training/hardware/table_conversion.h"
+#include "training/trainer.h"
+
+namespace errata::training {
+
+namespace {
+
+/// Which images the operand statistics of composed mode come from: the first shard of the training set.
+Batch calibration_batch(const DataSet& data) {
+  std::vector<std::uint32_t> numbers;
+  for (std::uint32_t i = 0; i < std::min<std::size_t>(16, data.train.count()); ++i) numbers.push_back(i);
+  Batch batch;
+  fill_batch(data.train, data.shape, {numbers}, batch);
+  return batch;
+}
+
+class Stage {
+ public:
+  Stage(const Settings& s, const errormodel::ErrorTable& table, const DataSet& data, std::filesystem::path shards,
+        std::filesystem::path artifacts, const RunContext& context)
+      : s_(s), table_(table), data_(data), shards_(std::move(shards)), artifacts_(std::move(artifacts)), context_(context),
+        hardware_(hardware_options(s, table.levels)) {}
+
+  TrainedArm ideal() {
+    NetworkOptions options;
+    options.name = s_.text("training.network");
+    options.input = data_.shape;
+    options.classes = data_.classes;
+    options.quantization = {hardware_.weight_bits, hardware_.input_bits};
+    options.batch_norm = s_.flag("training.batch_norm");
+    return run("ideal", make_network(options, s_.seed()), nullptr, "training.epochs", "training.learning_rate");
+  }
+
+  /// Goes on from `start` with a table in the loop; no table means no errors.
+  TrainedArm adapt(const std::string& name, const TrainedArm& start, const errormodel::ErrorTable* table) {
+    std::unique_ptr<Network> network = copy(start);
+    std::optional<ComposedHook> hook;
+    if (table != nullptr) {
+      ComposedOptions options;
+      options.hardware = hardware_;
+      options.gradient = s_.text("training.gradient") == "table" ? HardwareGradient::kTableSlope : HardwareGradient::kStraightThrough;
+      options.seed = s_.seed();
+      options.first_chip = chips::kTraining;
+      hook.emplace(*table, options);
+      const Batch batch = calibration_batch(data_);
+      hook->calibrate(*start.network, batch.images);
+    }
+    return run(name, std::move(network), hook ? &*hook : nullptr, "training.adaptation_epochs",
+               "training.adaptation_learning_rate");
+  }
+
+ private:
+  /// A copy by way of a file, so that a resumed run starts from the same bytes.
+  std::unique_ptr<Network> copy(const TrainedArm& arm) const { return read_network(Hdf5Reader(shards_ / (arm.name + ".h5"))); }
+
+  TrainingOptions options(const char* epochs, const char* rate) const {
+    TrainingOptions o;
+    o.seed = s_.seed();
+    o.epochs = static_cast<std::uint64_t>(s_.integer(epochs));
+    o.batch_size = static_cast<std::size_t>(s_.integer("training.batch_size"));
+    o.optimizer.name = s_.text("training.optimizer");
+    o.optimizer.weight_decay = s_.number("training.weight_decay");
+    o.schedule.name = s_.text("training.schedule");
+    o.schedule.learning_rate = s_.number(rate);
+    o.shift_pixels = static_cast<std::size_t>(s_.integer("training.shift"));
+    return o;
+  }
+
+  TrainedArm run(const std::string& name, std::unique_ptr<Network> network, ProductHook* hook, const char* epochs, const char* rate) {
+    const auto shard = shards_ / (name + ".h5");
+    TrainedArm arm{name, std::move(network), {}};
+    const TrainingOptions o = options(epochs, rate);
+    std::vector<EpochRecord> records;
+    std::optional<Trainer> trainer;
+    if (std::filesystem::exists(shard)) {
+      const Hdf5Reader file(shard);
+      arm.network = read_network(file);
+      trainer.emplace(*arm.network, data_, o);
+      read_training_state(file, *trainer);
+      const auto stored = file.doubles("/epochs");
+      for (std::size_t i = 0; i + 2 <= stored.size(); i += 2) records.push_back({stored[i], stored[i + 1]});
+    } else {
+      trainer.emplace(*arm.network, data_, o);
+    }
+    MetricsLog metrics(artifacts_ / fmt::format("metrics-{}.jsonl", name), trainer->position().step, trainer->position().epoch);
+    TrainingSinks sinks;
+    sinks.metrics = &metrics;
+    sinks.training_hook = hook;
+    sinks.evaluation_hook = hook;
+    sinks.threads = context_.jobs;
+    sinks.should_stop = context_.cancelled;
+    sinks.checkpoint_steps = 500;
+    sinks.checkpoint = [&](const Trainer& t) { save(shard, t, records); };
+    sinks.progress = [&](const TrainingProgress& p) {
+      context_.progress(fmt::format("training, {}", name), p.step, p.total_steps);
+      if (p.event != TrainingProgress::Event::kEpoch) return;
+      records.push_back({p.train.mean_loss(), 100.0 * p.test->accuracy()});
+      context_.note(fmt::format("{}: epoch {}/{}  loss {:.4f}  test accuracy {:.2f} %", name, p.epoch, p.epochs,
+                                p.train.mean_loss(), 100.0 * p.test->accuracy()));
+    };
+    if (trainer->run(sinks) == Trainer::Outcome::kStopped) stop_if_cancelled(context_);
+    save(shard, *trainer, records);
+    arm.epochs = records;
+    return arm;
+  }
+
+  static void save(const std::filesystem::path& shard, const Trainer& trainer, const std::vector<EpochRecord>& records) {
+    Hdf5Writer file(shard);
+    write_checkpoint_header(file);
+    write_network(file, trainer.network());
+    write_training_state(file, trainer);
+    std::vector<double> flat;
+    for (const auto& r : records) flat.insert(flat.end(), {r.train_loss, r.test_accuracy});
+    file.write("/epochs", std::span<const double>(flat), {records.size(), 2}, "nat, %");
+    file.commit();
+  }
+
+  const Settings& s_;
+  const errormodel::ErrorTable& table_;
+  const DataSet& data_;
+  std::filesystem::path shards_, artifacts_;
+  const RunContext& context_;
+  HardwareOptions hardware_;
+};
+
+}  // namespace
+
+const TrainedArm& TrainedNetworks::arm(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& a : arms) {
+    if (a.name == name) return a;
+    names.push_back(a.name);
+  }
+  throw Error(ExitStatus::kUsage, "E513", fmt::format("the checkpoint has no network '{}'", name),
+              fmt::format("it has: {}", fmt::join(names, ", ")));
+}
+
+void TrainedNetworks::save(const std::filesystem::path& path) const {
+  Hdf5Writer f(path);
+  write_provenance(f, provenance);
+  f.attribute("/", "data_set", std::string_view(data_set));
+  std::vector<std::string> names;
+  for (const auto& a : arms) {
+    names.push_back(a.name);
+    const std::string at = "/arms/" + a.name;
+    write_network(f, *a.network, at);
+    std::vector<double> flat;
+    for (const auto& e : a.epochs) flat.insert(flat.end(), {e.train_loss, e.test_accuracy});
+    f.write(at + "/epochs", std::span<const double>(flat), {a.epochs.size(), 2}, "nat, %");
+  }
+  f.write_strings("/arm_names", names);
+  f.commit();
+}
+
+TrainedNetworks TrainedNetworks::load(const std::filesystem::path& path) {
+  const Hdf5Reader f(path);
+  TrainedNetworks t;
+  t.provenance = read_provenance(f, kFormat, kMajor);
+  t.data_set = f.text("/", "data_set");
+  for (const auto& name : f.strings("/arm_names")) {
+    const std::string at = "/arms/" + name;
+    TrainedArm arm{name, read_network(f, at), {}};
+    const auto flat = f.doubles(at + "/epochs");
+    for (std::size_t i = 0; i + 2 <= flat.size(); i += 2) arm.epochs.push_back({flat[i], flat[i + 1]});
+    t.arms.push_back(std::move(arm));
+  }
+  return t;
+}
+
+HardwareOptions hardware_options(const Settings& s, std::size_t cell_levels) {
+  HardwareOptions h;
+  const auto rows = s.integer("hardware.rows_per_tile");
+  h.rows_per_tile = static_cast<std::size_t>(rows > 0 ? rows : s.integer("array.rows"));
+  h.cell_levels = cell_levels;
+  h.weight_bits = static_cast<int>(s.integer("hardware.weight_bits"));
+  h.input_bits = static_cast<int>(s.integer("hardware.input_bits"));
+  h.adc = {static_cast<int>(s.integer("hardware.adc_bits")), s.number("hardware.adc_range")};
+  return h;
+}
+
+DataSet project_data(const Settings& s, const std::filesystem::path& data_root, const RunContext& context) {
+  DataSetOptions options;
+  options.root = data_root;
+  options.seed = s.seed();
+  options.train_images = static_cast<std::size_t>(s.integer("training.train_images"));
+  options.test_images = static_cast<std::size_t>(s.integer("training.test_images"));
+  options.threads = context.jobs;
+  return load_data_set(s.text("training.data_set"), options);
+}
+
+TrainedNetworks train_networks(const Settings& s, const errormodel::ErrorTable& table, const DataSet& data,
+                               const Provenance& provenance, const std::filesystem::path& artifacts,
+                               const RunContext& context) {
+  const auto shards = artifacts / "shards" / fmt::format("train-{}", provenance.fingerprint().substr(0, 16));
+  std::filesystem::create_directories(shards);
+  TrainedNetworks result;
+  result.provenance = provenance;
+  result.data_set = data.name;
+  Stage stage(s, table, data, shards, artifacts, context);
+  result.arms.push_back(stage.ideal());
+  const TrainedArm ideal = result.arms[0];
+  if (s.integer("training.adaptation_epochs") > 0) {
+    result.arms.push_back(stage.adapt("error_aware", ideal, &table));
+    if (s.flag("training.baselines")) {
+      result.arms.push_back(stage.adapt("no_noise", ideal, nullptr));
+      const errormodel::ErrorTable gaussian = matched_gaussian(table);
+      result.arms.push_back(stage.adapt("gaussian", ideal, &gaussian));
+    }
+  }
+  result.save(artifacts / "checkpoint.h5");
+  std::error_code ignored;
+  std::filesystem::remove_all(shards, ignored);
+  return result;
+}
+
+}  // namespace errata::training

@@ -1,0 +1,74 @@
+#include "verification/conversions.h"
+
+#include <cmath>
+#include <cstdlib>
+
+#include "core/statistics.h"
+
+namespace errata::verification {
+
+ColumnConversions convert_by_model(const behavioral::BehavioralModel& model, std::uint64_t seed, std::uint64_t chip,
+                                   std::uint64_t column, const ColumnOperands& o) {
+  const std::size_t count = o.count();
+  std::vector<double> current(count);
+  ColumnConversions c{std::vector<double>(count, 0.0), std::vector<double>(count, 0.0)};
+  for (const int branch : {0, 1}) {
+    const auto line = model.prepare(seed, {chip, 2 * column + static_cast<std::uint64_t>(branch)}, branch == 0 ? o.plus : o.minus);
+    const auto noise = model.read_noise(line);
+    behavioral::solve_lines(line, o.inputs, o.rows, current);
+    for (std::size_t p = 0; p < count; ++p) {
+      double sums[3] = {0, 0, 0};
+      for (std::size_t j = 0; j < o.rows; ++j) {
+        if (o.input(p)[j] == 0) continue;
+        sums[0] += noise.current[j];
+        sums[1] += noise.thermal[j];
+        sums[2] += noise.relative[j];
+      }
+      c.value[p] += branch == 0 ? current[p] : -current[p];
+      c.sigma[p] += noise.variance(current[p], sums[0], sums[1], sums[2]);
+    }
+  }
+  for (std::size_t p = 0; p < count; ++p) {
+    c.value[p] = model.transfer.to_mac(c.value[p]);
+    c.sigma[p] = std::sqrt(c.sigma[p]) / model.transfer.unit_amperes;
+  }
+  return c;
+}
+
+ColumnConversions convert_by_table(const errormodel::ErrorTable& table, std::uint64_t seed, std::uint64_t chip,
+                                   std::uint64_t column, const ColumnOperands& o) {
+  const auto s = errormodel::draw_static_column(table, seed, chip, column, o.plus, o.minus);
+  ColumnConversions c;
+  for (std::size_t p = 0; p < o.count(); ++p) {
+    double y = s.offset, a = 0.0;
+    for (std::size_t j = 0; j < o.rows; ++j) {
+      if (o.input(p)[j] == 0) continue;
+      y += s.weight[j];
+      a += s.drive[j];
+    }
+    c.value.push_back(y + table.mean_shift(y, a));
+    c.sigma.push_back(table.read_sigma(y, a));
+  }
+  return c;
+}
+
+CodeErrors code_errors(const AdcOptions& adc, double ideal, double value, double sigma) {
+  const int right = adc_code(adc, ideal);
+  constexpr double kReach = 7.0;
+  const int low = adc_code(adc, value - kReach * sigma), high = adc_code(adc, value + kReach * sigma);
+  CodeErrors e;
+  double below = 0.0;
+  for (int code = low; code <= high; ++code) {
+    const double up_to = code == high ? 1.0 : normal_cdf(((code + 0.5) * adc.step() - value) / sigma);
+    const double p = up_to - below;
+    below = up_to;
+    const int distance = std::abs(code - right);
+    if (distance == 0) continue;
+    e.change += p;
+    e.magnitude += p * distance;
+    if (distance > 2) e.large += p;
+  }
+  return e;
+}
+
+}  // namespace errata::verification
