@@ -52,6 +52,12 @@ std::size_t fitted_points(const circuit::CellSurface& surface) {
   return samples * surface.source_line_volts.size() * surface.bit_line_volts.size();
 }
 
+/// Points of the shorter voltage axis: a polynomial of that degree is not determined between them.
+int shortest_axis(const circuit::CellSurface& surface) {
+  const std::size_t bit = surface.bit_line_volts.size(), source = surface.source_line_volts.size();
+  return static_cast<int>(source > 1 ? std::min(bit, source) : bit);
+}
+
 class Fitter {
  public:
   Fitter(const circuit::CellSurface& surface, CellModel model) : surface_(surface), model_(std::move(model)) {}
@@ -175,12 +181,16 @@ CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range) {
     CellModel candidate = base;
     candidate.degree = degree;
     candidate.exponents = CellModel::full_basis(base.variables(), degree);
-    if (degree > 1 && candidate.monomials() >= fitted) break;  // the data carry no more
+    // The data carry no more: too few points, or a power that vanishes on all points of a voltage axis.
+    if (degree > 1 && (candidate.monomials() >= fitted || degree >= shortest_axis(surface))) break;
     candidate.coefficients.assign(base.inputs * base.levels * candidate.monomials(), 0.0);
     auto [model, quality] = Fitter(surface, candidate).run();
     fit.tried.push_back(quality);
     constexpr double kWorthwhile = 0.8;  // a higher degree must lower the held-out error by a fifth
-    if (fit.tried.size() == 1 || quality.held_out_rms < kWorthwhile * fit.tried[fit.chosen].held_out_rms) {
+    constexpr double kExact = 1e-9;      // below this it only fits the simulator's rounding
+    const bool better = fit.tried.size() == 1 || (fit.tried[fit.chosen].held_out_rms > kExact &&
+                                                  quality.held_out_rms < kWorthwhile * fit.tried[fit.chosen].held_out_rms);
+    if (better) {
       fit.chosen = fit.tried.size() - 1;
       fit.model = std::move(model);
     }

@@ -203,7 +203,13 @@ double solve_line(const PreparedLine& line, const std::uint8_t* inputs, LineSens
   const std::vector<double> x(inputs, inputs + line.rows);
   Ladder<double, double> ladder(line);
   const double current = ladder.solve(rows_of<double>(line), x.data(), kExactStepVolts);
-  // By reciprocity a current injected across cell j moves the output as V_j moves with V_clamp. dW/dU is q.
+  // A current injected across cell j adds itself and what the cells answer to the moments that it shifts:
+  // 1 + λ_j with A λ = h, A the symmetric tridiagonal matrix of the last step. (Not 1 − (r + r_s) q_j: a transistor
+  // answers more to its source than to its drain, so the ladder is not reciprocal once its source line has wire.)
+  const std::size_t n = line.rows;
+  std::vector<double> answer(n, 0.0);
+  for (std::size_t j = 1; j < n; ++j) answer[j] = (ladder.node[j].h + answer[j - 1]) * ladder.node[j].upper;
+  for (std::size_t j = n - 1; j-- > 1;) answer[j] += ladder.node[j].upper * answer[j + 1];
   double load = 0.0;
   for (const auto& k : ladder.node) load += k.gb + k.h * k.q;
   const double du = 1.0 / (1.0 + line.clamp_ohms * load);
@@ -212,7 +218,7 @@ double solve_line(const PreparedLine& line, const std::uint8_t* inputs, LineSens
   s.cell_amperes.resize(line.rows);
   for (std::size_t j = 0; j < line.rows; ++j) {
     const auto& k = ladder.node[j];
-    s.injection_gain[j] = (1.0 - (line.wire_ohms + line.source_line_ohms) * k.q) * du;
+    s.injection_gain[j] = (1.0 + answer[j]) * du;
     const CellExpansion& e = inputs[j] != 0 ? line.on[j] : line.off[j];
     const double drop = ladder.sag - line.wire_ohms * k.w, rise = line.source_line_ohms * k.w;
     s.cell_amperes[j] = e.a + drop * (e.b + e.c * drop) + rise * (e.p + e.q * drop + e.r * rise);

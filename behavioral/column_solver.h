@@ -34,7 +34,7 @@ struct LineSensitivity {
 void solve_lines(const PreparedLine& line, std::span<const std::uint8_t> inputs, std::size_t stride,
                  std::span<double> current_amperes);
 
-/// The same for one input vector in fp64, to 1e-9 relative, with sensitivities (adjoint by reciprocity of the ladder).
+/// The same for one input vector in fp64, to 1e-9 relative, with sensitivities (adjoint of the last Newton step).
 double solve_line(const PreparedLine& line, const std::uint8_t* inputs, LineSensitivity& sensitivity);
 
 /// Plain reference: nodal equations as a dense matrix, Newton to convergence.

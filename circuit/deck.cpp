@@ -16,15 +16,20 @@ std::string lower(std::string text) {
   return text;
 }
 
+/// ngspice's abstol. A cell alone is solved to a femtoampere, for its leakage. In a column the rounding of node voltages
+/// over the smallest wire segments is a current itself: below a picoampere columns with 10 mOhm segments never converge.
+constexpr double kCellTolerance = 1e-15, kColumnTolerance = 1e-12;
+
 /// Adds lines to a deck and remembers where they come from.
 class Composer {
  public:
-  Composer(std::string name, const Netlist& netlist, const DeckOptions& options) : options_(options) {
+  Composer(std::string name, const Netlist& netlist, const DeckOptions& options, double tolerance_amperes)
+      : options_(options) {
     deck_.name = std::move(name);
     add("errata " + deck_.name);
     for (const auto& statement : netlist.statements) add(statement.text, statement.position);
-    add(fmt::format(".options temp={} tnom=27 reltol=1e-6 abstol=1e-15 vntol=1e-9",
-                    options.temperature_kelvin - kZeroCelsiusKelvin));
+    add(fmt::format(".options temp={} tnom=27 reltol=1e-6 abstol={} vntol=1e-9",
+                    options.temperature_kelvin - kZeroCelsiusKelvin, tolerance_amperes));
     if (!options.supply_pin.empty()) add(fmt::format("vsupply supply 0 dc {}", options.supply_volts));
   }
 
@@ -91,7 +96,7 @@ std::string device_path(const std::string& instance, const std::string& device) 
 }
 
 Deck compose_cell(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& cell_slots) {
-  Composer c("cell", netlist, options);
+  Composer c("cell", netlist, options, kCellTolerance);
   c.add("vwl wl 0 dc 0");
   c.add("vclamp bl 0 dc 0 ac 1");
   c.add("vsl sl 0 dc 0");
@@ -104,11 +109,12 @@ Deck compose_cell(const Netlist& netlist, const DeckOptions& options, const std:
 
 Deck compose_column(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& cell_slots,
                     std::size_t rows) {
-  // ngspice turns 0 ohm into 1 mOhm silently, so a line without resistance is one node.
-  constexpr double kSmallestOhms = 1e-6;
+  // ngspice turns 0 ohm into 1 mOhm silently and does not converge over segments far below that, so a line with less
+  // is one node.
+  constexpr double kSmallestOhms = 2e-4;
   const bool wire = options.wire_ohms > kSmallestOhms;
   const bool source_wire = options.source_line_ohms > kSmallestOhms && !options.source_line_pin.empty();
-  Composer c(fmt::format("column of {} rows", rows), netlist, options);
+  Composer c(fmt::format("column of {} rows", rows), netlist, options, kColumnTolerance);
   c.add("vclamp clamp 0 dc 0 ac 1");
   c.add("rclamp clamp b1 1");
   c.add("ioffset b1 0 dc 0");

@@ -30,7 +30,7 @@ std::string excerpt(const std::string& log) {
   for (std::size_t at = 0; at < log.size() && text.size() < 2000;) {
     const std::size_t end = std::min(log.find('\n', at), log.size());
     const std::string line = log.substr(at, end - at);
-    if (any_of(line, {"rror", "arning", "abort", "singular", "stepping", "undefined", "unknown", "no such", "can't",
+    if (any_of(line, {"rror", "arning", "abort", "singular", "stepping", "ndefined", "nknown", "no such", "can't", "annot",
                       "Timestep", "Transient op", "not parsed", "Could not find"}))
       text += line + "\n";
     at = end + 1;

@@ -131,7 +131,7 @@ std::vector<KeySpec> build_schema() {
 
       text("errormodel.operands", "", "operands.h5 whose operands fill the table; without it they are stratified."),
       integer("errormodel.chips", "200", 8, 1e6, "Virtual chips that fill the table."),
-      integer("errormodel.columns", "8", 2, 1e5, "Columns for each of them."),
+      integer("errormodel.columns", "12", 2, 1e5, "Columns for each of them."),
       integer("errormodel.operands_per_column", "48", 8, 1e5, "Operands for each column."),
       integer("errormodel.mac_points", "33", 5, 1025, "Grid points of the surfaces along y."),
       integer("errormodel.activity_points", "13", 4, 1025, "Grid points along the second axis."),
@@ -166,7 +166,7 @@ std::vector<KeySpec> build_schema() {
       integer("verification.chips", "100", 2, 1e6, "Chips, unseen before, on which accuracy is measured."),
       integer("verification.images", "500", 1, 1e9, "Test images for each chip."),
       integer("verification.table_chips", "100", 8, 1e6, "Chips of the comparison of table and model (level 2)."),
-      integer("verification.replay_chips", "16", 2, 1e6, "Chips of the replay of the network's own operands."),
+      integer("verification.replay_chips", "200", 2, 1e6, "Chips of the replay of the network's own operands."),
       integer("verification.replay_operands", "64", 4, 1e6, "Operands for each layer and chip of the replay."),
       integer("verification.ngspice_operands", "8", 0, 1e6, "Of these, operands replayed in ngspice too."),
       real("verification.accuracy_tolerance", "0.5", 0, 100,

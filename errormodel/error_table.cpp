@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <Eigen/Dense>
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -75,6 +76,7 @@ void ErrorTable::save(const std::filesystem::path& path) const {
   write_intervals(f, op + "/static/chip_interval", chip_interval, "MAC unit^2");
   write_intervals(f, op + "/static/column_interval", column_interval, "MAC unit^2");
   write_intervals(f, op + "/static/cell_interval", cell_interval, "MAC unit^2");
+  f.attribute(op + "/static", "columns_used", static_cast<std::int64_t>(columns_used));
   f.write(op + "/dynamic/sigma", Real(dynamic_sigma), grid, "MAC unit");
   f.write_strings(op + "/dynamic/source_names", source_names);
   f.write(op + "/dynamic/sources", Real(source_variance), {source_names.size(), y.size(), a.size()}, "MAC unit^2");
@@ -135,6 +137,7 @@ ErrorTable ErrorTable::load(const std::filesystem::path& path) {
   t.chip_interval = read_intervals(f, op + "/static/chip_interval", 6);
   t.column_interval = read_intervals(f, op + "/static/column_interval", 6);
   t.cell_interval = read_intervals(f, op + "/static/cell_interval", t.levels);
+  t.columns_used = static_cast<std::size_t>(std::max<std::int64_t>(1, f.integer(op + "/static", "columns_used")));
   t.dynamic_sigma = f.doubles(op + "/dynamic/sigma", grid);
   t.source_names = f.strings(op + "/dynamic/source_names");
   t.source_variance = f.doubles(op + "/dynamic/sources", {t.source_names.size(), y.size(), a.size()});

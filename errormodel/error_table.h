@@ -48,6 +48,7 @@ struct ErrorTable {
   std::vector<double> support_count, support_error;  ///< of μ, [y][a]
   std::vector<Interval> chip_interval, column_interval;  ///< raw estimates of the 6 distinct entries with 95 % intervals
   std::vector<Interval> cell_interval;                   ///< of s²(k)
+  std::size_t columns_used = 1;          ///< chips × columns behind the static terms
   double residual_sigma = 0.0;           ///< what the deterministic part leaves unexplained without mismatch
   std::vector<double> code_pmf;          ///< marginal view: P(code | ideal code), [codes][codes]
 

@@ -36,10 +36,15 @@ class Estimator {
   void run() {
     t_.levels = o_.levels;
     t_.minimum_conductance = o_.minimum_conductance;
+    t_.columns_used = o_.chips * o_.columns;
     collect();
     fit_levels();
     fit_mean();
     make_basis();
+    fit_static();
+    // g(k) once more, now within columns: K and C, which blur the first estimate, are projected out. Then all again.
+    refine_levels();
+    fit_mean();
     fit_static();
     fit_dynamic();
   }
@@ -85,6 +90,10 @@ class Estimator {
     const Eigen::VectorXd g = gram.completeOrthogonalDecomposition().solve(right);
     t_.level.resize(o_.levels);
     for (Eigen::Index k = 0; k < levels; ++k) t_.level[static_cast<std::size_t>(k)] = g(k) - g(0);
+    apply_levels();
+  }
+
+  void apply_levels() {
     for (std::size_t c = 0; c < o_.designs.size(); ++c)
       for (std::size_t p = 0; p < count_; ++p) {
         const ColumnOperands& d = o_.designs[c];
@@ -94,6 +103,20 @@ class Estimator {
           if (x[j] != 0) sum += t_.level[d.plus[j]] - t_.level[d.minus[j]];
         points_[c * count_ + p].ya = sum;
       }
+  }
+
+  /// Corrects g(k) where the data within columns say so. Directions that φ holds (a gain on y) or that cancel between
+  /// plus and minus are left as they are: the minimum-norm solution.
+  void refine_levels() {
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(level_gram_);
+    const double largest = solver.eigenvalues().maxCoeff();
+    Eigen::VectorXd correction = Eigen::VectorXd::Zero(level_right_.size());
+    constexpr double kNegligible = 1e-6;
+    for (Eigen::Index k = 0; k < correction.size(); ++k)
+      if (solver.eigenvalues()(k) > kNegligible * largest)
+        correction += solver.eigenvectors().col(k) * (solver.eigenvectors().col(k).dot(level_right_) / solver.eigenvalues()(k));
+    for (Eigen::Index k = 0; k < correction.size(); ++k) t_.level[static_cast<std::size_t>(k)] += correction(k) - correction(0);
+    apply_levels();
   }
 
   /// μ(y_a, a) as a smooth surface, its slope and the residuals.
@@ -156,24 +179,33 @@ class Estimator {
   struct Column {
     Eigen::MatrixXd phi;                     ///< [operands][3]
     std::vector<Eigen::MatrixXd> components; ///< overlap matrix of each level's cells, last the identity
+    Eigen::MatrixXd counts;                  ///< [operands][levels] signed number of active cells at each level
     Eigen::VectorXd e;
   };
 
   Column column_of(std::size_t chip, std::size_t column) {
     Column c;
-    const auto n = static_cast<Eigen::Index>(count_);
+    // Beyond the axes μ is held constant, so the residual there is not a static error.
+    std::vector<std::size_t> inside;
+    for (std::size_t p = 0; p < count_; ++p)
+      if (std::fabs(at(chip, column, p).ya) <= options_.y_limit) inside.push_back(p);
+    const auto n = static_cast<Eigen::Index>(inside.size());
     const auto levels = static_cast<Eigen::Index>(o_.levels);
     const ColumnOperands& d = o_.designs[chip * o_.columns + column];
     c.phi.resize(n, 3);
     c.e.resize(n);
+    c.counts = Eigen::MatrixXd::Zero(n, levels);
     std::vector<Eigen::MatrixXd> active(o_.levels, Eigen::MatrixXd::Zero(n, static_cast<Eigen::Index>(2 * d.rows)));
     for (Eigen::Index p = 0; p < n; ++p) {
-      const Point& point = at(chip, column, static_cast<std::size_t>(p));
+      const std::size_t operand = inside[static_cast<std::size_t>(p)];
+      const Point& point = at(chip, column, operand);
       c.phi.row(p) = phi(point).transpose();
       c.e(p) = point.e;
-      const std::uint8_t* x = d.input(static_cast<std::size_t>(p));
+      const std::uint8_t* x = d.input(operand);
       for (std::size_t j = 0; j < d.rows; ++j) {
         if (x[j] == 0) continue;
+        c.counts(p, d.plus[j]) += point.slope;
+        c.counts(p, d.minus[j]) -= point.slope;
         active[d.plus[j]](p, static_cast<Eigen::Index>(2 * j)) = point.slope;
         active[d.minus[j]](p, static_cast<Eigen::Index>(2 * j + 1)) = point.slope;
       }
@@ -190,8 +222,11 @@ class Estimator {
   struct ChipSums {
     Eigen::MatrixXd information;
     Eigen::VectorXd score;
+    Eigen::MatrixXd level_gram;   ///< equations of a correction to g(k), φ projected out
+    Eigen::VectorXd level_right;
     Eigen::Matrix3d own = Eigen::Matrix3d::Zero(), cross = Eigen::Matrix3d::Zero();
-    double columns = 0, pairs = 0;
+    Eigen::VectorXd active;       ///< Σ over reads of the number of active cells at each level
+    double columns = 0, pairs = 0, reads = 0;
   };
 
   ChipSums sums(std::size_t chip, const Eigen::VectorXd& theta) {
@@ -199,12 +234,19 @@ class Estimator {
     ChipSums s;
     s.information = Eigen::MatrixXd::Zero(unknowns, unknowns);
     s.score = Eigen::VectorXd::Zero(unknowns);
+    s.level_gram = Eigen::MatrixXd::Zero(unknowns - 1, unknowns - 1);
+    s.level_right = Eigen::VectorXd::Zero(unknowns - 1);
+    s.active = Eigen::VectorXd::Zero(unknowns - 1);
     Eigen::Vector3d total = Eigen::Vector3d::Zero();
     Eigen::Matrix3d squares = Eigen::Matrix3d::Zero();
     for (std::size_t i = 0; i < o_.columns; ++i) {
       const Column c = column_of(chip, i);
+      constexpr Eigen::Index kFewest = 5;  // three go into φ
+      if (c.e.size() < kFewest) continue;
       Eigen::MatrixXd v = Eigen::MatrixXd::Zero(c.e.size(), c.e.size());
       for (Eigen::Index k = 0; k < unknowns; ++k) v += theta(k) * c.components[static_cast<std::size_t>(k)];
+      for (Eigen::Index k = 0; k + 1 < unknowns; ++k) s.active(k) += c.components[static_cast<std::size_t>(k)].trace();
+      s.reads += static_cast<double>(c.e.size());
       const Eigen::LLT<Eigen::MatrixXd> llt(v);
       const Eigen::MatrixXd inverse = llt.solve(Eigen::MatrixXd::Identity(v.rows(), v.cols()));
       const Eigen::MatrixXd inverse_phi = inverse * c.phi;
@@ -212,6 +254,8 @@ class Estimator {
           (c.phi.transpose() * inverse_phi + 1e-12 * Eigen::Matrix3d::Identity()).inverse();
       const Eigen::MatrixXd projected = inverse - inverse_phi * spread * inverse_phi.transpose();
       const Eigen::VectorXd pe = projected * c.e;
+      s.level_gram += c.counts.transpose() * projected * c.counts;
+      s.level_right += c.counts.transpose() * pe;
       std::vector<Eigen::MatrixXd> weighted;
       for (const auto& component : c.components) weighted.push_back(projected * component);
       for (Eigen::Index k = 0; k < unknowns; ++k) {
@@ -227,8 +271,8 @@ class Estimator {
       total += b;
       squares += b * b.transpose();
       s.own += b * b.transpose() - spread;
+      s.columns += 1;
     }
-    s.columns = static_cast<double>(o_.columns);
     s.cross = total * total.transpose() - squares;
     s.pairs = s.columns * (s.columns - 1);
     return s;
@@ -258,8 +302,12 @@ class Estimator {
   static void add(ChipSums& into, const ChipSums& from, double sign) {
     into.information += sign * from.information;
     into.score += sign * from.score;
+    into.level_gram += sign * from.level_gram;
+    into.level_right += sign * from.level_right;
     into.own += sign * from.own;
     into.cross += sign * from.cross;
+    into.active += sign * from.active;
+    into.reads += sign * from.reads;
     into.columns += sign * from.columns;
     into.pairs += sign * from.pairs;
   }
@@ -270,8 +318,8 @@ class Estimator {
     for (const Point& p : points_) square += p.e * p.e;
     square /= static_cast<double>(points_.size());
     // Working variances of the REML iteration stay positive; the estimates themselves may go below zero.
-    Eigen::VectorXd theta = Eigen::VectorXd::Constant(levels + 1, square / 20.0);
     const double floor = 1e-6 * std::max(square, 1e-12);
+    Eigen::VectorXd theta = theta_.size() > 0 ? theta_ : Eigen::VectorXd::Constant(levels + 1, square / 20.0);
     theta = theta.cwiseMax(floor);
     std::vector<ChipSums> of_chip;
     ChipSums all;
@@ -285,6 +333,9 @@ class Estimator {
       theta = next;
       if (change < 1e-3) break;
     }
+    theta_ = theta;
+    level_gram_ = all.level_gram;
+    level_right_ = all.level_right;
     std::vector<std::vector<double>> leave_out(static_cast<std::size_t>(estimate.size()));
     for (const ChipSums& one : of_chip) {
       ChipSums rest = all;
@@ -301,8 +352,13 @@ class Estimator {
     t_.cell_sigma.clear();
     for (Eigen::Index k = 0; k < 6; ++k) t_.chip_interval.push_back(interval(k));
     for (Eigen::Index k = 6; k < 12; ++k) t_.column_interval.push_back(interval(k));
+    // What μ leaves unexplained goes together within a column, too, and could pass for cells: the interval of s² is
+    // widened by the variance per active cell that the whole lack of fit would amount to.
+    const double unexplained = std::max(0.0, estimate(12 + levels));
     for (Eigen::Index k = 0; k < levels; ++k) {
-      t_.cell_interval.push_back(interval(12 + k));
+      Interval i = interval(12 + k);
+      const double systematic = unexplained / std::max(1.0, all.active(k) / std::max(1.0, all.reads));
+      t_.cell_interval.push_back({i.estimate, i.low - systematic, i.high + systematic});
       t_.cell_sigma.push_back(std::sqrt(std::max(0.0, estimate(12 + k))));
     }
     t_.chip = semidefinite(estimate.head(6));
@@ -351,6 +407,9 @@ class Estimator {
   ErrorTable& t_;
   std::size_t count_;
   std::vector<Point> points_;
+  Eigen::VectorXd theta_;        ///< working variances of the last REML iteration
+  Eigen::MatrixXd level_gram_;   ///< equations of the correction to g(k)
+  Eigen::VectorXd level_right_;
 };
 
 }  // namespace

@@ -69,7 +69,7 @@ SurfaceFit fit_surface(const SurfaceAxes& axes, const SurfaceSamples& s) {
   std::vector<std::vector<Eigen::Triplet<double>>> entries(kGroups);
   SurfaceFit fit;
   fit.count.assign(axes.size(), 0.0);
-  double squares = 0.0;
+  std::vector<double> squares(kGroups, 0.0);
   for (std::size_t k = 0; k < s.value.size(); ++k) {
     const SurfaceCell c = locate(axes, s.y[k], s.a[k]);
     const std::size_t g = s.group[k] % kGroups;
@@ -79,7 +79,7 @@ SurfaceFit fit_surface(const SurfaceAxes& axes, const SurfaceSamples& s) {
       for (int q = 0; q < 4; ++q)
         entries[g].emplace_back(static_cast<int>(c.node[p]), static_cast<int>(c.node[q]), c.weight[p] * c.weight[q]);
     }
-    squares += s.value[k] * s.value[k];
+    squares[g] += s.value[k] * s.value[k];
   }
   Sparse all(n, n);
   Eigen::VectorXd all_right = Eigen::VectorXd::Zero(n);
@@ -97,21 +97,22 @@ SurfaceFit fit_surface(const SurfaceAxes& axes, const SurfaceSamples& s) {
     const Eigen::SimplicialLDLT<Sparse> solver(m + penalty * rough + ridge);
     return Eigen::VectorXd(solver.solve(r));
   };
-  // Generalised cross-validation over a grid; the trace of the smoother by its eigen-free identity tr(M⁻¹ G).
+  // Cross-validation over groups of chips. (Generalised cross-validation takes the samples for independent, but the
+  // errors of a column go together: it would smooth too little and the surface would follow single columns.)
   double best = 1e300;
   for (int step = 0; step < 12; ++step) {
-    const double penalty = samples / static_cast<double>(n) * std::pow(10.0, -4.0 + 0.5 * step);
-    const Eigen::SimplicialLDLT<Sparse> solver(all + penalty * rough + ridge);
-    const Eigen::VectorXd nodes = solver.solve(all_right);
-    const double residual = squares - 2 * nodes.dot(all_right) + nodes.dot(all * nodes);
-    const double freedom = Eigen::MatrixXd(solver.solve(Eigen::MatrixXd(all))).trace();
-    const double score = residual / std::pow(1.0 - std::min(0.99, freedom / samples), 2);
-    if (score < best * (1 - 1e-6)) {
-      best = score;
-      fit.smoothing = penalty;
-      fit.nodes.assign(nodes.data(), nodes.data() + n);
+    const double penalty = samples / static_cast<double>(n) * std::pow(10.0, -3.0 + 0.5 * step);
+    double score = 0.0;
+    for (std::size_t g = 0; g < kGroups; ++g) {
+      const Eigen::VectorXd nodes = solve(all - gram[g], all_right - right[g], penalty);
+      score += squares[g] - 2 * nodes.dot(right[g]) + nodes.dot(gram[g] * nodes);
     }
+    if (score >= best * (1 - 1e-9)) continue;
+    best = score;
+    fit.smoothing = penalty;
   }
+  const Eigen::VectorXd chosen = solve(all, all_right, fit.smoothing);
+  fit.nodes.assign(chosen.data(), chosen.data() + n);
   Eigen::VectorXd sum = Eigen::VectorXd::Zero(n), sum2 = Eigen::VectorXd::Zero(n);
   for (std::size_t g = 0; g < kGroups; ++g) {
     const Eigen::VectorXd nodes = solve(all - gram[g], all_right - right[g], fit.smoothing);

@@ -146,34 +146,43 @@ void compare_reads(const Sampled& m, const Sampled& t, std::size_t chips, LevelT
         "static and dynamic parts are divided wrongly: more errormodel.chips and columns; if inconclusive, more verification.table_chips");
 }
 
-/// Σ_K estimated anew on fresh chips: the diagonal that matters within 10 % (methods.md §6.2).
-void compare_static(const behavioral::BehavioralModel& model, const errormodel::ErrorTable& table, std::uint64_t seed,
-                    std::size_t chips, const RunContext& context, LevelTwoResult& result) {
-  const OperandDesign design{.rows = table.rows, .levels = table.levels, .operands = 32, .mac_limit = table.axes.y_high};
-  const std::size_t columns = std::max<std::size_t>(8, (800 + chips - 1) / chips);
-  const auto fresh = errormodel::observe(model, design, seed, chips::kTableCheck, chips, columns, context);
-  errormodel::ErrorTable again = table;
-  errormodel::estimate_terms(fresh, {table.axes.y_points, table.axes.a_points, table.axes.y_high}, again);
-  // Both estimates stand on their own orthogonalised φ; they are compared as the σ of the static error they give.
-  double top[2] = {0, 0}, weight = 0;
-  std::vector<double> variance_low, variance_high;
-  for (std::size_t i = 0; i < table.axes.size(); ++i) {
-    const double y = table.axes.y_at(i / table.axes.a_points), a = table.axes.a_at(i % table.axes.a_points);
-    const double w = table.support_count[i];
-    const auto p = table.phi(y, a), q = again.phi(y, a);
+/// Mean variance of the column term over the table's support: what Σ_K amounts to, whatever basis it stands on.
+double column_variance(const errormodel::ErrorTable& support, const errormodel::ErrorTable& t) {
+  double sum = 0.0, weight = 0.0;
+  for (std::size_t i = 0; i < support.axes.size(); ++i) {
+    const double w = support.support_count[i];
+    const auto p = t.phi(support.axes.y_at(i / support.axes.a_points), support.axes.a_at(i % support.axes.a_points));
     for (int r = 0; r < 3; ++r)
-      for (int c = 0; c < 3; ++c) {
-        top[0] += w * p[r] * p[c] * table.column[3 * r + c];
-        top[1] += w * q[r] * q[c] * again.column[3 * r + c];
-      }
+      for (int c = 0; c < 3; ++c) sum += w * p[r] * p[c] * t.column[3 * r + c];
     weight += w;
   }
-  const double ratio = top[1] > 0 ? std::sqrt(top[0] / top[1]) : (top[0] > 1e-6 * weight ? 1e3 : 1.0);
-  // Each column is one degree of freedom for a standard deviation.
-  const double half = 1.96 / std::sqrt(2.0 * static_cast<double>(chips * columns)) * ratio;
-  Check c{2, "column static sigma, table / fresh chips", {ratio, ratio - half, ratio + half}, 0.9, 1.1, "1", Color::kGreen, {}};
+  return sum / weight;
+}
+
+/// Σ_K estimated anew on groups of fresh chips, at least 800 columns in all (methods.md §6.2).
+void compare_static(const behavioral::BehavioralModel& model, const errormodel::ErrorTable& table, std::uint64_t seed,
+                    std::size_t chips, const RunContext& context, LevelTwoResult& result) {
+  constexpr std::size_t kGroups = 5, kColumns = 1600;
+  const OperandDesign design{.rows = table.rows, .levels = table.levels, .operands = 32, .mac_limit = table.axes.y_high};
+  const std::size_t per_group = std::max<std::size_t>(8, chips / kGroups);
+  const std::size_t columns = std::max<std::size_t>(4, kColumns / (per_group * kGroups));
+  std::vector<double> variances;
+  for (std::size_t g = 0; g < kGroups; ++g) {
+    const auto fresh = errormodel::observe(model, design, seed, chips::kTableCheck + g * per_group, per_group, columns, context);
+    errormodel::ErrorTable again = table;
+    errormodel::estimate_terms(fresh, {table.axes.y_points, table.axes.a_points, table.axes.y_high}, again);
+    variances.push_back(column_variance(table, again));
+  }
+  // Interval of the fresh mean from its groups; the table's own estimate has as many degrees of freedom as columns.
+  const Interval fresh = mean_interval(variances, 0.95);
+  const double own = column_variance(table, table);
+  const double table_error = 1.96 * std::sqrt(2.0 / static_cast<double>(table.columns_used));
+  const double relative = std::hypot((fresh.high - fresh.low) / 2 / fresh.estimate, table_error);
+  const double ratio = fresh.estimate > 0 ? std::sqrt(std::max(0.0, own) / fresh.estimate) : 1.0;
+  Check c{2, "column static sigma, table / fresh chips", {ratio, ratio * (1 - relative / 2), ratio * (1 + relative / 2)}, 0.9, 1.1, "1",
+          Color::kGreen, {}};
   c.color = judge(c.value, c.low, c.high);
-  if (c.color != Color::kGreen) c.advice = "more errormodel.columns; if inconclusive, more verification.table_chips";
+  if (c.color != Color::kGreen) c.advice = "more errormodel.chips; if inconclusive, more verification.table_chips";
   result.checks.push_back(std::move(c));
 }
 

@@ -1,12 +1,34 @@
 #pragma once
+
 #include <string>
 #include <vector>
-#include "circuit/characterization.h"
-#include "behavioral/model.h"
-#include "errormodel/error_table.h"
-#include "verification/verdict.h"
+
+namespace errata::circuit { struct Characterization; }
+namespace errata::behavioral { struct BehavioralModel; }
+namespace errata::errormodel { struct ErrorTable; }
+namespace errata::verification { struct Verification; }
+
 namespace errata::report {
-struct TrainingCurve { std::string arm; std::vector<double> epoch, train_loss, test_accuracy; };
-struct ReportInput { std::string project; const circuit::Characterization* characterization; const behavioral::BehavioralModel* model; const errormodel::ErrorTable* table; const verification::Verification* verification; std::vector<TrainingCurve> curves; };
-std::string render_report(const ReportInput&);
-}
+
+/// How the training of one arm went; equal lengths.
+struct TrainingCurve {
+  std::string arm;                          ///< "ideal", "error_aware", …
+  std::vector<double> epoch, train_loss;
+  std::vector<double> test_accuracy;        ///< percent
+};
+
+/// What the report tells. A null pointer: that stage has not run, and its chapter says so.
+struct ReportInput {
+  std::string project;
+  const circuit::Characterization* characterization = nullptr;
+  const behavioral::BehavioralModel* model = nullptr;
+  const errormodel::ErrorTable* table = nullptr;
+  const verification::Verification* verification = nullptr;
+  std::vector<TrainingCurve> curves;
+};
+
+/// The report as one self-contained HTML file: no script, nothing from the network. A pure function of the input;
+/// holds no time and no path of this machine. Thread safe.
+std::string render_report(const ReportInput& input);
+
+}  // namespace errata::report

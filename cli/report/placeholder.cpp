@@ -1,2 +1,0 @@
-#include "cli/report/report.h"
-namespace errata::report { std::string render_report(const ReportInput&) { return "<p>placeholder</p>"; } }

@@ -1,0 +1,124 @@
+#include "behavioral/column_solver.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/support/random_line.h"
+
+namespace errata::behavioral {
+namespace {
+
+using testing::LineShape;
+using testing::random_inputs;
+using testing::random_line;
+
+class Solvers : public ::testing::TestWithParam<LineShape> {};
+
+TEST_P(Solvers, AgreeWithTheDenseReference) {
+  const LineShape shape = GetParam();
+  const std::size_t count = shape.rows > 100 ? 3 : 21;  // 21: one full block of lanes and a part of one
+  for (std::uint64_t which = 0; which < (shape.rows > 100 ? 1 : 3); ++which) {
+    const PreparedLine line = random_line(shape, which);
+    const auto inputs = random_inputs(shape.rows, count, which);
+    std::vector<double> current(count);
+    solve_lines(line, inputs, shape.rows, current);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint8_t* x = inputs.data() + i * shape.rows;
+      const double expected = solve_line_dense(line, x);
+      // What the header promises: fp32 for many inputs, fp64 for one.
+      EXPECT_NEAR(current[i], expected, 5e-6 * std::fabs(expected)) << "input " << i;
+      LineSensitivity sensitivity;
+      EXPECT_NEAR(solve_line(line, x, sensitivity), expected, 1e-9 * std::fabs(expected)) << "input " << i;
+    }
+  }
+}
+
+TEST_P(Solvers, SensitivitiesAreTheDerivatives) {
+  const LineShape shape = GetParam();
+  const PreparedLine line = random_line(shape, 7);
+  const auto inputs = random_inputs(shape.rows, 1, 7);
+  LineSensitivity s;
+  solve_line(line, inputs.data(), s);
+  ASSERT_EQ(s.injection_gain.size(), shape.rows);
+  const auto with_injection = [&](std::size_t row, double amperes) {
+    PreparedLine moved = line;
+    moved.on[row].a += amperes;
+    moved.off[row].a += amperes;
+    return solve_line_dense(moved, inputs.data());
+  };
+  for (std::size_t row = 0; row < shape.rows; row += std::max<std::size_t>(1, shape.rows > 100 ? shape.rows - 1 : shape.rows / 5)) {
+    constexpr double kStep = 1e-8;
+    const double expected = (with_injection(row, kStep) - with_injection(row, -kStep)) / (2 * kStep);
+    // The gains are those of the last Newton step, taken within 1 uV of 0.2 V; the difference quotient has 1e-16/1e-8·I.
+    EXPECT_NEAR(s.injection_gain[row], expected, 2e-5 * std::fabs(expected)) << row;
+  }
+  const auto with_clamp = [&](double volts) {  // the same cells, expanded around a moved clamp voltage
+    PreparedLine moved = line;
+    for (auto* cells : {&moved.on, &moved.off})
+      for (auto& e : *cells) e = {e.a + volts * (e.b + e.c * volts), e.b + 2 * e.c * volts, e.c, e.p + e.q * volts, e.q, e.r};
+    return solve_line_dense(moved, inputs.data());
+  };
+  constexpr double kStep = 1e-4;
+  const double expected = (with_clamp(kStep) - with_clamp(-kStep)) / (2 * kStep);
+  EXPECT_NEAR(s.transfer_conductance, expected, 2e-5 * std::fabs(expected));
+  double sum = line.offset_amperes;
+  for (const double i : s.cell_amperes) sum += i;
+  EXPECT_NEAR(sum, solve_line_dense(line, inputs.data()), 1e-8 * std::fabs(sum));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Solvers,
+                         ::testing::Values(LineShape{}, LineShape{.clamp_ohms = 0}, LineShape{.wire_ohms = 0},
+                                           LineShape{.wire_ohms = 0, .clamp_ohms = 0}, LineShape{.source_line_ohms = 2},
+                                           LineShape{.wire_ohms = 0, .source_line_ohms = 2, .clamp_ohms = 0}, LineShape{.rows = 1},
+                                           LineShape{.rows = 1, .source_line_ohms = 3, .clamp_ohms = 0}, LineShape{.rows = 2},
+                                           LineShape{.rows = 256, .wire_ohms = 0.2}, LineShape{.rows = 7, .wire_ohms = 500},
+                                           LineShape{.rows = 16, .wire_ohms = 2000, .clamp_ohms = 2000}, LineShape{.rows = 5, .offset_amperes = -1e-4},
+                                           LineShape{.rows = 3, .clamp_ohms = 1e6, .offset_amperes = 0}));
+
+TEST(SolveLines, OfALinearLadderIsTheHandCalculation) {
+  // Two cells of 10 uS behind 1 kOhm clamp and 5 kOhm wire: G2 = 1/(1/10u + 5k), I = V / (1k + 1/(10u + G2)).
+  PreparedLine line{.rows = 2, .clamp_volts = 0.2, .clamp_ohms = 1e3, .offset_amperes = 0, .wire_ohms = 5e3};
+  line.on.assign(2, {.a = 2e-6, .b = 1e-5});
+  line.off.assign(2, {});
+  line.levels.assign(2, 0);
+  const std::vector<std::uint8_t> inputs = {1, 1, 1, 0, 0, 1, 0, 0};
+  const double g2 = 1 / (1 / 1e-5 + 5e3);
+  const std::vector<double> expected = {0.2 / (1e3 + 1 / (1e-5 + g2)), 0.2 / (1e3 + 1e5), 0.2 / (1e3 + 1 / g2), 0};
+  std::vector<double> current(4);
+  solve_lines(line, inputs, 2, current);
+  for (std::size_t i = 0; i < 4; ++i) {
+    LineSensitivity s;
+    EXPECT_NEAR(current[i], expected[i], 1e-6 * expected[i]) << i;  // fp32 of a linear system: some roundings of 6e-8
+    EXPECT_NEAR(solve_line(line, inputs.data() + 2 * i, s), expected[i], 1e-14 * expected[i]) << i;
+    EXPECT_NEAR(solve_line_dense(line, inputs.data() + 2 * i), expected[i], 1e-14 * expected[i]) << i;
+  }
+}
+
+TEST(SolveLines, HonoursTheStrideAndDoesNotMixInputs) {
+  const PreparedLine line = random_line({.rows = 10}, 3);
+  const auto inputs = random_inputs(16, 20, 3);  // stride 16, rows 10: the rest is another line's
+  std::vector<double> all(20), one(1);
+  solve_lines(line, inputs, 16, all);
+  for (std::size_t i = 0; i < 20; ++i) {
+    solve_lines(line, std::span(inputs).subspan(16 * i, 16), 16, one);
+    EXPECT_EQ(one[0], all[i]) << i;
+  }
+}
+
+TEST(SolveLines, SaysNothingAboutNoInputs) {
+  const PreparedLine line = random_line({.rows = 4}, 1);
+  solve_lines(line, {}, 4, {});
+}
+
+TEST(SolveLines, StaysFiniteWhenTheLineCollapses) {
+  // Far outside the expansions' domain (a wire of 100 kOhm per cell) the number is worthless but a number.
+  const PreparedLine line = random_line({.rows = 64, .wire_ohms = 1e5, .clamp_ohms = 1e5}, 1);
+  const std::vector<std::uint8_t> inputs(64, 1);
+  std::vector<double> current(1);
+  solve_lines(line, inputs, 64, current);
+  EXPECT_TRUE(std::isfinite(current[0]));
+}
+
+}  // namespace
+}  // namespace errata::behavioral

@@ -1,0 +1,253 @@
+#include "circuit/campaign.h"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <atomic>
+#include <cmath>
+#include <sstream>
+
+#include "core/quantity.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/german_locale.h"
+#include "tests/support/temporary_folder.h"
+
+namespace errata::circuit {
+namespace {
+
+using testing::bytes_of;
+using testing::expect_error;
+using testing::TemporaryFolder;
+
+Deck deck_of(std::vector<std::string> lines, std::vector<std::string> slots = {}) {
+  lines.insert(lines.begin(), "title");
+  lines.push_back(".end");
+  Deck deck{.name = "test deck", .lines = std::move(lines), .slots = std::move(slots)};
+  deck.positions.resize(deck.lines.size());
+  return deck;
+}
+
+/// Two resistors in series between the clamp and ground: slots clamp voltage and lower resistor.
+Deck divider() { return deck_of({"vclamp a 0 1", "r1 a b 1k", "r2 b 0 1k"}, {"@vclamp[dc]", "@r2[resistance]"}); }
+
+std::vector<SimulationPoint> divider_points(std::size_t n) {
+  std::vector<SimulationPoint> points(n);
+  for (std::size_t i = 0; i < n; ++i) points[i].slots = {0.1 * static_cast<double>(i + 1), 1000.0 + static_cast<double>(i)};
+  return points;
+}
+
+CampaignResult run(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points, CampaignOptions options = {},
+                   int jobs = 1, const std::filesystem::path& shard = {}) {
+  RunContext context;
+  context.jobs = jobs;
+  return run_campaign(decks, points, options, shard, std::string(64, 'f'), context);
+}
+
+/// Everything that goes wrong is tolerated and tried once.
+const CampaignOptions kTolerant{.deadline_seconds = 30, .retries = 0, .tolerated_failures = 1.0};
+
+TEST(RunCampaign, GivesTheCurrentThatOhmDoes) {
+  const auto result = run({divider()}, divider_points(20));
+  for (std::size_t i = 0; i < 20; ++i) {
+    ASSERT_EQ(result.points[i].status, PointStatus::kOk) << result.points[i].log;
+    const double expected = 0.1 * static_cast<double>(i + 1) / (2000.0 + static_cast<double>(i));
+    EXPECT_NEAR(result.points[i].values.at(0) / expected, 1, 1e-12);  // a linear solve with gmin absent
+    EXPECT_EQ(result.attempts[i], 1);
+  }
+  EXPECT_EQ(result.failures(), 0u);
+}
+
+TEST(RunCampaign, DoesNotDependOnJobs) {
+  const auto points = divider_points(100);
+  const auto one = run({divider()}, points), two = run({divider()}, points, {}, 2);
+  for (std::size_t i = 0; i < points.size(); ++i) EXPECT_EQ(one.points[i].values, two.points[i].values) << i;
+}
+
+TEST(RunCampaign, NoiseOfAResistorIsNyquists) {
+  // The current noise of R between ideal sources over B is 4kT/R·B. ngspice's Boltzmann constant is that of 2014.
+  const auto deck = deck_of({"vclamp a 0 dc 0.2 ac 1", "hout out 0 vclamp 1", "r1 a 0 1k", ".options temp=77"}, {"@r1[resistance]"});
+  for (const double ohms : {100.0, 1e5})
+    for (const double bandwidth : {5e7, 1.3e3}) {
+      SimulationPoint point{.slots = {ohms}, .analysis = Analysis::kNoise, .noise_low_hertz = bandwidth / 1e5, .noise_high_hertz = bandwidth};
+      const auto result = run({deck}, {point});
+      ASSERT_EQ(result.points[0].status, PointStatus::kOk) << result.points[0].log;
+      const double expected = 4 * kBoltzmannJoulesPerKelvin * (77 + kZeroCelsiusKelvin) / ohms * bandwidth;
+      EXPECT_NEAR(result.points[0].values.at(0) / expected, 1, 1e-6) << ohms << " " << bandwidth;
+    }
+}
+
+TEST(RunCampaign, NoisePointsDoNotDisturbOperatingPoints) {
+  const auto deck = deck_of({"vclamp a 0 dc 0.2 ac 1", "hout out 0 vclamp 1", "r1 a 0 1k"}, {"@r1[resistance]"});
+  std::vector<SimulationPoint> points;
+  for (int i = 0; i < 6; ++i) {
+    points.push_back({.slots = {1000.0 + i}});
+    if (i % 2 == 0) continue;
+    points.back().analysis = Analysis::kNoise;
+    points.back().noise_low_hertz = 10;
+    points.back().noise_high_hertz = 1e6;
+  }
+  const auto result = run({deck}, points);
+  for (int i = 0; i < 6; i += 2) EXPECT_NEAR(result.points[i].values.at(0), 0.2 / (1000 + i), 1e-16);
+  for (int i = 1; i < 6; i += 2) EXPECT_NEAR(result.points[i].values.at(0) * (1000 + i) / (4 * 1.380649e-23 * 300.15 * 1e6), 1, 1e-6);
+}
+
+TEST(RunCampaign, AnUndefinedParameterPoisonsOneWorkerOnly) {
+  const std::vector<Deck> decks = {divider(), deck_of({"vclamp a 0 1", "r1 a 0 {nope}"})};
+  auto points = divider_points(10);
+  points[4] = {.deck = 1};
+  points[7] = {.deck = 1};
+  const auto result = run(decks, points, kTolerant);
+  for (std::size_t i = 0; i < points.size(); ++i)
+    EXPECT_EQ(result.points[i].status, points[i].deck == 1 ? PointStatus::kLoadFailed : PointStatus::kOk) << i;
+  EXPECT_NE(result.points[4].log.find("Undefined parameter [nope]"), std::string::npos) << result.points[4].log;
+  EXPECT_EQ(result.failures(), 2u);
+}
+
+TEST(RunCampaign, ADeckThatNgspiceRejectsIsAProjectError) {
+  for (const char* line : {"r1 a 0 {nope}", "m1 a 0 0 0 nomodel", "x1 a 0 nosub"}) {
+    const auto message = expect_error(ExitStatus::kInvalidProject, "E207", [&] { run({deck_of({"vclamp a 0 1", line})}, {{}, {}, {}, {}, {}}); });
+    EXPECT_NE(message.find("test deck"), std::string::npos);
+  }
+  // Also where there are too few points for three rejections: what `errata check` runs.
+  expect_error(ExitStatus::kInvalidProject, "E207", [&] { run({deck_of({"vclamp a 0 1", "r1 a 0 {nope}"})}, {{}, {}}, {.retries = 0}); });
+}
+
+TEST(RunCampaign, NoConvergenceIsAResultWithNgspicesWords) {
+  const std::vector<Deck> decks = {divider(), deck_of({"vclamp a 0 1", "v2 a 0 2"}),                          // singular
+                                   deck_of({"vclamp a 0 1", "r1 a 0 1k", "c1 a b 1p", "c2 b 0 1p"}),          // floating
+                                   deck_of({"vclamp a 0 1", "r1 a 0 1k", "b1 c 0 v = v(c) > 0.5 ? 0 : 1"})};  // chatters
+  auto points = divider_points(7);
+  for (std::size_t k = 1; k < 4; ++k) points[2 * k - 1] = {.deck = k};
+  const auto result = run(decks, points, kTolerant);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    EXPECT_EQ(result.points[i].status, points[i].deck > 0 ? PointStatus::kFailed : PointStatus::kOk) << i;
+    EXPECT_EQ(result.points[i].values.empty(), points[i].deck > 0);
+  }
+  EXPECT_NE(result.points[1].log.find("singular matrix"), std::string::npos);
+  EXPECT_NE(result.points[3].log.find("check node b"), std::string::npos);
+}
+
+TEST(RunCampaign, AnUnknownSlotIsAFailureAndNotTheOldValue) {
+  for (const char* slot : {"@r9[resistance]", "@r2[nonsense]"}) {
+    Deck deck = divider();
+    deck.slots[1] = slot;
+    const auto result = run({deck}, divider_points(2), kTolerant);
+    EXPECT_EQ(result.points[0].status, PointStatus::kFailed) << slot;
+    EXPECT_FALSE(result.points[0].log.empty()) << slot;
+  }
+  auto points = divider_points(2);
+  points[0].slots[1] = std::nan("");
+  const auto result = run({divider()}, points, kTolerant);
+  EXPECT_EQ(result.points[0].status, PointStatus::kFailed);
+  EXPECT_EQ(result.points[1].status, PointStatus::kOk);
+}
+
+/// An operating point that never ends: a chattering source and no limit of iterations.
+Deck endless() {
+  return deck_of({"vclamp a 0 1", "r1 a 0 1k", "b1 c 0 v = v(c) > 0.5 ? 0 : 1", ".options itl1=1000000000"});
+}
+
+TEST(RunCampaign, AHangCostsItsDeadlineOnly) {
+  auto points = divider_points(12);
+  points[5] = {.deck = 1};
+  const auto result = run({divider(), endless()}, points, {.deadline_seconds = 0.5, .retries = 1, .tolerated_failures = 0.1}, 2);
+  for (std::size_t i = 0; i < points.size(); ++i)
+    EXPECT_EQ(result.points[i].status, i == 5 ? PointStatus::kTimeout : PointStatus::kOk) << i;
+  EXPECT_EQ(result.attempts[5], 2);  // once more in a fresh worker
+  EXPECT_EQ(result.attempts[4], 1);
+}
+
+TEST(RunCampaign, IsGivenUpWhenEveryPointHangs) {
+  const std::vector<SimulationPoint> points(40);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto message = expect_error(ExitStatus::kComputation, "E501", [&] { run({endless()}, points, {.deadline_seconds = 0.2}, 2); });
+  EXPECT_NE(message.find("TIMEOUT"), std::string::npos);
+  // Forty deadlines with three attempts each would be 12 s on two workers.
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
+TEST(RunCampaign, TooManyFailuresAreAnError) {
+  auto points = divider_points(10);
+  points[3] = {.deck = 1};
+  const std::vector<Deck> decks = {divider(), deck_of({"vclamp a 0 1", "v2 a 0 2"})};
+  EXPECT_NO_THROW(run(decks, points, {.tolerated_failures = 0.1}));
+  const auto message = expect_error(ExitStatus::kComputation, "E501", [&] { run(decks, points, {.tolerated_failures = 0.09}); });
+  EXPECT_NE(message.find("1 of 10 simulations gave no number"), std::string::npos);
+  EXPECT_NE(message.find("point 3 (test deck): FAILED"), std::string::npos);
+}
+
+TEST(RunCampaign, ResumesFromAJournalCutAnywhere) {
+  const TemporaryFolder folder;
+  const auto points = divider_points(8);
+  const auto shard = folder / "shards/x.journal";
+  const auto whole = run({divider()}, points, {}, 1, shard);
+  const std::string bytes = bytes_of(shard);
+  ASSERT_GT(bytes.size(), 64u);
+  constexpr std::size_t kRecord = 24 + 17;  // header; status, count, one value, length of the log
+  ASSERT_EQ(bytes.size(), 64 + 8 * kRecord);
+  for (std::size_t cut = 0; cut <= 2 * kRecord + 1; ++cut) {
+    folder.write("shards/x.journal", bytes.substr(0, bytes.size() - cut));
+    const auto resumed = run({divider()}, points, {}, 1, shard);
+    std::size_t simulated = 0;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      ASSERT_EQ(resumed.points[i].values, whole.points[i].values) << cut;
+      simulated += resumed.attempts[i];
+    }
+    ASSERT_EQ(simulated, (cut + kRecord - 1) / kRecord) << cut;  // only what was cut off
+    ASSERT_TRUE(bytes_of(shard) == bytes) << cut;
+  }
+}
+
+TEST(RunCampaign, IgnoresAJournalOfALongerOrForeignCampaign) {
+  const TemporaryFolder folder;
+  const auto shard = folder / "x.journal";
+  run({divider()}, divider_points(8), {}, 1, shard);
+  EXPECT_EQ(run({divider()}, divider_points(3), {}, 1, shard).failures(), 0u);
+  RunContext context;
+  const auto other = run_campaign({divider()}, divider_points(8), {}, shard, std::string(64, 'g'), context);
+  for (const auto attempts : other.attempts) EXPECT_EQ(attempts, 1);
+}
+
+TEST(RunCampaign, ALostPointIsTriedAgainByTheNextRun) {
+  const TemporaryFolder folder;
+  const auto shard = folder / "x.journal";
+  auto points = divider_points(3);
+  points[1] = {.deck = 1};
+  const CampaignOptions options{.deadline_seconds = 0.3, .retries = 0, .tolerated_failures = 1};
+  EXPECT_EQ(run({divider(), endless()}, points, options, 1, shard).points[1].status, PointStatus::kTimeout);
+  Deck quick = deck_of({"vclamp a 0 1", "r1 a 0 1k"});  // as if the machine was only busy
+  const auto again = run({divider(), quick}, points, options, 1, shard);
+  EXPECT_EQ(again.points[1].status, PointStatus::kOk);
+  EXPECT_EQ(again.attempts[0], 0);
+}
+
+TEST(RunCampaign, WorksInADecimalCommaLocale) {
+  const auto expected = run({divider()}, divider_points(5));
+  const testing::GermanLocale german;
+  if (!german.active()) GTEST_SKIP() << "no de_DE.UTF-8 and no localedef";
+  // Expressions are what the locale breaks.
+  const auto deck = deck_of({".param r={1.5*1000}", "vclamp a 0 1.5", "r1 a 0 {r}"});
+  EXPECT_DOUBLE_EQ(run({deck}, {{}}).points[0].values.at(0), 1e-3);
+  const auto result = run({divider()}, divider_points(5));
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(result.points[i].values, expected.points[i].values);
+}
+
+TEST(RunCampaign, WorksAfterTheParentHasUsedOpenMp) {
+  // A BSIM4 with two OpenMP threads would deadlock in a forked child of such a parent (docs/design/ngspice.md).
+  std::atomic<int> sum = 0;
+#pragma omp parallel num_threads(2)
+  sum += omp_get_thread_num() + 1;
+  ASSERT_GE(sum, 1);
+  const auto deck = deck_of({".model n nmos level=54 version=4.8 lpe0=0 lpeb=0", "vclamp a 0 0.2", "vg g 0 1", "m1 a g 0 0 n w=1u l=1u"});
+  const auto result = run({deck}, {{}}, {.deadline_seconds = 20, .retries = 0, .tolerated_failures = 0});
+  EXPECT_GT(result.points[0].values.at(0), 0);
+}
+
+TEST(NgspiceVersion, IsKnown) { EXPECT_TRUE(ngspice_version(RunContext{}).starts_with("ngspice-")); }
+
+TEST(PointStatus, HasANameForEach) {
+  for (int i = 0; i <= 5; ++i) EXPECT_NE(to_string(static_cast<PointStatus>(i)), "?");
+}
+
+}  // namespace
+}  // namespace errata::circuit

@@ -1,0 +1,137 @@
+#include "circuit/characterization.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+
+namespace errata::circuit {
+namespace {
+
+using testing::expect_error;
+using testing::TemporaryFolder;
+
+/// Two chips, one column pair, two operands of three rows; one cell term and one of the clamp.
+Characterization example() {
+  Characterization c;
+  c.provenance = {.format = Characterization::kFormat, .config = "array.rows = 3\n", .seed = 5};
+  c.simulator = "ngspice-39";
+  c.array = {.rows = 3, .wire_ohms = 1, .source_line_ohms = 2, .clamp_ohms = 50, .clamp_volts = 0.2, .temperature_kelvin = 300, .bandwidth_hertz = 5e7};
+  c.mismatch = {{.name = "vt", .device = "m1", .parameter = "delvto", .sigma = {0.01}},
+                {.name = "offset", .scope = MismatchScope::kChip, .device = "clamp", .parameter = "voltage", .sigma = {0.002}}};
+  c.noise = {{.name = "rtn", .sigma = {0.1, 0.05}}, {.name = "comparator", .cell_relative = false, .sigma = {1e-6}}};
+  c.cell = {.input_levels_volts = {0, 1}, .weight_levels = {1e5, 1e4}, .bit_line_volts = {0.1, 0.2, 0.3}, .source_line_volts = {0, 0.05},
+            .cell_terms = {0}, .mismatch_points = {0, -1, 1}, .current_amperes = {}, .noise_square_amperes = {1, 2, 3, 4}};
+  for (int i = 0; i < 2 * 2 * 3 * 2 * 3; ++i) c.cell.current_amperes.push_back(1e-6 * i);
+  c.columns = {.chips = 2, .columns = 1, .operands = 2, .noise_chips = 1, .noise_operands = 1};
+  c.columns.designs = {{3, {0, 1, 0}, {1, 0, 0}, {0, 1, 1, 1, 0, 0}}, {3, {1, 1, 1}, {0, 0, 0}, {1, 1, 1, 0, 0, 0}}};
+  c.columns.current_amperes = {1, 2, 3, 4, 5, std::nan(""), 7, 8};
+  c.columns.status = {0, 0, 0, 0, 0, 3, 1, 0};
+  c.columns.noise_square_amperes = {1e-18, 2e-18};
+  c.suspect_points = 1;
+  c.failed_points = 1;
+  return c;
+}
+
+TEST(Characterization, RoundTrip) {
+  const TemporaryFolder folder;
+  const auto c = example();
+  c.save(folder / "c.h5");
+  const auto back = Characterization::load(folder / "c.h5");
+  EXPECT_EQ(back.provenance.fingerprint(), c.provenance.fingerprint());
+  EXPECT_EQ(back.simulator, c.simulator);
+  EXPECT_EQ(back.array.rows, 3u);
+  EXPECT_EQ(back.array.source_line_ohms, 2);
+  EXPECT_EQ(back.array.bandwidth_hertz, 5e7);
+  ASSERT_EQ(back.mismatch.size(), 2u);
+  EXPECT_EQ(back.mismatch[1].scope, MismatchScope::kChip);
+  EXPECT_EQ(back.mismatch[1].parameter, "voltage");
+  ASSERT_EQ(back.noise.size(), 2u);
+  EXPECT_EQ(back.noise[0].sigma, c.noise[0].sigma);
+  EXPECT_FALSE(back.noise[1].cell_relative);
+  EXPECT_EQ(back.cell.current_amperes, c.cell.current_amperes);
+  EXPECT_EQ(back.cell.cell_terms, c.cell.cell_terms);
+  EXPECT_EQ(back.columns.design(1, 0).plus, c.columns.design(1, 0).plus);
+  EXPECT_EQ(back.columns.design(0, 0).inputs, c.columns.design(0, 0).inputs);
+  EXPECT_EQ(back.columns.current(1, 0, 0, 0), 5);
+  EXPECT_TRUE(std::isnan(back.columns.current(1, 0, 0, 1)));
+  EXPECT_EQ(back.columns.status, c.columns.status);
+  EXPECT_EQ(back.columns.noise_square_amperes, c.columns.noise_square_amperes);
+  EXPECT_EQ(back.failed_points, 1);
+}
+
+TEST(Characterization, WithoutMismatchOrNoise) {
+  const TemporaryFolder folder;
+  auto c = example();
+  c.mismatch.clear();
+  c.noise.clear();
+  c.cell.cell_terms.clear();
+  c.cell.mismatch_points.clear();
+  c.cell.current_amperes.resize(2 * 2 * 2 * 3);
+  c.save(folder / "c.h5");
+  const auto back = Characterization::load(folder / "c.h5");
+  EXPECT_EQ(back.cell.mismatch_count(), 1u);
+  EXPECT_EQ(back.cell.current(1, 1, 0, 1, 2), c.cell.current_amperes.back());
+}
+
+TEST(Characterization, RefusesWhatContradictsItself) {
+  const TemporaryFolder folder;
+  const std::vector<std::pair<const char*, std::function<void(Characterization&)>>> damages = {
+      {"stored level 2 of 2", [](Characterization& c) { c.columns.designs[0].plus[0] = 2; }},
+      {"input level 2", [](Characterization& c) { c.columns.designs[1].inputs[0] = 2; }},
+      {"unlisted term", [](Characterization& c) { c.cell.cell_terms[0] = 9; }},
+      {"three sigmas for two levels", [](Characterization& c) { c.mismatch[0].sigma = {1, 2, 3}; }},
+      {"noise of three levels", [](Characterization& c) { c.noise[0].sigma = {1, 2, 3}; }},
+      {"no sigma", [](Characterization& c) { c.noise[0].sigma.clear(); }},
+      {"negative wire", [](Characterization& c) { c.array.wire_ohms = -1; }},
+      {"wire is no number", [](Characterization& c) { c.array.wire_ohms = std::nan(""); }},
+      {"unknown scope", [](Characterization& c) { c.mismatch[0].scope = static_cast<MismatchScope>(7); }},
+      {"more noise chips than chips", [](Characterization& c) { c.columns.noise_chips = 3; c.columns.noise_square_amperes.resize(6); }},
+  };
+  for (const auto& [what, damage] : damages) {
+    auto c = example();
+    damage(c);
+    c.save(folder / "c.h5");
+    SCOPED_TRACE(what);
+    expect_error(ExitStatus::kArtifact, "E403", [&] { Characterization::load(folder / "c.h5"); });
+  }
+}
+
+TEST(Characterization, RefusesOtherVersionsAndFormats) {
+  const TemporaryFolder folder;
+  auto c = example();
+  c.provenance.major_version = 2;
+  c.save(folder / "c.h5");
+  expect_error(ExitStatus::kArtifact, "E405", [&] { Characterization::load(folder / "c.h5"); });
+  c = example();
+  c.provenance.format = "behavioral";
+  c.save(folder / "c.h5");
+  expect_error(ExitStatus::kArtifact, "E405", [&] { Characterization::load(folder / "c.h5"); });
+  expect_error(ExitStatus::kArtifact, "E401", [&] { Characterization::load(folder / "missing.h5"); });
+}
+
+TEST(LinePeriphery, MovesClampVoltageResistanceAndOffset) {
+  const ArrayConstants array{.clamp_ohms = 50, .clamp_volts = 0.2};
+  const auto term = [](MismatchScope scope, const char* parameter, bool lognormal, double sigma) {
+    return MismatchTerm{.name = parameter, .scope = scope, .device = "clamp", .parameter = parameter, .lognormal = lognormal, .sigma = {sigma}};
+  };
+  const std::vector<MismatchTerm> terms = {term(MismatchScope::kColumn, "voltage", false, 0.01), term(MismatchScope::kChip, "voltage", false, 0.02),
+                                           term(MismatchScope::kColumn, "resistance", true, 0.1),
+                                           term(MismatchScope::kColumn, "offset_current", false, 1e-6),
+                                           {.name = "cell", .device = "m1", .parameter = "delvto", .sigma = {1}}};
+  const LineId line{3, 4};
+  const auto p = line_periphery(array, terms, 1, line);
+  const auto z = [&](std::size_t t) { return unit_draw(1, terms[t], t, line, 0); };
+  EXPECT_DOUBLE_EQ(p.clamp_volts, 0.2 + 0.01 * z(0) + 0.02 * z(1));
+  EXPECT_DOUBLE_EQ(p.clamp_ohms, 50 * std::exp(0.1 * z(2)));
+  EXPECT_DOUBLE_EQ(p.offset_amperes, 1e-6 * z(3));
+  const auto nominal = line_periphery(array, {}, 1, line);
+  EXPECT_EQ(nominal.clamp_volts, 0.2);
+  EXPECT_EQ(nominal.offset_amperes, 0);
+}
+
+}  // namespace
+}  // namespace errata::circuit

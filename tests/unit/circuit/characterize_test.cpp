@@ -1,0 +1,346 @@
+#include "circuit/characterize.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+#include "core/quantity.h"
+#include "core/random_stream.h"
+#include "tests/support/cell_project.h"
+#include "tests/support/example_project.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/german_locale.h"
+
+namespace errata::circuit {
+namespace {
+
+using testing::bytes_of;
+using testing::diagnostics_of;
+using testing::expect_error;
+using testing::kDividerCell;
+using testing::kExampleProject;
+using testing::kTransistorCell;
+using testing::small_campaign;
+using testing::TemporaryFolder;
+using testing::write_project;
+
+Settings divider_project(const TemporaryFolder& folder, const std::vector<SettingOverride>& more = {}) {
+  return write_project(folder.path(), kExampleProject, kDividerCell, small_campaign(more));
+}
+
+RunContext jobs(int n) {
+  RunContext context;
+  context.jobs = n;
+  return context;
+}
+
+/// Bit-line current of a column of resistive cells, by nodal analysis written anew: a ladder from the far end.
+double ladder_current(const std::vector<double>& cell_ohms, double wire, double clamp_ohms, double clamp_volts, double offset) {
+  double conductance = 0.0;  // seen from the clamp's side of row j
+  for (std::size_t j = cell_ohms.size(); j-- > 0;) {
+    conductance += 1.0 / cell_ohms[j];
+    if (j > 0) conductance = 1.0 / (1.0 / conductance + wire);
+  }
+  // (V − U)/R = G·U + I_offset
+  const double u = (clamp_volts - clamp_ohms * offset) / (1 + clamp_ohms * conductance);
+  return conductance * u + offset;
+}
+
+TEST(Characterize, ColumnsOfKnownCellsHaveTheKnownCurrent) {
+  const TemporaryFolder folder;
+  const Settings s = divider_project(folder, {{"array.wire_resistance", "200 Ohm"}});
+  const auto c = characterize(s, folder / "artifacts", jobs(2));
+  EXPECT_EQ(c.failed_points, 0);
+  EXPECT_EQ(c.suspect_points, 0);
+  const auto& m = c.columns;
+  ASSERT_EQ(m.current_amperes.size(), 2u * 2 * 2 * 4);
+  const auto levels = s.numbers("circuit.weight.levels");
+  for (std::size_t chip = 0; chip < m.chips; ++chip)
+    for (std::size_t column = 0; column < m.columns; ++column)
+      for (std::size_t branch = 0; branch < 2; ++branch) {
+        const LineId line{chip, 2 * column + branch};
+        const auto& stored = branch == 0 ? m.design(chip, column).plus : m.design(chip, column).minus;
+        std::vector<double> ohms;
+        for (std::size_t row = 0; row < stored.size(); ++row) {
+          const double z = unit_draw(7, c.mismatch[0], 0, line, row);
+          ohms.push_back(levels[stored[row]] * std::exp(c.mismatch[0].sigma_at(stored[row]) * z) + 10e3);
+        }
+        const double clamp = 0.2 + 2e-3 * unit_draw(7, c.mismatch[1], 1, line, 0);
+        // The cell ignores its word line, so the operand does not matter. 1e-9: ngspice's reltol on a linear circuit.
+        for (std::size_t o = 0; o < m.operands; ++o)
+          EXPECT_NEAR(m.current(chip, column, branch, o) / ladder_current(ohms, 200, 50, clamp, 0), 1, 1e-9);
+      }
+}
+
+TEST(Characterize, CellSurfaceHasTheKnownCurrentAndNoise) {
+  const TemporaryFolder folder;
+  const Settings s = divider_project(folder);
+  const auto c = characterize(s, folder / "artifacts", jobs(1));
+  const auto levels = s.numbers("circuit.weight.levels");
+  ASSERT_EQ(c.cell.cell_terms, std::vector<std::size_t>{0});
+  ASSERT_EQ(c.cell.mismatch_points.front(), 0.0);  // sample 0 is nominal
+  for (std::size_t x = 0; x < 2; ++x)
+    for (std::size_t level = 0; level < 4; ++level) {
+      for (std::size_t m = 0; m < c.cell.mismatch_count(); ++m)
+        for (std::size_t b = 0; b < c.cell.bit_line_volts.size(); ++b) {
+          const double ohms = levels[level] * std::exp(c.mismatch[0].sigma_at(level) * c.cell.mismatch_points[m]) + 10e3;
+          EXPECT_NEAR(c.cell.current(x, level, m, 0, b) * ohms / c.cell.bit_line_volts[b], 1, 1e-9);
+        }
+      const double expected = 4 * kBoltzmannJoulesPerKelvin * 300.15 / (levels[level] + 10e3) * c.array.bandwidth_hertz;
+      EXPECT_NEAR(c.cell.noise_square_amperes[x * 4 + level] / expected, 1, 1e-6);
+    }
+  EXPECT_DOUBLE_EQ(c.array.bandwidth_hertz, 5e7);
+}
+
+/// The column's current by the plain ngspice program, with every number written into the deck.
+double by_the_ngspice_program(const TemporaryFolder& folder, const std::string& deck) {
+  const auto path = folder.write("by_hand.cir", deck);
+  std::FILE* pipe = ::popen(("ngspice -b '" + path.string() + "' 2>/dev/null").c_str(), "r");
+  if (pipe == nullptr) return std::nan("");
+  std::string output;
+  char buffer[4096];
+  while (std::fgets(buffer, sizeof buffer, pipe) != nullptr) output += buffer;
+  ::pclose(pipe);
+  const auto at = output.find("vclamp#branch = ");
+  return at == std::string::npos ? std::nan("") : -std::stod(output.substr(at + 16));
+}
+
+TEST(SimulateColumns, AgreesWithAHandMadeDeckOfThePlainProgram) {
+  if (std::system("command -v ngspice >/dev/null 2>&1") != 0) GTEST_SKIP() << "no ngspice program";
+  const TemporaryFolder folder;
+  const Settings s = write_project(folder.path(), kExampleProject, kTransistorCell,
+                                   small_campaign({{"array.rows", "6"}, {"array.source_line_resistance", "3 Ohm"}}));
+  const std::vector<ColumnRequest> requests = {{{11, 4}, {3, 0, 1, 2, 3, 1}, {1, 1, 0, 1, 1, 0}},
+                                               {{11, 5}, {1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1}},
+                                               {{12, 4}, {3, 3, 3, 3, 3, 3}, {0, 0, 0, 0, 0, 0}}};
+  const auto currents = simulate_columns(s, 99, requests, jobs(1));
+  ASSERT_EQ(currents.size(), requests.size());
+  const auto terms = mismatch_terms(s, 4);
+  const auto levels = s.numbers("circuit.weight.levels");
+  for (std::size_t r = 0; r < requests.size(); ++r) {
+    char text[400];
+    const double clamp = 0.2 + 2e-3 * unit_draw(99, terms[1], 1, requests[r].line, 0);
+    std::snprintf(text, sizeof text, "by hand\nvclamp in 0 %.17g\nrc in b0 50\n.model sw nmos level=1 vto=0.4 kp=400u lambda=0.02\n"
+                  ".options temp=27 tnom=27 reltol=1e-6 abstol=1e-12 vntol=1e-9\n", clamp);
+    std::string deck = text;
+    for (int j = 0; j < 6; ++j) {
+      const double ohms = levels[requests[r].stored_levels[j]] * std::exp(terms[0].sigma_at(requests[r].stored_levels[j]) * unit_draw(99, terms[0], 0, requests[r].line, j));
+      const std::string source = j == 0 ? "0" : "s" + std::to_string(j);
+      std::snprintf(text, sizeof text, "vw%d w%d 0 %d\nm%d d%d w%d %s 0 sw w=1u l=1u\nrm%d b%d d%d %.17g\n", j, j, int{requests[r].input_levels[j]},
+                    j, j, j, source.c_str(), j, j, j, ohms);
+      deck += text;
+      if (j == 0) continue;
+      std::snprintf(text, sizeof text, "rb%d b%d b%d 1\nrs%d %s %s 3\n", j, j - 1, j, j, j == 1 ? "0" : ("s" + std::to_string(j - 1)).c_str(), source.c_str());
+      deck += text;
+    }
+    deck += ".control\nset numdgt=15\nop\nprint vclamp#branch\n.endc\n.end\n";
+    const double expected = by_the_ngspice_program(folder, deck);
+    // The same simulator on the same circuit: only the rounding of netlist numbers differs; off columns carry picoamperes.
+    EXPECT_NEAR(currents[r], expected, 1e-9 * std::fabs(expected) + 1e-16) << r;
+  }
+  EXPECT_GT(currents[0], 1e-6);
+  EXPECT_LT(currents[2], 1e-9);
+}
+
+TEST(Characterize, ReplaysTheSameColumns) {
+  const TemporaryFolder folder;
+  const Settings s = write_project(folder.path(), kExampleProject, kTransistorCell, small_campaign());
+  const auto c = characterize(s, folder / "artifacts", jobs(2));
+  std::vector<ColumnRequest> requests;
+  const auto& d = c.columns.design(1, 1);
+  for (std::size_t o = 0; o < d.count(); ++o) requests.push_back({{1, 3}, d.minus, std::vector<std::uint8_t>(d.input(o), d.input(o) + d.rows)});
+  const auto replayed = simulate_columns(s, s.seed(), requests, jobs(1));
+  for (std::size_t o = 0; o < d.count(); ++o) EXPECT_EQ(replayed[o], c.columns.current(1, 1, 1, o));
+}
+
+TEST(Characterize, GivesTheSameBytesForAnyNumberOfJobs) {
+  const TemporaryFolder folder;
+  const Settings s = write_project(folder.path(), kExampleProject, kTransistorCell, small_campaign());
+  characterize(s, folder / "one", jobs(1));
+  characterize(s, folder / "two", jobs(2));
+  const std::string one = bytes_of(folder / "one/characterization.h5");
+  ASSERT_FALSE(one.empty());
+  EXPECT_TRUE(one == bytes_of(folder / "two/characterization.h5"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "one/shards/characterization.journal"));
+}
+
+TEST(Characterize, KilledAndResumedGivesTheSameBytes) {
+  const TemporaryFolder folder;
+  const Settings s = write_project(folder.path(), kExampleProject, kTransistorCell,
+                                   small_campaign({{"circuit.design.bit_line_points", "40"}, {"circuit.design.operands", "40"}}));
+  characterize(s, folder / "fresh", jobs(2));
+  const auto shard = folder / "killed/shards/characterization.journal";
+  int kills = 0;
+  for (const std::uintmax_t bytes : {20000u, 150000u}) {  // early and late in about 10 000 points of 41 bytes each
+    const pid_t child = ::fork();
+    if (child == 0) {
+      characterize(s, folder / "killed", jobs(2));
+      ::_exit(0);
+    }
+    std::error_code missing;
+    while (std::filesystem::exists(folder / "killed/characterization.h5") == false) {
+      const auto size = std::filesystem::file_size(shard, missing);
+      if (!missing && size >= bytes) break;
+      ::usleep(500);
+    }
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    kills += WIFSIGNALED(status) ? 1 : 0;
+    EXPECT_FALSE(std::filesystem::exists(folder / "killed/characterization.h5"));
+  }
+  EXPECT_EQ(kills, 2);
+  std::uint64_t first = 0;
+  RunContext context = jobs(2);
+  context.progress = [&](std::string_view, std::uint64_t done, std::uint64_t) { first = first == 0 ? done : first; };
+  characterize(s, folder / "killed", context);
+  EXPECT_GT(first, 3000u);  // 150 kB of journal were not simulated again
+  EXPECT_TRUE(bytes_of(folder / "killed/characterization.h5") == bytes_of(folder / "fresh/characterization.h5"));
+}
+
+TEST(Characterize, CancelledAndResumedGivesTheSameBytes) {
+  const TemporaryFolder folder;
+  const Settings s = divider_project(folder);
+  characterize(s, folder / "fresh", jobs(1));
+  std::uint64_t finished = 0;
+  RunContext context = jobs(2);
+  context.progress = [&](std::string_view, std::uint64_t done, std::uint64_t) { finished = done; };
+  context.cancelled = [&] { return finished >= 100; };
+  expect_error(ExitStatus::kInterrupted, "E130", [&] { characterize(s, folder / "cut", context); });
+  characterize(s, folder / "cut", jobs(1));
+  EXPECT_TRUE(bytes_of(folder / "cut/characterization.h5") == bytes_of(folder / "fresh/characterization.h5"));
+}
+
+TEST(Characterize, SaysWhenItCannotWrite) {
+  const TemporaryFolder folder;
+  const Settings s = divider_project(folder);
+  folder.write("file", "");
+  expect_error(ExitStatus::kEnvironment, "E601", [&] { characterize(s, folder / "file/artifacts", jobs(1)); });
+}
+
+TEST(Characterize, SeverityZeroIsAnIdealColumn) {
+  const TemporaryFolder folder;
+  const Settings s = divider_project(folder, {{"circuit.severity", "0"}});
+  const auto c = characterize(s, folder / "artifacts", jobs(1));
+  const auto levels = s.numbers("circuit.weight.levels");
+  for (std::size_t chip = 0; chip < 2; ++chip) {
+    double conductance = 0;
+    for (const auto level : c.columns.design(chip, 0).plus) conductance += 1 / (levels[level] + 10e3);
+    // ngspice makes 1 mOhm of a clamp without resistance: 1e-3 Ohm · 1e-3 S.
+    EXPECT_NEAR(c.columns.current(chip, 0, 0, 0) / (0.2 * conductance), 1, 1e-6);
+  }
+}
+
+class OddProjects : public ::testing::TestWithParam<std::vector<SettingOverride>> {};
+
+TEST_P(OddProjects, AreCharacterised) {
+  const TemporaryFolder folder;
+  const Settings s = divider_project(folder, GetParam());
+  const auto c = characterize(s, folder / "artifacts", jobs(2));
+  EXPECT_EQ(c.failed_points, 0);
+  for (const double i : c.columns.current_amperes) EXPECT_TRUE(std::isfinite(i));
+  const auto again = Characterization::load(folder / "artifacts/characterization.h5");
+  EXPECT_EQ(again.columns.current_amperes, c.columns.current_amperes);
+  EXPECT_EQ(again.cell.mismatch_count(), c.cell.mismatch_count());
+  EXPECT_EQ(again.provenance.fingerprint(), c.provenance.fingerprint());
+}
+
+const std::vector<SettingOverride> kEightLevels = {
+    {"circuit.weight.levels", R"(["250 kOhm", "120 kOhm", "60 kOhm", "40 kOhm", "30 kOhm", "25 kOhm", "21 kOhm", "18 kOhm"])"},
+    {"hardware.weight_bits", "4"}, {"circuit.mismatch", "[]"}};
+INSTANTIATE_TEST_SUITE_P(All, OddProjects,
+                         ::testing::Values(std::vector<SettingOverride>{{"array.rows", "1"}},
+                                           std::vector<SettingOverride>{{"array.rows", "256"}, {"circuit.design.columns", "1"}},
+                                           kEightLevels,
+                                           std::vector<SettingOverride>{{"circuit.mismatch", "[]"}},
+                                           std::vector<SettingOverride>{{"circuit.noise_source", "[]"}},
+                                           std::vector<SettingOverride>{{"array.source_line_resistance", "2 Ohm"}},
+                                           std::vector<SettingOverride>{{"array.wire_resistance", "0 Ohm"}, {"array.clamp_resistance", "0 Ohm"}},
+                                           std::vector<SettingOverride>{{"circuit.weight.device", "RMEM"}, {"circuit.cell", "Cell"}}));
+
+TEST(Characterize, ACellWithoutSourceLineOrWithBlanksInItsPath) {
+  const TemporaryFolder folder;
+  const std::string project = testing::with_line(testing::with_line(kExampleProject, 10, ""), 5, "netlist = \"my cells/a cell.cir\"");
+  const Settings s = write_project(folder / "a project", project, "title\n.subckt cell bl wl\nrmem bl 0 10k\nrl wl 0 1meg\n.ends\n",
+                                   small_campaign({{"array.source_line_resistance", "2 Ohm"}}), "my cells/a cell.cir");
+  const auto c = characterize(s, folder / "a project/arti facts", jobs(1));
+  EXPECT_EQ(c.failed_points, 0);
+  EXPECT_EQ(c.array.source_line_ohms, 0);  // there is no source line to have a resistance
+}
+
+TEST(Characterize, WorksInADecimalCommaLocale) {
+  const TemporaryFolder folder;
+  const Settings s = write_project(folder.path(), kExampleProject, kTransistorCell, small_campaign());
+  characterize(s, folder / "c", jobs(1));
+  const testing::GermanLocale german;
+  if (!german.active()) GTEST_SKIP() << "no de_DE.UTF-8 and no localedef";
+  const Settings g = read_project(folder.path(), small_campaign());
+  characterize(g, folder / "de", jobs(1));
+  EXPECT_TRUE(bytes_of(folder / "c/characterization.h5") == bytes_of(folder / "de/characterization.h5"));
+}
+
+TEST(Characterize, UserCircuitAndTemperatureReachNgspice) {
+  const TemporaryFolder folder;
+  const std::string hot = "title\n.param tc=0.01\n.subckt cell bl wl sl\nrmem bl sl 10k tc1={tc}\nrl wl 0 1meg\n.ends\n";
+  const Settings cold = write_project(folder.path(), kExampleProject, hot, small_campaign({{"circuit.mismatch", "[]"}}));
+  const double at_27 = simulate_nominal(cold, jobs(1))[0];
+  const Settings warm = read_project(folder.path(), small_campaign({{"circuit.mismatch", "[]"}, {"circuit.temperature", "127 degC"}}));
+  EXPECT_NEAR(simulate_nominal(warm, jobs(1))[0] / at_27, 0.5, 1e-6);  // 1 + 0.01·100
+}
+
+TEST(SimulateNominal, RejectsWhatNgspiceRejects) {
+  const TemporaryFolder folder;
+  const Settings s = write_project(folder.path(), kExampleProject,
+                                   "title\n.subckt cell bl wl sl\nrmem bl sl 10k\nz1 bl wl sl nomesfet\n.ends\n", small_campaign());
+  expect_error(ExitStatus::kInvalidProject, "E207", [&] { simulate_nominal(s, jobs(1)); });
+}
+
+std::vector<std::string> problems(const std::vector<SettingOverride>& overrides, const std::string& project, const std::string& netlist = kDividerCell) {
+  const TemporaryFolder folder;
+  const Settings s = write_project(folder.path(), project, netlist, small_campaign(overrides));
+  return testing::places(diagnostics_of([&] { plan_campaign(s, RunContext{}); }));
+}
+
+TEST(PlanCampaign, NamesMismatchThatCannotBe) {
+  using Places = std::vector<std::string>;
+  const auto with = [](int line, const std::string& text) { return testing::with_line(kExampleProject, line, text); };
+  EXPECT_EQ(problems({}, with(19, "device = \"m7\"")), (Places{"E208 19:10", "E208 20:13"}));
+  EXPECT_EQ(problems({}, with(19, "device = \"rfix\"")), (Places{"E208 20:13"}));  // a resistor whose nominal value is in the netlist only
+  EXPECT_EQ(problems({}, with(27, "parameter = \"colour\"")), (Places{"E208 27:13"}));
+  EXPECT_EQ(problems({}, testing::with_line(with(27, "parameter = \"offset_current\"\ndistribution = \"lognormal\""), 29, "sigma = \"2 %\"")),
+            (Places{"E208 27:13"}));
+  EXPECT_EQ(problems({}, with(26, "device = \"source_line\"")), (Places{"E208 27:13"}));
+}
+
+TEST(PlanCampaign, WarnsOfSourcesWithoutNoise) {
+  const TemporaryFolder folder;
+  const std::string netlist = "title\n.subckt cell bl wl sl\nrmem bl sl 10k\nrl wl 0 1meg\nb1 bl sl i=v(bl,sl)^3*1e-9\n.ends\n.control\nop\n.endc\n";
+  std::vector<std::string> codes;
+  RunContext context;
+  context.warn = [&](const Diagnostic& d) { codes.push_back(d.code); };
+  plan_campaign(write_project(folder.path(), kExampleProject, netlist, small_campaign()), context);
+  EXPECT_EQ(codes, (std::vector<std::string>{"W210"}));  // its noise is declared
+  codes.clear();
+  plan_campaign(read_project(folder.path(), small_campaign({{"circuit.noise_source", "[]"}})), context);
+  EXPECT_EQ(codes, (std::vector<std::string>{"W210", "W211"}));
+}
+
+TEST(PlanCampaign, IsPure) {
+  const TemporaryFolder folder;
+  const Settings s = divider_project(folder);
+  const auto a = plan_campaign(s, RunContext{}), b = plan_campaign(s, RunContext{});
+  ASSERT_EQ(a.points.size(), b.points.size());
+  for (std::size_t i = 0; i < a.points.size(); ++i) {
+    ASSERT_EQ(a.points[i].slots, b.points[i].slots);
+    ASSERT_EQ(a.points[i].slots.size(), a.decks[a.points[i].deck].slots.size()) << i;
+  }
+  EXPECT_EQ(a.skeleton.provenance.fingerprint(), b.skeleton.provenance.fingerprint());
+}
+
+}  // namespace
+}  // namespace errata::circuit

@@ -1,0 +1,177 @@
+// Mapping, bit-true and composed products against the plain product of a real layer.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/random_stream.h"
+#include "core/statistics.h"
+#include "tests/support/synthetic_table.h"
+#include "training/hardware/bit_true_hook.h"
+#include "training/hardware/composed_hook.h"
+#include "training/hardware/table_conversion.h"
+#include "training/network.h"
+
+namespace errata::training {
+namespace {
+
+/// Compares a hook's product with the layer's own, product by product.
+class Comparing final : public ProductHook {
+ public:
+  explicit Comparing(ProductHook& inner) : inner_(inner) {}
+  std::vector<double> difference;
+
+  void begin_batch(Network& network, const BatchContext& context) override { inner_.begin_batch(network, context); }
+  void product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context, const Tensor& codes, Tensor& product,
+               Tensor* slope) override {
+    Tensor ideal;
+    ideal.resize(product.images(), product.shape());
+    layer.ideal_product(codes, ideal);
+    inner_.product(layer, shard, context, codes, product, slope);
+    for (std::size_t i = 0; i < product.size(); ++i)
+      difference.push_back(static_cast<double>(product.data()[i]) - static_cast<double>(ideal.data()[i]));
+    std::copy(ideal.data(), ideal.data() + ideal.size(), product.data());  // later layers see the same inputs
+  }
+
+ private:
+  ProductHook& inner_;
+};
+
+struct Example {
+  std::unique_ptr<Network> network;
+  Tensor images;
+};
+
+Example example(int weight_bits) {
+  Example e;
+  NetworkOptions options;
+  options.name = "lenet5";
+  options.input = {16, 16, 1};
+  options.quantization = {weight_bits, 4};
+  e.network = make_network(options, 3);
+  e.images.resize(4, options.input);
+  RandomStream stream(1, StreamPurpose::kTest);
+  for (std::size_t i = 0; i < e.images.size(); ++i) e.images.data()[i] = static_cast<float>(std::max(0.0, stream.normal()));
+  e.network->forward(e.images, {});  // sets the input steps
+  return e;
+}
+
+HardwareOptions hardware(int weight_bits, AdcOptions adc) { return {64, 4, weight_bits, 4, adc}; }
+
+TEST(Mapping, TilesHoldTheWeights) {
+  for (const int bits : {2, 3, 4, 6}) {
+    const Example e = example(bits);
+    const HardwareOptions h = hardware(bits, {});
+    std::size_t tile_number = 0;
+    std::uint64_t column = 0;
+    for (const MatrixLayer* layer : e.network->matrix_layers()) {
+      const auto codes = layer->weight_codes();
+      std::vector<double> rebuilt(codes.size(), 0.0);
+      for (const Tile& t : map_layer(*layer, h, tile_number, column))
+        for (std::size_t c = 0; c < t.columns; ++c)
+          for (std::size_t j = 0; j < t.rows; ++j) {
+            const std::size_t k = c * t.rows + j;
+            EXPECT_LT(t.plus[k], 4);
+            EXPECT_TRUE(t.plus[k] == 0 || t.minus[k] == 0);
+            rebuilt[(t.first_row + j) * t.columns + c] += t.slice_weight * (double{1} * t.plus[k] - t.minus[k]);
+          }
+      for (std::size_t k = 0; k < codes.size(); ++k) EXPECT_EQ(rebuilt[k], codes[k]);
+    }
+  }
+}
+
+TEST(SplitPlanes, AddUpToTheCodes) {
+  const std::vector<float> codes{0, 1, 5, 15, 8, 7};
+  std::vector<float> planes(codes.size() * 4);
+  split_planes(codes, 3, 4, planes);
+  for (std::size_t k = 0; k < 2; ++k)
+    for (std::size_t j = 0; j < 3; ++j) {
+      float sum = 0;
+      for (int b = 0; b < 4; ++b) sum += static_cast<float>(1 << b) * planes[(k * 4 + b) * 3 + j];
+      EXPECT_EQ(sum, codes[k * 3 + j]);
+    }
+}
+
+TEST(BitTrue, WithoutErrorsEqualsThePlainProduct) {
+  for (const int bits : {3, 6}) {  // one slice and three
+    Example e = example(bits);
+    auto table = ideal_table(errata::testing::synthetic_table());
+    table.adc = {10, 512};  // step 1, no clipping: exact
+    const TableConversion model(table);
+    BitTrueHook hook(model, hardware(bits, table.adc), 1, 5);
+    Comparing compare(hook);
+    e.network->forward(e.images, {.hook = &compare});
+    for (const double d : compare.difference) ASSERT_EQ(d, 0.0);
+  }
+}
+
+TEST(BitTrue, ChipsDifferAndStayTheSame) {
+  Example e = example(3);
+  const auto table = errata::testing::synthetic_table();
+  const TableConversion model(table);
+  const auto errors = [&](std::uint64_t chip, std::uint64_t pass) {
+    BitTrueHook hook(model, hardware(3, table.adc), 1, chip, pass);
+    Comparing compare(hook);
+    e.network->forward(e.images, {.hook = &compare});
+    return compare.difference;
+  };
+  EXPECT_EQ(errors(1, 0), errors(1, 0));
+  EXPECT_NE(errors(1, 0), errors(2, 0));
+  // Another pass of one chip: fresh noise on the same static errors, so the errors correlate; between chips they do not.
+  const auto correlation = [](const std::vector<double>& a, const std::vector<double>& b) {
+    const double ma = mean(a), mb = mean(b);
+    double ab = 0, aa = 0, bb = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) ab += (a[i] - ma) * (b[i] - mb), aa += (a[i] - ma) * (a[i] - ma), bb += (b[i] - mb) * (b[i] - mb);
+    return ab / std::sqrt(aa * bb);
+  };
+  EXPECT_GT(correlation(errors(1, 0), errors(1, 1)), 0.5);
+  EXPECT_LT(std::fabs(correlation(errors(1, 0), errors(2, 0))), 0.35);
+}
+
+TEST(Composed, WithoutErrorsAndWithAFineAdcEqualsThePlainProduct) {
+  Example e = example(3);
+  auto table = ideal_table(errata::testing::synthetic_table());
+  table.adc = {12, 2048};  // step 1
+  ComposedHook hook(table, {.hardware = hardware(3, table.adc)});
+  hook.calibrate(*e.network, e.images);
+  Comparing compare(hook);
+  e.network->forward(e.images, {.hook = &compare});
+  for (const double d : compare.difference) ASSERT_NEAR(d, 0.0, 0.02);  // fp32 lookup between bins
+}
+
+TEST(Composed, ErrorsHaveTheSizeOfBitTrueOnes) {
+  Example e = example(3);
+  const auto table = errata::testing::synthetic_table();
+  const TableConversion model(table);
+  std::vector<double> bit_true, composed;
+  ComposedHook hook(table, {.hardware = hardware(3, table.adc)});
+  hook.calibrate(*e.network, e.images);
+  for (std::uint64_t chip = 0; chip < 150; ++chip) {
+    BitTrueHook exact(model, hardware(3, table.adc), 1, chip);
+    Comparing a(exact), b(hook);
+    e.network->forward(e.images, {.hook = &a});
+    e.network->forward(e.images, {.context = {.step = 1000 + chip}, .hook = &b});
+    bit_true.insert(bit_true.end(), a.difference.begin(), a.difference.end());
+    composed.insert(composed.end(), b.difference.begin(), b.difference.end());
+  }
+  // The first layer's six columns hold most products: 150 chips are 900 static draws an arm, so the ratio is known to
+  // 3.3 %; 3.6 of that is a false alarm below 4e-4.
+  EXPECT_NEAR(standard_deviation(composed) / standard_deviation(bit_true), 1.0, 0.12);
+  EXPECT_LT(wasserstein1(bit_true, composed) / 15.0, 0.1 * table.adc.step());
+}
+
+TEST(Composed, SlopeIsTheDerivativeOfTheProduct) {
+  Example e = example(3);
+  auto table = errata::testing::synthetic_table();
+  table.dynamic_sigma.assign(table.dynamic_sigma.size(), 0.4);
+  ComposedHook hook(table, {.hardware = hardware(3, table.adc)});
+  hook.calibrate(*e.network, e.images);
+  const ComposedTable& c = hook.composed(4)[0];  // last layer
+  const std::size_t middle = c.bins / 2;
+  const double step = (c.y_high - c.y_low) / static_cast<double>(c.bins - 1);
+  const double expected = 1.0 + (c.shift[4 * c.bins + middle + 1] - c.shift[4 * c.bins + middle]) / step;
+  EXPECT_GT(expected, 0.8);
+  EXPECT_LT(expected, 1.2);
+}
+
+}  // namespace
+}  // namespace errata::training
