@@ -5,6 +5,7 @@
 #include <boost/program_options.hpp>
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 
@@ -166,6 +167,9 @@ int run(int argc, char** argv) {
 }  // namespace errata::cli
 
 int main(int argc, char** argv) {
+  // libgomp spins while it waits, which costs many times the work wherever another process wants the core too. It reads
+  // its policy once, when it is loaded, so the program starts itself anew with the policy set.
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr && ::setenv("OMP_WAIT_POLICY", "passive", 1) == 0) ::execv("/proc/self/exe", argv);
   std::signal(SIGINT, errata::cli::on_interrupt);
   std::signal(SIGTERM, errata::cli::on_interrupt);
   return errata::cli::run(argc, argv);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 namespace errata {
 
@@ -46,19 +45,20 @@ void throw_if_errors(const std::vector<Diagnostic>& diagnostics) {
 }
 
 std::string nearest_name(std::string_view name, std::span<const std::string> known) {
+  // Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours.
   const auto distance = [&](std::string_view other) {
-    std::vector<std::size_t> row(other.size() + 1);
-    std::iota(row.begin(), row.end(), 0);
-    for (std::size_t i = 1; i <= name.size(); ++i) {
-      std::size_t diagonal = row[0];
-      row[0] = i;
-      for (std::size_t j = 1; j <= other.size(); ++j) {
-        const std::size_t above = row[j];
-        row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (name[i - 1] == other[j - 1] ? 0 : 1)});
-        diagonal = above;
+    const std::size_t width = other.size() + 1;
+    std::vector<std::size_t> d((name.size() + 1) * width);
+    const auto at = [&](std::size_t i, std::size_t j) -> std::size_t& { return d[i * width + j]; };
+    for (std::size_t i = 0; i <= name.size(); ++i) at(i, 0) = i;
+    for (std::size_t j = 0; j < width; ++j) at(0, j) = j;
+    for (std::size_t i = 1; i <= name.size(); ++i)
+      for (std::size_t j = 1; j < width; ++j) {
+        at(i, j) = std::min({at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (name[i - 1] == other[j - 1] ? 0 : 1)});
+        if (i > 1 && j > 1 && name[i - 1] == other[j - 2] && name[i - 2] == other[j - 1])
+          at(i, j) = std::min(at(i, j), at(i - 2, j - 2) + 1);
       }
-    }
-    return row.back();
+    return d.back();
   };
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;

@@ -112,15 +112,15 @@ std::string unit_symbol(const Dimension& d) {
 }
 
 std::string format_quantity(double value, const Dimension& d) {
-  if (d == dimension::kNone) return fmt::format("{:.12g}", value);
-  if (d == dimension::kTemperature) return fmt::format("{:.12g} K", value);
+  if (d == dimension::kNone) return fmt::format("{:.13g}", value);
+  if (d == dimension::kTemperature) return fmt::format("{:.13g} K", value);
   const std::string symbol = unit_symbol(d);
   static constexpr Prefix kDisplay[] = {{"T", 1e12}, {"G", 1e9},  {"M", 1e6},   {"k", 1e3},   {"", 1.0},
                                         {"m", 1e-3}, {"u", 1e-6}, {"n", 1e-9}, {"p", 1e-12}, {"f", 1e-15}, {"a", 1e-18}};
   for (const auto& prefix : kDisplay)
     if (std::fabs(value) >= prefix.scale * (1 - 1e-12))
-      return fmt::format("{:.12g} {}{}", value / prefix.scale, prefix.symbol, symbol);
-  return fmt::format("{:.12g} {}", value, symbol);
+      return fmt::format("{:.13g} {}{}", value / prefix.scale, prefix.symbol, symbol);
+  return fmt::format("{:.13g} {}", value, symbol);
 }
 
 }  // namespace errata

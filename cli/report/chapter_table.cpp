@@ -229,9 +229,9 @@ std::string table_chapter(const ReportInput& in) {
   chapter.body = subheading("The same for every chip, and new at every read") + figures(surfaces) + subheading("Frozen on each chip, and the sources of noise") +
                  figures(parts) + subheading("What comes out") + figures(outcome);
   chapter.body += paragraph(fmt::format(
-      "{}-bit ADC over ±{} MAC units, one step is {} MAC units; {} operands; one MAC unit is {}. Without mismatch, the deterministic part leaves "
+      "{}-bit ADC over ±{} MAC units, in steps of {}; {} operands; static terms from {}; one MAC unit is {}. Without mismatch, the deterministic part leaves "
       "{} MAC units unexplained.",
-      t.adc.bits, number(t.adc.range, 4), number(t.adc.step(), 4), escape(t.operands), quantity(t.unit_amperes, "A", 4), number(t.residual_sigma, 2)));
+      t.adc.bits, number(t.adc.range, 4), number(t.adc.step(), 4), escape(t.operands), counted(t.columns_used, "virtual column"), quantity(t.unit_amperes, "A", 4), number(t.residual_sigma, 2)));
   return chapter_html(chapter);
 }
 

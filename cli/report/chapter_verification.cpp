@@ -179,7 +179,7 @@ constexpr RatePicture kChange{"verification-change", "Predicted against observed
                               &LayerErrors::observed_change, &LayerErrors::predicted_change, 100.0,
                               [](double observed) { return std::max(0.5, 0.1 * std::fabs(observed)); }};
 constexpr RatePicture kMagnitude{"verification-magnitude", "Predicted against observed mean code error by layer", "mean |Δcode| [ADC step]",
-                                 "The same for how large the change is; the band is ± 0.05 ADC step.", &LayerErrors::observed_magnitude,
+                                 "The same for how large the change is; the band is ±0.05 ADC step.", &LayerErrors::observed_magnitude,
                                  &LayerErrors::predicted_magnitude, 1.0, [](double) { return 0.05; }};
 
 }  // namespace

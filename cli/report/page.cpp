@@ -28,9 +28,10 @@ std::string figures(const std::vector<std::string>& figures_html) {
 std::string table_html(const Table& t) {
   if (t.rows.empty()) return {};
   const auto cell_class = [&](std::size_t column) { return column < t.text_columns ? "" : " class=\"n\""; };
-  std::string out = "<div class=\"scroll\"><table>\n";
-  if (!t.caption.empty()) out += fmt::format("<caption>{}</caption>\n", escape(t.caption));
-  out += "<thead><tr>";
+  std::string out = "<div class=\"table\">\n";  // the caption stands outside of what scrolls
+  if (!t.caption.empty()) out += fmt::format("<p class=\"caption\">{}</p>\n", hold_together(escape(t.caption)));
+  out += fmt::format("<div class=\"scroll\"><table{}>\n<thead><tr>",
+                     t.caption.empty() ? "" : fmt::format(" aria-label=\"{}\"", escape(t.caption)));
   for (std::size_t i = 0; i < t.header.size(); ++i) out += fmt::format("<th{} scope=\"col\">{}</th>", cell_class(i), t.header[i]);
   out += "</tr></thead>\n<tbody>\n";
   for (const auto& row : t.rows) {
@@ -42,7 +43,7 @@ std::string table_html(const Table& t) {
     for (std::size_t i = 0; i < row.size(); ++i) out += fmt::format("<td{}>{}</td>", cell_class(i), row[i]);
     out += "</tr>\n";
   }
-  return out + "</tbody></table></div>\n";
+  return out + "</tbody></table></div>\n</div>\n";
 }
 
 std::string paragraph(std::string_view html) { return fmt::format("<p>{}</p>\n", hold_together(std::string(html))); }

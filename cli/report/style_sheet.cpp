@@ -42,7 +42,7 @@ a { color: var(--link); }
 code { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 0.88em; }
 pre { background: var(--card); border: 1px solid var(--rule); border-radius: 6px; padding: 10px 12px; overflow-x: auto; font-size: 0.8rem; }
 summary { cursor: pointer; margin: 10px 0; }
-.lead, .subtitle, figcaption, caption { color: var(--quiet); }
+.lead, .subtitle, figcaption, .caption { color: var(--quiet); }
 .missing, .note { background: var(--none-tint); border-radius: 6px; padding: 10px 14px; }
 .note { background: var(--amber-tint); border-left: 4px solid var(--amber); max-width: none; }
 .path { display: flex; flex-wrap: wrap; gap: 6px; margin: 16px 0; padding: 0; list-style: none; font-size: 0.86rem; }
@@ -59,13 +59,14 @@ summary { cursor: pointer; margin: 10px 0; }
 .verdict.red { border-color: var(--red); background: var(--red-tint); }
 .verdict .word, .status { color: var(--status, var(--quiet)); }
 .status { font-weight: 650; white-space: nowrap; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 26px 32px; margin: 18px 0; align-items: start; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 26px 32px; margin: 18px 0; align-items: start; }
 figure { margin: 0; min-width: 0; max-width: 620px; }
 figcaption { font-size: 0.86rem; margin-top: 4px; max-width: 64ch; }
-.scroll { overflow-x: auto; margin: 14px 0; min-width: 0; }
-.figures .scroll { margin: 0; }
+.table { margin: 18px 0; min-width: 0; }
+.figures .table { margin: 0; }
+.scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding-bottom: 4px; }
+.caption { font-size: 0.88rem; margin: 0 0 4px; }
 th, td { text-align: left; padding: 5px 14px 5px 0; border-bottom: 1px solid var(--grid); vertical-align: top; }
 th { border-bottom: 1px solid var(--rule); font-weight: 600; vertical-align: bottom; }
 th.n, td.n { text-align: right; white-space: nowrap; }
@@ -87,8 +88,8 @@ svg text.label { font-weight: 600; }
 .median { stroke-width: 3; }
 .dashed { stroke-dasharray: 5 4; }
 .mark { fill: var(--c); stroke: var(--paper); stroke-width: 0.7; }
-.dots { stroke: var(--c); stroke-width: 4.4; stroke-linecap: round; fill: none; stroke-opacity: 0.6; }
-.dots.fine { stroke-width: 2.6; stroke-opacity: 0.5; }
+.dots { stroke: var(--c); stroke-width: 4.4; stroke-linecap: round; fill: none; stroke-opacity: 0.7; }
+.dots.fine { stroke-width: 2.6; stroke-opacity: 0.65; }
 .area { fill: var(--c); fill-opacity: 0.18; stroke: none; }
 .bar { fill: var(--c); fill-opacity: 0.85; }
 .box { fill: var(--c); fill-opacity: 0.2; stroke: var(--c); stroke-width: 1.3; }
@@ -98,7 +99,8 @@ svg text.name { fill: var(--c); font-weight: 600; }
 .stroke-status { stroke: var(--status, var(--quiet)); stroke-width: 2.4; fill: none; }
 .fill-status { fill: var(--status, var(--quiet)); }
 .tolerance { fill: var(--quiet); fill-opacity: 0.2; }
-@media (max-width: 520px) { main { padding: 16px 14px 48px; } h1 { font-size: 1.4rem; } h2 { margin-top: 40px; } }
+@media (max-width: 520px) { main { padding: 16px 14px 48px; } h1 { font-size: 1.4rem; } h2 { margin-top: 40px; }
+  table { font-size: 0.8rem; } th, td { padding-right: 10px; } th.n { white-space: normal; } th { line-height: 1.25; } }
 )css";
 
 }  // namespace errata::report
