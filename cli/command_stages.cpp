@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cli/pipeline.h"
+#include "verification/verdict.h"
 
 namespace errata::cli {
 
@@ -15,8 +16,19 @@ ExitStatus one(Session& session, std::string_view name) {
 
 /// The accuracy table and the report's place: how `run` ends.
 void tell_result(Session& session) {
+  const auto v = verification::Verification::load(session.artifacts() / "verification.h5");
+  session.out.line(fmt::format("accuracy{}", v.quick ? " (quick: fewer than 100 chips or 500 images)" : ""));
+  const auto row = [&](const char* text, const char* arm, const char* hardware) {
+    const auto* r = v.find(arm, hardware);
+    if (r == nullptr) return;
+    const std::string interval = r->accuracy.size() > 1 ? fmt::format("  [{:.2f}, {:.2f}] over {} chips", r->mean.low, r->mean.high, r->accuracy.size()) : "";
+    session.out.line(fmt::format("  {:<28} {:6.2f} %{}", text, r->mean.estimate, interval));
+  };
+  row("ideal hardware", "ideal", "ideal");
+  row("with errors, not adapted", "ideal", "behavioral");
+  row("with errors, error-aware", "error_aware", "behavioral");
   const auto report = std::filesystem::absolute(session.artifacts() / "report.html").lexically_normal();
-  if (std::filesystem::exists(report)) session.out.line(fmt::format("report: {}", report.string()));
+  session.out.line(fmt::format("report: {}", report.string()));
   session.out.set("report", report.string());
 }
 }  // namespace
