@@ -1,6 +1,8 @@
 #include "circuit/journal.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -59,36 +61,41 @@ Journal::Journal(std::filesystem::path path, const std::string& fingerprint,
     : path_(std::move(path)) {
   std::error_code ignored;
   std::filesystem::create_directories(path_.parent_path(), ignored);
-  long valid = 0;
-  if (std::FILE* old = std::fopen(path_.c_str(), "rb")) {
-    std::string head(fingerprint.size(), '\0');
-    if (std::fread(head.data(), 1, head.size(), old) == head.size() && head == fingerprint) {
-      valid = static_cast<long>(head.size());
-      std::uint64_t header[3];  // item, size, checksum
-      while (std::fread(header, sizeof header, 1, old) == 1 && header[1] < (1u << 24)) {
-        std::string bytes(header[1], '\0');
-        if (std::fread(bytes.data(), 1, bytes.size(), old) != bytes.size() || checksum(header[0], bytes) != header[2]) break;
-        try {
-          on_replayed(header[0], decode(bytes));
-        } catch (const std::out_of_range&) {
-          break;
-        }
-        valid = std::ftell(old);
-      }
-    }
-    std::fclose(old);
-  }
-  file_ = std::fopen(path_.c_str(), valid > 0 ? "r+b" : "w+b");
+  const int descriptor = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  file_ = descriptor >= 0 ? ::fdopen(descriptor, "r+b") : nullptr;
   if (file_ == nullptr)
     throw Error(ExitStatus::kEnvironment, "E601", fmt::format("cannot write {}", path_.string()),
                 "check that the project's artifacts folder is writable");
-  if (valid > 0) {
-    if (::ftruncate(::fileno(file_), valid) != 0) valid = 0;
-    std::fseek(file_, valid, SEEK_SET);
-  } else {
-    std::fwrite(fingerprint.data(), 1, fingerprint.size(), file_);
-    std::fflush(file_);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    std::fclose(file_);
+    throw Error(ExitStatus::kEnvironment, "E601", fmt::format("{} is in use by another run", path_.string()),
+                "wait for it, or stop it");
   }
+  const long valid = replay(fingerprint, on_replayed);
+  if (::ftruncate(descriptor, valid) != 0 || std::fseek(file_, valid, SEEK_SET) != 0)
+    throw Error(ExitStatus::kEnvironment, "E601", fmt::format("cannot write {}", path_.string()));
+  if (valid > 0) return;
+  std::fwrite(fingerprint.data(), 1, fingerprint.size(), file_);
+  std::fflush(file_);
+}
+
+long Journal::replay(const std::string& fingerprint, const std::function<void(std::size_t, PointResult)>& on_replayed) {
+  std::string head(fingerprint.size(), '\0');
+  if (std::fread(head.data(), 1, head.size(), file_) != head.size() || head != fingerprint) return 0;
+  long valid = static_cast<long>(head.size());
+  std::uint64_t header[3];  // item, size, checksum
+  constexpr std::uint64_t kLongest = 1u << 24;
+  while (std::fread(header, sizeof header, 1, file_) == 1 && header[1] < kLongest) {
+    std::string bytes(header[1], '\0');
+    if (std::fread(bytes.data(), 1, bytes.size(), file_) != bytes.size() || checksum(header[0], bytes) != header[2]) break;
+    try {
+      on_replayed(header[0], decode(bytes));
+    } catch (const std::out_of_range&) {
+      break;
+    }
+    valid = std::ftell(file_);
+  }
+  return valid;
 }
 
 Journal::~Journal() {

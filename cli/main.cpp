@@ -169,7 +169,10 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   // libgomp spins while it waits, which costs many times the work wherever another process wants the core too. It reads
   // its policy once, when it is loaded, so the program starts itself anew with the policy set.
-  if (std::getenv("OMP_WAIT_POLICY") == nullptr && ::setenv("OMP_WAIT_POLICY", "passive", 1) == 0) ::execv("/proc/self/exe", argv);
+  std::error_code failure;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
+  if (!failure && std::getenv("OMP_WAIT_POLICY") == nullptr && ::setenv("OMP_WAIT_POLICY", "passive", 1) == 0)
+    ::execv(program.c_str(), argv);
   std::signal(SIGINT, errata::cli::on_interrupt);
   std::signal(SIGTERM, errata::cli::on_interrupt);
   return errata::cli::run(argc, argv);

@@ -24,7 +24,7 @@ struct Provenance {
   std::string config;             ///< canonical text of the project keys that the stage reads
   std::uint64_t seed = 0;
 
-  /// SHA-256 over format, version, inputs, config and seed: equal exactly when a re-run would give the same file.
+  /// SHA-256 over errata's version, format, inputs, config and seed: equal exactly when a re-run would give the same file.
   std::string fingerprint() const;
 };
 
