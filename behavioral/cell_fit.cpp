@@ -70,7 +70,8 @@ class Fitter {
     quality_.rms = root_mean_square(fitted_errors_);
     quality_.held_out_rms = held_out_errors_.empty() ? quality_.rms : root_mean_square(held_out_errors_);
     for (const double e : fitted_errors_) quality_.maximum = std::max(quality_.maximum, std::fabs(e));
-    for (const double e : held_out_errors_) quality_.held_out_maximum = std::max(quality_.held_out_maximum, std::fabs(e));
+    for (const double e : held_out_errors_)
+      quality_.held_out_maximum = std::max(quality_.held_out_maximum, std::fabs(e));
     return {model_, quality_};
   }
 
@@ -89,7 +90,8 @@ class Fitter {
           if (current <= 0.0 || bit <= source)
             throw Error(ExitStatus::kComputation, "E502",
                         fmt::format("the cell's current at V_bl = {} V, V_sl = {} V is {} A; the current-mode family "
-                                    "needs a positive one", bit, source, current),
+                                    "needs a positive one",
+                                    bit, source, current),
                         "check the clamp voltage and the pins");
           append_monomials(rows, bit, source, draws);
           target.push_back(std::log(current / (bit - source)));
@@ -118,7 +120,8 @@ class Fitter {
     const Samples samples = collect(x, level, false), check = collect(x, level, true);
     if (samples.basis.rows() <= samples.basis.cols())
       throw Error(ExitStatus::kComputation, "E504",
-                  fmt::format("{} points for {} coefficients of the cell's surface", samples.basis.rows(), samples.basis.cols()),
+                  fmt::format("{} points for {} coefficients of the cell's surface", samples.basis.rows(),
+                              samples.basis.cols()),
                   "raise circuit.design.bit_line_points");
     Eigen::VectorXd c = samples.basis.colPivHouseholderQr().solve(samples.log_ratio);  // start: exact in the logarithm
     ceres::Problem problem;
@@ -131,8 +134,9 @@ class Fitter {
     ceres::Solve(options, &problem, &summary);
     quality_.converged = quality_.converged && summary.termination_type == ceres::CONVERGENCE;
     note_identifiability(samples, summary.final_cost);
-    std::copy(c.data(), c.data() + c.size(),
-              model_.coefficients.begin() + static_cast<std::ptrdiff_t>((x * model_.levels + level) * model_.monomials()));
+    std::copy(
+        c.data(), c.data() + c.size(),
+        model_.coefficients.begin() + static_cast<std::ptrdiff_t>((x * model_.levels + level) * model_.monomials()));
     const auto errors = [&](const Samples& s, std::vector<double>& into) {
       const Eigen::VectorXd e = (s.basis * c - s.log_ratio).array().exp() - 1.0;
       into.insert(into.end(), e.data(), e.data() + e.size());
@@ -188,8 +192,9 @@ CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range) {
     fit.tried.push_back(quality);
     constexpr double kWorthwhile = 0.8;  // a higher degree must lower the held-out error by a fifth
     constexpr double kExact = 1e-9;      // below this it only fits the simulator's rounding
-    const bool better = fit.tried.size() == 1 || (fit.tried[fit.chosen].held_out_rms > kExact &&
-                                                  quality.held_out_rms < kWorthwhile * fit.tried[fit.chosen].held_out_rms);
+    const bool better =
+        fit.tried.size() == 1 || (fit.tried[fit.chosen].held_out_rms > kExact &&
+                                  quality.held_out_rms < kWorthwhile * fit.tried[fit.chosen].held_out_rms);
     if (better) {
       fit.chosen = fit.tried.size() - 1;
       fit.model = std::move(model);

@@ -34,7 +34,8 @@ double CellModel::current(std::size_t input, std::size_t level, double bit_volts
   std::size_t at = 0;
   set(at++, (bit_volts - center_volts) / scale_volts);
   if (source_axis) set(at++, source_volts / scale_volts);
-  for (std::size_t t = 0; t < terms; ++t) set(at++, std::clamp(draws[t], -mismatch_range, mismatch_range) / mismatch_range);
+  for (std::size_t t = 0; t < terms; ++t)
+    set(at++, std::clamp(draws[t], -mismatch_range, mismatch_range) / mismatch_range);
   const std::size_t count = monomials();
   const double* c = coefficients.data() + (input * levels + level) * count;
   const std::uint8_t* e = exponents.data();

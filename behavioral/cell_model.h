@@ -11,14 +11,14 @@ namespace errata::behavioral {
 /// and exact for a lognormal leakage. One set of coefficients for each input level and stored level.
 struct CellModel {
   static constexpr std::size_t kMostVariables = 16;  ///< voltages and mismatch draws together
-  std::size_t inputs = 2, levels = 4, terms = 0;  ///< X, L and the number of mismatch draws T
-  bool source_axis = false;                       ///< whether V_sl is a variable
-  double center_volts = 0.1, scale_volts = 0.1;   ///< v = (V_bl − center) / scale, also the scale of V_sl
+  std::size_t inputs = 2, levels = 4, terms = 0;     ///< X, L and the number of mismatch draws T
+  bool source_axis = false;                          ///< whether V_sl is a variable
+  double center_volts = 0.1, scale_volts = 0.1;      ///< v = (V_bl − center) / scale, also the scale of V_sl
   int degree = 3;
-  std::vector<std::uint8_t> exponents;            ///< [monomials][variables], variables = v, (s), z…
-  std::vector<double> coefficients;               ///< [X][L][monomials]
-  double mismatch_range = 4.0;                    ///< |z| beyond this is clamped: the fit knows no more
-  double lowest_volts = 0.0, highest_volts = 1.0; ///< bit-line range of the fit
+  std::vector<std::uint8_t> exponents;             ///< [monomials][variables], variables = v, (s), z…
+  std::vector<double> coefficients;                ///< [X][L][monomials]
+  double mismatch_range = 4.0;                     ///< |z| beyond this is clamped: the fit knows no more
+  double lowest_volts = 0.0, highest_volts = 1.0;  ///< bit-line range of the fit
 
   std::size_t variables() const { return 1 + (source_axis ? 1 : 0) + terms; }
   std::size_t monomials() const { return variables() == 0 ? 0 : exponents.size() / variables(); }

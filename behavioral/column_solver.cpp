@@ -19,10 +19,10 @@ template <class T>
 class AlignedArray {
  public:
   explicit AlignedArray(std::size_t size)
-      : size_(size), data_(static_cast<T*>(::operator new(size * sizeof(T), std::align_val_t{64}))) {
+      : size_(size), data_(static_cast<T*>(::operator new (size * sizeof(T), std::align_val_t{64}))) {
     std::uninitialized_value_construct_n(data_, size);
   }
-  ~AlignedArray() { ::operator delete(data_, std::align_val_t{64}); }
+  ~AlignedArray() { ::operator delete (data_, std::align_val_t{64}); }
   AlignedArray(const AlignedArray&) = delete;
   AlignedArray& operator=(const AlignedArray&) = delete;
   T& operator[](std::size_t i) { return data_[i]; }
@@ -80,11 +80,15 @@ struct Ladder {
   V sag{};  ///< U − V_clamp
 
   explicit Ladder(const PreparedLine& line)
-      : clamp_ohms(static_cast<Real>(line.clamp_ohms)), wire_ohms(static_cast<Real>(line.wire_ohms)),
-        source_ohms(static_cast<Real>(line.source_line_ohms)), offset(static_cast<Real>(line.offset_amperes)),
-        has_source_wire(line.source_line_ohms > 0), node(line.rows) {}
+      : clamp_ohms(static_cast<Real>(line.clamp_ohms)),
+        wire_ohms(static_cast<Real>(line.wire_ohms)),
+        source_ohms(static_cast<Real>(line.source_line_ohms)),
+        offset(static_cast<Real>(line.offset_amperes)),
+        has_source_wire(line.source_line_ohms > 0),
+        node(line.rows) {}
 
-  __attribute__((always_inline)) inline V solve(const std::vector<Row<Real>>& rows, const V* x, double small_step_volts) {
+  __attribute__((always_inline)) inline V solve(const std::vector<Row<Real>>& rows, const V* x,
+                                                double small_step_volts) {
     for (Node& k : node) k.w = V{};
     sag = V{};
     constexpr int kMostSteps = 10;
@@ -244,7 +248,8 @@ double solve_line_dense(const PreparedLine& line, const std::uint8_t* inputs) {
       value(j) = e.a + e.b * d + e.c * d * d + e.p * s + e.q * s * d + e.r * s * s;
       const double gb = e.b + 2 * e.c * d + e.q * s, gs = e.p + e.q * d + 2 * e.r * s;
       for (Eigen::Index k = 0; k < n; ++k)
-        jacobian(j, k) -= gb * (-line.clamp_ohms - line.wire_ohms * moment(j, k)) + gs * line.source_line_ohms * moment(j, k);
+        jacobian(j, k) -=
+            gb * (-line.clamp_ohms - line.wire_ohms * moment(j, k)) + gs * line.source_line_ohms * moment(j, k);
     }
     const Eigen::VectorXd delta = jacobian.partialPivLu().solve(value - current);
     current += delta;

@@ -17,20 +17,20 @@ struct PreparedLine {
   std::size_t rows = 0;
   double clamp_volts = 0, clamp_ohms = 0, offset_amperes = 0;
   double wire_ohms = 0, source_line_ohms = 0;
-  std::vector<CellExpansion> off, on;      ///< [rows] for input level 0 and 1
-  std::vector<std::uint8_t> levels;        ///< stored levels [rows]
+  std::vector<CellExpansion> off, on;  ///< [rows] for input level 0 and 1
+  std::vector<std::uint8_t> levels;    ///< stored levels [rows]
 };
 
 /// What a read of a bit line yields besides its current.
 struct LineSensitivity {
-  double transfer_conductance = 0.0;      ///< dI/dV_clamp, S
-  std::vector<double> injection_gain;     ///< [rows] dI_out / d(current injected across the cell)
-  std::vector<double> cell_amperes;       ///< [rows]
+  double transfer_conductance = 0.0;   ///< dI/dV_clamp, S
+  std::vector<double> injection_gain;  ///< [rows] dI_out / d(current injected across the cell)
+  std::vector<double> cell_amperes;    ///< [rows]
 };
 
 /// Currents of a prepared line for many input vectors (methods.md §5.1): Newton on the ladder of wire segments with
-/// the clamp, sixteen inputs at a time in fp32. `inputs` is [count][stride] with 0 or 1 in its first `rows` entries; result
-/// in ampere. Thread safe. Agrees with solve_line_dense to 5e-6 relative (tests/unit/behavioral).
+/// the clamp, sixteen inputs at a time in fp32. `inputs` is [count][stride] with 0 or 1 in its first `rows` entries;
+/// result in ampere. Thread safe. Agrees with solve_line_dense to 5e-6 relative (tests/unit/behavioral).
 void solve_lines(const PreparedLine& line, std::span<const std::uint8_t> inputs, std::size_t stride,
                  std::span<double> current_amperes);
 

@@ -104,20 +104,23 @@ void validate_noise(const circuit::Characterization& data, BehavioralModel& mode
 }  // namespace
 
 Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::uint64_t seed) {
-  const OperandDesign design{.rows = model.array.rows, .levels = model.cell.levels, .operands = 64, .mac_limit = mac_limit};
+  const OperandDesign design{
+      .rows = model.array.rows, .levels = model.cell.levels, .operands = 64, .mac_limit = mac_limit};
   constexpr std::size_t kColumns = 64, kBins = 33;
   std::vector<double> y, i;
   std::vector<std::size_t> bin;
   std::vector<std::size_t> filled(kBins, 0);
   for (std::size_t c = 0; c < kColumns; ++c) {
     const ColumnOperands operands = make_operands(design, seed, chips::kTable - 1, c);
-    const auto current = pair_currents(model.prepare_nominal(operands.plus), model.prepare_nominal(operands.minus), operands);
+    const auto current =
+        pair_currents(model.prepare_nominal(operands.plus), model.prepare_nominal(operands.minus), operands);
     for (std::size_t o = 0; o < operands.count(); ++o) {
       const double mac = operands.mac(o);
       if (std::fabs(mac) > mac_limit) continue;
       y.push_back(mac);
       i.push_back(current[o]);
-      bin.push_back(std::min<std::size_t>(kBins - 1, static_cast<std::size_t>((mac + mac_limit) / (2 * mac_limit) * kBins)));
+      bin.push_back(
+          std::min<std::size_t>(kBins - 1, static_cast<std::size_t>((mac + mac_limit) / (2 * mac_limit) * kBins)));
       ++filled[bin.back()];
     }
   }
@@ -132,14 +135,16 @@ Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::u
   }
   const double spread = sw * syy - sy * sy;
   if (!(spread > 0))
-    throw Error(ExitStatus::kComputation, "E504",
-                fmt::format("the design holds no two different y with |y| <= {}, so MAC units are undefined", mac_limit),
-                "raise hardware.adc_range");
+    throw Error(
+        ExitStatus::kComputation, "E504",
+        fmt::format("the design holds no two different y with |y| <= {}, so MAC units are undefined", mac_limit),
+        "raise hardware.adc_range");
   const double slope = (sw * syi - sy * si) / spread;
   return {(si - slope * sy) / sw, slope};
 }
 
-BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings, const Provenance& provenance) {
+BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings,
+                          const Provenance& provenance) {
   BehavioralModel model;
   model.provenance = provenance;
   model.array = data.array;
@@ -157,12 +162,12 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
                               q.condition_number, q.widest_parameter_half_width});
   model.thermal_square_amperes = data.cell.noise_square_amperes;
   if (std::ranges::any_of(model.thermal_square_amperes, [](double v) { return !std::isfinite(v); }))
-    throw Error(ExitStatus::kComputation, "E504", "a noise simulation of the cell gave no number, so its noise is unknown",
+    throw Error(ExitStatus::kComputation, "E504",
+                "a noise simulation of the cell gave no number, so its noise is unknown",
                 "run characterize again; `errata check` simulates one operating point");
   model.transfer = nominal_transfer(model, settings.number("hardware.adc_range"), provenance.seed);
   const std::vector<double> none(model.cell.terms, 0.0);
-  model.minimum_conductance =
-      model.cell.current(1, 0, data.array.clamp_volts, 0.0, none) / model.transfer.unit_amperes;
+  model.minimum_conductance = model.cell.current(1, 0, data.array.clamp_volts, 0.0, none) / model.transfer.unit_amperes;
   validate_columns(data, model);
   validate_noise(data, model);
   auto& v = model.validation;
@@ -173,20 +178,21 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
 
 std::string fit_report(const BehavioralModel& m) {
   const auto& v = m.validation;
-  std::string text = "cell surface: ln(I/V) polynomial, errors relative to the cell's current\n"
-                     "  degree   rms      max      held-out rms  max      condition\n";
+  std::string text =
+      "cell surface: ln(I/V) polynomial, errors relative to the cell's current\n"
+      "  degree   rms      max      held-out rms  max      condition\n";
   for (std::size_t i = 0; i < m.fit_quality.size() / 7; ++i) {
     const double* q = m.fit_quality.data() + 7 * i;
-    text += fmt::format("  {}{:<7} {:<8.2g} {:<8.2g} {:<13.2g} {:<8.2g} {:.2g}\n", i == m.chosen ? "*" : " ", q[0], q[1],
-                        q[2], q[3], q[4], q[5]);
+    text += fmt::format("  {}{:<7} {:<8.2g} {:<8.2g} {:<13.2g} {:<8.2g} {:.2g}\n", i == m.chosen ? "*" : " ", q[0],
+                        q[1], q[2], q[3], q[4], q[5]);
   }
   text += fmt::format(
       "columns against ngspice, {} conversions, held-out chips and operands, 1 MAC unit = {:.4g} uA\n"
       "  rms {:.4f} [{:.4f}, {:.4f}]  max {:.3f}  bias {:+.4f}  R2 {:.6f} MAC units\n"
       "  worst chip {:.4f}  worst operand {:.4f}  (total error sigma {:.3f}, full scale {:.0f})\n"
       "  thermal noise, model over ngspice: {:.3f}\n  {}\n",
-      v.mac.size(), v.unit_amperes * 1e6, v.rms, v.rms_low, v.rms_high, v.maximum, v.bias, v.r_squared, v.worst_chip_rms,
-      v.worst_operand_rms, v.total_sigma, v.full_scale, v.noise_ratio,
+      v.mac.size(), v.unit_amperes * 1e6, v.rms, v.rms_low, v.rms_high, v.maximum, v.bias, v.r_squared,
+      v.worst_chip_rms, v.worst_operand_rms, v.total_sigma, v.full_scale, v.noise_ratio,
       v.passed ? "meets its specification" : "MISSES its specification");
   return text;
 }

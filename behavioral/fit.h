@@ -9,7 +9,8 @@ namespace errata::behavioral {
 /// Tier 2: fits the cell's surface and validates the column model against every ngspice column of the
 /// characterisation (methods.md §5.1, §6.1). The columns play no part in the fit, so all of them are held out.
 /// The model is returned whether or not it meets its specification; `validation.passed` tells.
-BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings, const Provenance& provenance);
+BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings,
+                          const Provenance& provenance);
 
 /// The fit report as text for the terminal.
 std::string fit_report(const BehavioralModel& model);

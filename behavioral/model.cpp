@@ -12,12 +12,9 @@ using Real = std::span<const double>;
 
 /// Second-order expansion around the clamp voltage from values at three (six) biases: exact there, and within
 /// about 1e-5 between, where the cubic term of the cell's current is all that is left.
-CellExpansion expand_cell(const CellModel& cell, std::size_t input, std::size_t level, double clamp_volts,
-                          Real draws) {
+CellExpansion expand_cell(const CellModel& cell, std::size_t input, std::size_t level, double clamp_volts, Real draws) {
   const double d1 = -0.14 * clamp_volts, d2 = 2 * d1;
-  const auto at = [&](double drop, double rise) {
-    return cell.current(input, level, clamp_volts + drop, rise, draws);
-  };
+  const auto at = [&](double drop, double rise) { return cell.current(input, level, clamp_volts + drop, rise, draws); };
   CellExpansion e;
   e.a = at(0, 0);
   const double f1 = at(d1, 0), f2 = at(d2, 0);
@@ -72,7 +69,8 @@ std::vector<double> BehavioralModel::noise_variances(const PreparedLine& line, c
   LineSensitivity s;
   solve_line(line, inputs, s);
   std::vector<double> variances(1 + noise.size(), 0.0);
-  const double clamp_noise = 4 * kBoltzmannJoulesPerKelvin * array.temperature_kelvin * line.clamp_ohms * array.bandwidth_hertz;
+  const double clamp_noise =
+      4 * kBoltzmannJoulesPerKelvin * array.temperature_kelvin * line.clamp_ohms * array.bandwidth_hertz;
   variances[0] = clamp_noise * s.transfer_conductance * s.transfer_conductance;
   for (std::size_t j = 0; j < line.rows; ++j) {
     const double gain = s.injection_gain[j] * s.injection_gain[j];
@@ -139,11 +137,13 @@ void BehavioralModel::save(const std::filesystem::path& path) const {
   f.write_scalar("/transfer/minimum_conductance", minimum_conductance, "level");
   f.write("/fit/tried", Real(fit_quality), {fit_quality.size() / 7, 7}, "1");
   f.attribute("/fit", "chosen", static_cast<std::int64_t>(chosen));
-  f.attribute("/fit", "columns",
-              std::string_view("degree, rms, maximum, held_out_rms, held_out_maximum, condition, parameter_half_width"));
+  f.attribute(
+      "/fit", "columns",
+      std::string_view("degree, rms, maximum, held_out_rms, held_out_maximum, condition, parameter_half_width"));
   const auto& v = validation;
-  const double summary[] = {v.rms, v.rms_low, v.rms_high, v.maximum, v.bias, v.r_squared, v.worst_chip_rms,
-                            v.worst_operand_rms, v.total_sigma, v.full_scale, v.unit_amperes, v.noise_ratio};
+  const double summary[] = {v.rms,         v.rms_low,    v.rms_high,       v.maximum,
+                            v.bias,        v.r_squared,  v.worst_chip_rms, v.worst_operand_rms,
+                            v.total_sigma, v.full_scale, v.unit_amperes,   v.noise_ratio};
   f.write("/validation/summary", Real(summary), {std::size(summary)}, "MAC unit");
   f.attribute("/validation", "columns",
               std::string_view("rms, rms_low, rms_high, maximum, bias, r_squared, worst_chip_rms, worst_operand_rms, "
@@ -192,7 +192,19 @@ BehavioralModel BehavioralModel::load(const std::filesystem::path& path) {
   m.chosen = static_cast<std::size_t>(f.integer("/fit", "chosen"));
   const auto s = f.doubles("/validation/summary", {12});
   auto& v = m.validation;
-  v = {s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], s[10], s[11], f.integer("/validation", "passed") != 0};
+  v = {s[0],
+       s[1],
+       s[2],
+       s[3],
+       s[4],
+       s[5],
+       s[6],
+       s[7],
+       s[8],
+       s[9],
+       s[10],
+       s[11],
+       f.integer("/validation", "passed") != 0};
   v.mac = f.doubles("/validation/mac");
   const Shape same{v.mac.size()};
   v.model_error = f.doubles("/validation/model_error", same);

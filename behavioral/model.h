@@ -23,10 +23,10 @@ struct ValidationReport {
   double rms = 0, rms_low = 0, rms_high = 0;  ///< with its 95 % interval, bootstrapped over chips
   double maximum = 0, bias = 0, r_squared = 0;
   double worst_chip_rms = 0, worst_operand_rms = 0;
-  double total_sigma = 0;         ///< σ of the columns' whole error, for scale
-  double full_scale = 0;          ///< largest |y| of the design
+  double total_sigma = 0;  ///< σ of the columns' whole error, for scale
+  double full_scale = 0;   ///< largest |y| of the design
   double unit_amperes = 0;
-  double noise_ratio = 1;         ///< thermal σ of the model over ngspice's .noise, root mean square
+  double noise_ratio = 1;  ///< thermal σ of the model over ngspice's .noise, root mean square
   bool passed = false;
   std::vector<double> mac, model_error, circuit_error, residual;  ///< per conversion, for the pictures
 };
@@ -34,19 +34,20 @@ struct ValidationReport {
 /// Read noise of one line without solving for sensitivities: sums over active rows, scaled by the line's common sag.
 /// Within 5 % of noise_variances in σ (tests/unit/behavioral).
 struct ReadNoise {
-  std::vector<double> current;   ///< [rows] unloaded current that an active row adds, A
-  std::vector<double> thermal;   ///< [rows] thermal variance that it adds, A²
-  std::vector<double> relative;  ///< [rows] variance of the declared relative sources, A²
+  std::vector<double> current;                ///< [rows] unloaded current that an active row adds, A
+  std::vector<double> thermal;                ///< [rows] thermal variance that it adds, A²
+  std::vector<double> relative;               ///< [rows] variance of the declared relative sources, A²
   double idle_current = 0, idle_thermal = 0;  ///< of the line with no row active
-  double output = 0;             ///< declared sources at the output, A²
-  double clamp = 0;              ///< voltage variance of the clamp resistance, V²
+  double output = 0;                          ///< declared sources at the output, A²
+  double clamp = 0;                           ///< voltage variance of the clamp resistance, V²
   double clamp_volts = 1;
 
   /// Total variance in A² of a read with this line current and these sums over its active rows.
   double variance(double line_current, double current_sum, double thermal_sum, double relative_sum) const {
     const double sag = current_sum > 0.0 ? (line_current - idle_current) / current_sum : 1.0, gain = sag * sag;
     const double conductance = line_current / clamp_volts * sag;
-    return output + clamp * conductance * conductance + gain * (idle_thermal + thermal_sum) + gain * gain * relative_sum;
+    return output + clamp * conductance * conductance + gain * (idle_thermal + thermal_sum) +
+           gain * gain * relative_sum;
   }
 };
 
@@ -58,7 +59,7 @@ struct BehavioralModel {
   Provenance provenance;
   circuit::ArrayConstants array;
   std::vector<MismatchTerm> mismatch;
-  std::vector<std::size_t> cell_terms;       ///< which of them act inside the cell
+  std::vector<std::size_t> cell_terms;  ///< which of them act inside the cell
   std::vector<NoiseSource> noise;
   CellModel cell;
   std::vector<double> thermal_square_amperes;  ///< [X][L] variance of a cell's current over the read's bandwidth

@@ -28,20 +28,27 @@ bool has_number(const PointResult& result) {
                            to_string(result.points[i].status), result.points[i].log);
     ++shown;
   }
-  throw Error(ExitStatus::kComputation, "E501", message,
-              "run `errata check`; a longer circuit.deadline helps slow points, circuit.tolerated_failures lets some go");
+  throw Error(
+      ExitStatus::kComputation, "E501", message,
+      "run `errata check`; a longer circuit.deadline helps slow points, circuit.tolerated_failures lets some go");
 }
 
 }  // namespace
 
 std::string_view to_string(PointStatus status) {
   switch (status) {
-    case PointStatus::kOk: return "OK";
-    case PointStatus::kSuspect: return "SUSPECT";
-    case PointStatus::kFailed: return "FAILED";
-    case PointStatus::kTimeout: return "TIMEOUT";
-    case PointStatus::kCrashed: return "CRASHED";
-    case PointStatus::kLoadFailed: return "LOAD_FAILED";
+    case PointStatus::kOk:
+      return "OK";
+    case PointStatus::kSuspect:
+      return "SUSPECT";
+    case PointStatus::kFailed:
+      return "FAILED";
+    case PointStatus::kTimeout:
+      return "TIMEOUT";
+    case PointStatus::kCrashed:
+      return "CRASHED";
+    case PointStatus::kLoadFailed:
+      return "LOAD_FAILED";
   }
   return "?";
 }
@@ -101,7 +108,8 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
             point = decode(reply.bytes);
             ++answered;
           } else {
-            point.status = reply.outcome == WorkerPool::Outcome::kTimeout ? PointStatus::kTimeout : PointStatus::kCrashed;
+            point.status =
+                reply.outcome == WorkerPool::Outcome::kTimeout ? PointStatus::kTimeout : PointStatus::kCrashed;
             point.log = reply.reason;
             constexpr std::size_t kHopeless = 4;  // more losses than answers: do not wait for every deadline
             if (++lost >= kHopeless && lost > answered) {
@@ -114,9 +122,10 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
             }
           }
           if (point.status == PointStatus::kLoadFailed && ++load_failures >= rejected)
-            throw Error(ExitStatus::kInvalidProject, "E207",
-                        fmt::format("ngspice rejects the deck of the {}:\n{}", decks[points[item].deck].name, point.log),
-                        "the lines come from the netlist that [circuit] names");
+            throw Error(
+                ExitStatus::kInvalidProject, "E207",
+                fmt::format("ngspice rejects the deck of the {}:\n{}", decks[points[item].deck].name, point.log),
+                "the lines come from the netlist that [circuit] names");
           const bool answer = reply.outcome == WorkerPool::Outcome::kAnswered;
           if (journal && answer) journal->append(item, point);  // a lost point is tried again by the next run
           finish(item, std::move(point));
@@ -137,7 +146,8 @@ std::string ngspice_version(const RunContext& context) {
     return [session](std::size_t) { return WorkerPool::Answer{session->version()}; };
   });
   std::string version;
-  pool.run({0}, [&](std::size_t, WorkerPool::Reply reply) { version = reply.bytes; }, context);
+  pool.run(
+      {0}, [&](std::size_t, WorkerPool::Reply reply) { version = reply.bytes; }, context);
   return version;
 }
 

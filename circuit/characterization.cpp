@@ -44,7 +44,8 @@ CellSurface load_cell(const Hdf5Reader& f) {
   c.noise_square_amperes = f.doubles("/cell/noise_variance", {c.input_levels_volts.size(), c.weight_levels.size()});
   const bool axes = c.input_levels_volts.size() == 2 && !c.weight_levels.empty() && c.weight_levels.size() <= 256 &&
                     !c.bit_line_volts.empty() && !c.source_line_volts.empty();
-  const bool draws = c.cell_terms.empty() || (!c.mismatch_points.empty() && c.mismatch_points.size() % c.cell_terms.size() == 0);
+  const bool draws =
+      c.cell_terms.empty() || (!c.mismatch_points.empty() && c.mismatch_points.size() % c.cell_terms.size() == 0);
   if (!axes || !draws) damaged(f, "/cell contradicts itself");
   return c;
 }

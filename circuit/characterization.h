@@ -12,21 +12,21 @@ namespace errata::circuit {
 
 /// Current of one cell between ideal sources, over input level, stored level, mismatch, source and bit-line voltage.
 struct CellSurface {
-  std::vector<double> input_levels_volts;   ///< word-line voltage of each input level [X]
-  std::vector<double> weight_levels;        ///< parameter value of each stored level [L]
-  std::vector<double> bit_line_volts;       ///< grid [B]
-  std::vector<double> source_line_volts;    ///< grid [S]; one 0 where the source line has no resistance
-  std::vector<std::size_t> cell_terms;      ///< indices of the mismatch terms that act inside the cell [T]
-  std::vector<double> mismatch_points;      ///< unit draws of each mismatch sample [M][T]; sample 0 is nominal
-  std::vector<double> current_amperes;      ///< [X][L][M][S][B]
-  std::vector<double> noise_square_amperes; ///< variance over the read's bandwidth at the clamp voltage [X][L]
+  std::vector<double> input_levels_volts;    ///< word-line voltage of each input level [X]
+  std::vector<double> weight_levels;         ///< parameter value of each stored level [L]
+  std::vector<double> bit_line_volts;        ///< grid [B]
+  std::vector<double> source_line_volts;     ///< grid [S]; one 0 where the source line has no resistance
+  std::vector<std::size_t> cell_terms;       ///< indices of the mismatch terms that act inside the cell [T]
+  std::vector<double> mismatch_points;       ///< unit draws of each mismatch sample [M][T]; sample 0 is nominal
+  std::vector<double> current_amperes;       ///< [X][L][M][S][B]
+  std::vector<double> noise_square_amperes;  ///< variance over the read's bandwidth at the clamp voltage [X][L]
 
-  std::size_t mismatch_count() const {
-    return cell_terms.empty() ? 1 : mismatch_points.size() / cell_terms.size();
-  }
+  std::size_t mismatch_count() const { return cell_terms.empty() ? 1 : mismatch_points.size() / cell_terms.size(); }
   double current(std::size_t x, std::size_t level, std::size_t m, std::size_t s, std::size_t b) const {
-    return current_amperes[(((x * weight_levels.size() + level) * mismatch_count() + m) * source_line_volts.size() + s) *
-                               bit_line_volts.size() + b];
+    return current_amperes[(((x * weight_levels.size() + level) * mismatch_count() + m) * source_line_volts.size() +
+                            s) *
+                               bit_line_volts.size() +
+                           b];
   }
 };
 
@@ -41,12 +41,12 @@ struct LinePeriphery {
 /// The two bit lines of pair i are lines 2i (plus) and 2i + 1 (minus).
 struct ColumnMeasurements {
   std::size_t chips = 0, columns = 0, operands = 0;
-  std::vector<ColumnOperands> designs;          ///< [chips][columns]
-  std::vector<double> current_amperes;          ///< [chips][columns][2][operands]; NaN where status says failed
-  std::vector<std::uint8_t> status;             ///< PointStatus, same shape
-  std::size_t noise_chips = 0;                  ///< chips whose noise was simulated, the first ones
-  std::size_t noise_operands = 0;               ///< operands likewise
-  std::vector<double> noise_square_amperes;     ///< [noise_chips][columns][2][noise_operands]
+  std::vector<ColumnOperands> designs;       ///< [chips][columns]
+  std::vector<double> current_amperes;       ///< [chips][columns][2][operands]; NaN where status says failed
+  std::vector<std::uint8_t> status;          ///< PointStatus, same shape
+  std::size_t noise_chips = 0;               ///< chips whose noise was simulated, the first ones
+  std::size_t noise_operands = 0;            ///< operands likewise
+  std::vector<double> noise_square_amperes;  ///< [noise_chips][columns][2][noise_operands]
 
   const ColumnOperands& design(std::size_t chip, std::size_t column) const { return designs[chip * columns + column]; }
   double current(std::size_t chip, std::size_t column, std::size_t branch, std::size_t operand) const {
@@ -96,6 +96,7 @@ void load_physics(const Hdf5Reader& file, ArrayConstants& array, std::vector<Mis
 
 /// Throws Error (artefact, E403) unless every σ fits the number of stored levels and every cell term is listed.
 void check_levels(const Hdf5Reader& file, const std::vector<MismatchTerm>& mismatch,
-                  const std::vector<NoiseSource>& noise, const std::vector<std::size_t>& cell_terms, std::size_t levels);
+                  const std::vector<NoiseSource>& noise, const std::vector<std::size_t>& cell_terms,
+                  std::size_t levels);
 
 }  // namespace errata::circuit

@@ -16,10 +16,10 @@ namespace {
 
 /// What the cell looks like from outside: its slots and how stored level and mismatch set them.
 struct CellParameters {
-  std::vector<CellSlot> slots;          ///< slot 0 stores the weight
-  std::vector<double> nominal;          ///< of each slot; the weight's depends on the level
+  std::vector<CellSlot> slots;  ///< slot 0 stores the weight
+  std::vector<double> nominal;  ///< of each slot; the weight's depends on the level
   std::vector<double> weight_levels;
-  std::vector<std::size_t> terms;       ///< mismatch terms inside the cell
+  std::vector<std::size_t> terms;  ///< mismatch terms inside the cell
   std::vector<std::size_t> slot_of_term;
 
   /// Slot values of one cell, `draws` holding one unit draw per cell term.
@@ -59,7 +59,8 @@ std::vector<Diagnostic> check_mismatch_parameters(const Settings& settings, cons
   for (std::size_t i = 0; i < terms.size(); ++i) {
     const auto& at = settings.value(fmt::format("circuit.mismatch[{}].parameter", i)).position;
     const auto report = [&](std::string message, std::string hint) {
-      problems.push_back(Diagnostic{.code = "E208", .position = at, .message = std::move(message), .hint = std::move(hint)});
+      problems.push_back(
+          Diagnostic{.code = "E208", .position = at, .message = std::move(message), .hint = std::move(hint)});
     };
     const std::string& p = terms[i].parameter;
     if (terms[i].device == "source_line") report("the source line has no mismatch parameter yet", "");
@@ -86,7 +87,8 @@ void warn_of_silent_sources(const Settings& s, const Project& p, const RunContex
   if (cell == p.netlist.subcircuits.end() || s.count("circuit.noise_source") > 0) return;
   for (const auto& [name, text] : cell->second.devices)
     if (name.starts_with('b'))
-      context.warn(Diagnostic{.severity = Diagnostic::Severity::kWarning, .code = "W211",
+      context.warn(Diagnostic{.severity = Diagnostic::Severity::kWarning,
+                              .code = "W211",
                               .position = cell->second.position,
                               .message = fmt::format("ngspice gives the behavioural source '{}' no noise", name),
                               .hint = "declare its noise as a [[circuit.noise_source]]"});
@@ -168,7 +170,8 @@ CellSurface plan_cell(const Settings& s, const Project& p) {
   c.weight_levels = p.cell.weight_levels;
   // The bit line sags below the clamp voltage and may rise above it by the clamp's mismatch.
   const double volts = p.array.clamp_volts;
-  c.bit_line_volts = grid(0.45 * volts, 1.15 * volts, static_cast<std::size_t>(s.integer("circuit.design.bit_line_points")));
+  c.bit_line_volts =
+      grid(0.45 * volts, 1.15 * volts, static_cast<std::size_t>(s.integer("circuit.design.bit_line_points")));
   c.source_line_volts = p.array.source_line_ohms > 0 ? grid(0.0, 0.4 * volts, 4) : std::vector<double>{0.0};
   c.cell_terms = p.cell.terms;
   c.mismatch_points = mismatch_points(p.cell.terms.size(), s.number("circuit.design.mismatch_range"), s.seed());
@@ -184,7 +187,8 @@ void add_cell_points(const CellSurface& c, const Project& p, std::vector<Simulat
           for (const double bit : c.bit_line_volts) {
             SimulationPoint point;
             point.slots = {c.input_levels_volts[x], bit, source};
-            const auto values = p.cell.values(p.mismatch, level, std::span(c.mismatch_points).subspan(m * terms, terms));
+            const auto values =
+                p.cell.values(p.mismatch, level, std::span(c.mismatch_points).subspan(m * terms, terms));
             point.slots.insert(point.slots.end(), values.begin(), values.end());
             points.push_back(std::move(point));
           }
@@ -276,9 +280,12 @@ CampaignPlan plan_campaign(const Settings& s, const RunContext& context) {
   c.cell = plan_cell(s, p);
   add_cell_points(c.cell, p, plan.points);
   plan_columns(s, p, c, plan.points);
-  c.provenance = {.format = Characterization::kFormat, .major_version = Characterization::kMajor,
-                  .minor_version = Characterization::kMinor, .inputs = {{"netlist", p.netlist.sha256}},
-                  .config = s.canonical(sections_of_stage("characterize")), .seed = s.seed()};
+  c.provenance = {.format = Characterization::kFormat,
+                  .major_version = Characterization::kMajor,
+                  .minor_version = Characterization::kMinor,
+                  .inputs = {{"netlist", p.netlist.sha256}},
+                  .config = s.canonical(sections_of_stage("characterize")),
+                  .seed = s.seed()};
   return plan;
 }
 
@@ -294,7 +301,8 @@ Characterization characterize(const Settings& s, const std::filesystem::path& ar
   c.failed_points = static_cast<std::int64_t>(result.failures());
   std::size_t at = 0;
   const std::size_t x = c.cell.input_levels_volts.size(), l = c.cell.weight_levels.size();
-  const std::size_t surface = x * l * c.cell.mismatch_count() * c.cell.source_line_volts.size() * c.cell.bit_line_volts.size();
+  const std::size_t surface =
+      x * l * c.cell.mismatch_count() * c.cell.source_line_volts.size() * c.cell.bit_line_volts.size();
   for (std::size_t i = 0; i < surface; ++i) c.cell.current_amperes.push_back(value_or_nan(result.points[at++]));
   for (std::size_t i = 0; i < x * l; ++i) c.cell.noise_square_amperes.push_back(value_or_nan(result.points[at++]));
   ColumnMeasurements& m = c.columns;

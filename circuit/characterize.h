@@ -10,9 +10,9 @@ namespace errata::circuit {
 
 /// Everything that the campaign will simulate, in order; a pure function of project, netlist and seed.
 struct CampaignPlan {
-  std::vector<Deck> decks;               ///< 0: cell, 1: column
+  std::vector<Deck> decks;  ///< 0: cell, 1: column
   std::vector<SimulationPoint> points;
-  Characterization skeleton;             ///< axes, operands and physics; numbers still missing
+  Characterization skeleton;  ///< axes, operands and physics; numbers still missing
 };
 
 /// Reads and checks the project's netlist and lays the campaign out. Throws ProjectError with all problems.

@@ -16,8 +16,9 @@ std::string lower(std::string text) {
   return text;
 }
 
-/// ngspice's abstol. A cell alone is solved to a femtoampere, for its leakage. In a column the rounding of node voltages
-/// over the smallest wire segments is a current itself: below a picoampere columns with 10 mOhm segments never converge.
+/// ngspice's abstol. A cell alone is solved to a femtoampere, for its leakage. In a column the rounding of node
+/// voltages over the smallest wire segments is a current itself: below a picoampere columns with 10 mOhm segments never
+/// converge.
 constexpr double kCellTolerance = 1e-15, kColumnTolerance = 1e-12;
 
 /// Adds lines to a deck and remembers where they come from.
@@ -151,8 +152,10 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
                                               const std::vector<CellSlot>& cell_slots, const Settings& settings) {
   std::vector<Diagnostic> problems;
   const auto report = [&](std::string code, const char* path, std::string message, std::string hint) {
-    problems.push_back(Diagnostic{.code = std::move(code), .position = settings.value(path).position,
-                                  .message = std::move(message), .hint = std::move(hint)});
+    problems.push_back(Diagnostic{.code = std::move(code),
+                                  .position = settings.value(path).position,
+                                  .message = std::move(message),
+                                  .hint = std::move(hint)});
   };
   const auto found = netlist.subcircuits.find(options.cell);
   if (found == netlist.subcircuits.end()) {
@@ -177,7 +180,8 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
                                options.ground_pin};
   for (const auto& pin : pins)
     if (std::ranges::count(roles, pin) > 1)
-      report("E203", "circuit.cell", fmt::format("pin '{}' of '{}' has two roles under [circuit.pins]", pin, options.cell), "");
+      report("E203", "circuit.cell",
+             fmt::format("pin '{}' of '{}' has two roles under [circuit.pins]", pin, options.cell), "");
   for (const auto& pin : pins) {
     const bool used = pin == options.word_line_pin || pin == options.bit_line_pin || pin == options.source_line_pin ||
                       pin == options.supply_pin || pin == options.ground_pin;

@@ -20,7 +20,7 @@ struct Deck {
 
 /// What a column or cell deck needs to know of the project, in SI units.
 struct DeckOptions {
-  std::string cell;                 ///< subcircuit name, lower case
+  std::string cell;                                                                  ///< subcircuit name, lower case
   std::string word_line_pin, bit_line_pin, source_line_pin, supply_pin, ground_pin;  ///< empty: the cell has none
   double supply_volts = 1.0;
   std::string weight_device, weight_parameter;

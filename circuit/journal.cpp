@@ -87,7 +87,8 @@ long Journal::replay(const std::string& fingerprint, const std::function<void(st
   constexpr std::uint64_t kLongest = 1u << 24;
   while (std::fread(header, sizeof header, 1, file_) == 1 && header[1] < kLongest) {
     std::string bytes(header[1], '\0');
-    if (std::fread(bytes.data(), 1, bytes.size(), file_) != bytes.size() || checksum(header[0], bytes) != header[2]) break;
+    if (std::fread(bytes.data(), 1, bytes.size(), file_) != bytes.size() || checksum(header[0], bytes) != header[2])
+      break;
     try {
       on_replayed(header[0], decode(bytes));
     } catch (const std::out_of_range&) {

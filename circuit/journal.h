@@ -12,7 +12,8 @@ namespace errata::circuit {
 /// Append-only shard of finished points, so that kill -9 at any moment loses at most the running ones.
 ///
 /// Layout (docs/formats/journal.md): a 64-character fingerprint, then records {item, status, values, log, checksum}.
-/// Locked while it is open, so that two runs cannot share it. A journal of another fingerprint is started anew; a record cut off by a crash ends the replay and is overwritten.
+/// Locked while it is open, so that two runs cannot share it. A journal of another fingerprint is started anew; a
+/// record cut off by a crash ends the replay and is overwritten.
 class Journal {
  public:
   Journal(std::filesystem::path path, const std::string& fingerprint,

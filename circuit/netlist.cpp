@@ -63,7 +63,8 @@ class Reader {
     }
     constexpr int kMostFiles = 10000;  // files that include each other twice, many levels deep, would never end
     if (++files_ > kMostFiles) {
-      if (files_ == kMostFiles + 1) report("E201", from, fmt::format("more than {} files are included", kMostFiles), "");
+      if (files_ == kMostFiles + 1)
+        report("E201", from, fmt::format("more than {} files are included", kMostFiles), "");
       return;
     }
     std::ifstream file;
@@ -80,8 +81,8 @@ class Reader {
 
  private:
   void report(std::string code, const SourcePosition& at, std::string message, std::string hint) {
-    problems.push_back(Diagnostic{.code = std::move(code), .position = at, .message = std::move(message),
-                                  .hint = std::move(hint)});
+    problems.push_back(
+        Diagnostic{.code = std::move(code), .position = at, .message = std::move(message), .hint = std::move(hint)});
   }
 
   void read_lines(std::istream& file, const std::filesystem::path& path, const std::string& section, bool is_top) {
@@ -120,24 +121,25 @@ class Reader {
       if (!in_section) continue;
       if (first.starts_with(".control")) {  // ngspice itself looks at the first letters only
         in_control = true;
-        warnings.push_back(Diagnostic{.severity = Diagnostic::Severity::kWarning, .code = "W210",
-                                      .position = statement.position, .message = "control block dropped: errata issues "
-                                      "the analyses itself"});
+        warnings.push_back(Diagnostic{.severity = Diagnostic::Severity::kWarning,
+                                      .code = "W210",
+                                      .position = statement.position,
+                                      .message = "control block dropped: errata issues "
+                                                 "the analyses itself"});
         continue;
       }
       take(std::move(statement), words, first, path);
     }
     if (in_other_section)
       report("E201", {path.string(), 0, 0}, "a .lib section has no .endl", "to include a whole file write .include");
-    if (!found)
-      report("E201", {path.string(), 0, 0}, fmt::format("the library has no section '{}'", section), "");
+    if (!found) report("E201", {path.string(), 0, 0}, fmt::format("the library has no section '{}'", section), "");
   }
 
   void take(Statement statement, const std::vector<std::string>& words, const std::string& first,
             const std::filesystem::path& path) {
-    static const std::set<std::string> kDropped = {".op",   ".tran",  ".dc",    ".ac",   ".noise",   ".tf",   ".sens",
-                                                   ".pz",   ".disto", ".print", ".plot", ".measure", ".meas", ".save",
-                                                   ".end",  ".probe", ".four",  ".width"};
+    static const std::set<std::string> kDropped = {".op",   ".tran", ".dc",    ".ac",    ".noise", ".tf",
+                                                   ".sens", ".pz",   ".disto", ".print", ".plot",  ".measure",
+                                                   ".meas", ".save", ".end",   ".probe", ".four",  ".width"};
     if (kDropped.contains(first)) return;
     const bool library = first.starts_with(".lib") && words.size() >= 3;
     if (first.starts_with(".inc") || library) {  // the first letters count, as in ngspice
@@ -161,8 +163,7 @@ class Reader {
     if (first == ".hdl" || first == ".osdi" || first == ".pre_osdi" || first.starts_with('n'))
       return no("Verilog-A (OSDI) models are not in Debian's ngspice");
     if (first == ".temp") return no("the temperature is circuit.temperature; .temp would override it");
-    if (first == ".protect" || first == ".unprotect" || first == ".prot")
-      return no("encrypted models cannot be read");
+    if (first == ".protect" || first == ".unprotect" || first == ".prot") return no("encrypted models cannot be read");
     if (first == ".model") {
       const std::string text = lower(statement.text);
       const auto at = text.find("level");
@@ -194,7 +195,8 @@ std::vector<std::string> names_in_expressions(const std::string& text) {
     if (c == '{') inside = true;
     if (c == '}') inside = false;
     if (c == '\'') inside = !inside;
-    if (inside && (std::isdigit(static_cast<unsigned char>(c)) || c == '.')) {  // a number with its suffix: 1.5e-9, 0.4u
+    if (inside &&
+        (std::isdigit(static_cast<unsigned char>(c)) || c == '.')) {  // a number with its suffix: 1.5e-9, 0.4u
       while (i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) || text[i] == '.' ||
                                  ((text[i] == '-' || text[i] == '+') && (text[i - 1] == 'e' || text[i - 1] == 'E'))))
         ++i;
@@ -251,8 +253,8 @@ class Indexer {
 
  private:
   void report(std::string code, const SourcePosition& at, std::string message, std::string hint) {
-    problems_.push_back(Diagnostic{.code = std::move(code), .position = at, .message = std::move(message),
-                                   .hint = std::move(hint)});
+    problems_.push_back(
+        Diagnostic{.code = std::move(code), .position = at, .message = std::move(message), .hint = std::move(hint)});
   }
 
   static std::string near(const std::string& name, const std::set<std::string>& known) {
@@ -320,9 +322,15 @@ class Indexer {
         used_models_.emplace_back(words[nodes + 1], s.position);
     };
     switch (words[0][0]) {
-      case 'm': position_of_model(4); break;
-      case 'd': position_of_model(2); break;
-      case 'q': position_of_model(has_substrate(words) ? 4 : 3); break;
+      case 'm':
+        position_of_model(4);
+        break;
+      case 'd':
+        position_of_model(2);
+        break;
+      case 'q':
+        position_of_model(has_substrate(words) ? 4 : 3);
+        break;
       case 'x': {
         std::string name;
         for (std::size_t i = 1; i < words.size(); ++i) {
@@ -334,13 +342,14 @@ class Indexer {
         if (!name.empty()) used_subcircuits_.emplace_back(name, s.position);
         break;
       }
-      default: break;
+      default:
+        break;
     }
   }
 
   void check_parameters(const Statement& s) {
-    static const std::set<std::string> kKnown = {"pi", "e", "time", "temper", "hertz", "boltz", "kelvin", "echarge",
-                                                 "planck", "c", "i", "yes", "no", "true", "false", "temp"};
+    static const std::set<std::string> kKnown = {"pi",     "e", "time", "temper", "hertz", "boltz", "kelvin", "echarge",
+                                                 "planck", "c", "i",    "yes",    "no",    "true",  "false",  "temp"};
     for (const auto& name : names_in_expressions(s.text)) {
       if (kKnown.contains(name) || parameters_.contains(name) || locals_.contains(name)) continue;
       std::set<std::string> all = parameters_;

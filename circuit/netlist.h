@@ -17,8 +17,8 @@ struct Statement {
 
 /// A .subckt of the netlist.
 struct Subcircuit {
-  std::string name;               ///< lower case
-  std::vector<std::string> pins;  ///< lower case
+  std::string name;                            ///< lower case
+  std::vector<std::string> pins;               ///< lower case
   std::map<std::string, std::string> devices;  ///< name → statement text, lower case
   SourcePosition position;
 };

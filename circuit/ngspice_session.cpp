@@ -20,8 +20,7 @@ std::string number_text(double value) {
 }
 
 bool any_of(const std::string& log, std::initializer_list<const char*> patterns) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const char* p) { return log.find(p) != std::string::npos; });
+  return std::any_of(patterns.begin(), patterns.end(), [&](const char* p) { return log.find(p) != std::string::npos; });
 }
 
 /// The lines of the log that say what went wrong.
@@ -30,8 +29,8 @@ std::string excerpt(const std::string& log) {
   for (std::size_t at = 0; at < log.size() && text.size() < 2000;) {
     const std::size_t end = std::min(log.find('\n', at), log.size());
     const std::string line = log.substr(at, end - at);
-    if (any_of(line, {"rror", "arning", "abort", "singular", "stepping", "ndefined", "nknown", "no such", "can't", "annot",
-                      "Timestep", "Transient op", "not parsed", "Could not find"}))
+    if (any_of(line, {"rror", "arning", "abort", "singular", "stepping", "ndefined", "nknown", "no such", "can't",
+                      "annot", "Timestep", "Transient op", "not parsed", "Could not find"}))
       text += line + "\n";
     at = end + 1;
   }
@@ -46,7 +45,7 @@ class NgspiceSession::Library {
     // The library reads ./.spiceinit before the user's own; a user's settings would change results.
     std::ofstream(".spiceinit") << "* errata: keeps a personal .spiceinit away\n";
     ngSpice_Init(on_text, nullptr, on_exit, nullptr, nullptr, on_background, this);
-    command("set num_threads=1");  // the default of 2 costs up to 25x and deadlocks after fork
+    command("set num_threads=1");   // the default of 2 costs up to 25x and deadlocks after fork
     command("optran 1 1 1 0 0 0");  // the transient rescue invents answers
   }
 
@@ -63,8 +62,9 @@ class NgspiceSession::Library {
       result.log = excerpt(log_);
       return result;
     }
-    const bool ok = point.analysis == Analysis::kNoise ? noise(point, result) : operating_point(decks[point.deck], result);
-    command("destroy all");  // without it plots pile up and each run gets slower
+    const bool ok =
+        point.analysis == Analysis::kNoise ? noise(point, result) : operating_point(decks[point.deck], result);
+    command("destroy all");                           // without it plots pile up and each run gets slower
     if (++runs_ % 64 == 0) ngSpice_Command(nullptr);  // frees the command history
     const bool suspect = any_of(log_, {"singular matrix", "gmin stepping", "source stepping", "Transient op"});
     result.status = !ok ? PointStatus::kFailed : suspect ? PointStatus::kSuspect : PointStatus::kOk;
@@ -154,7 +154,8 @@ class NgspiceSession::Library {
 
   bool noise(const SimulationPoint& point, PointResult& result) {
     const double decades = std::round(std::log10(point.noise_high_hertz / point.noise_low_hertz));
-    if (analyse(fmt::format("noise v(out) vclamp dec 4 {} {}", number_text(point.noise_high_hertz / std::pow(10, decades)),
+    if (analyse(fmt::format("noise v(out) vclamp dec 4 {} {}",
+                            number_text(point.noise_high_hertz / std::pow(10, decades)),
                             number_text(point.noise_high_hertz * (1 + 1e-9))))
             .empty())
       return false;

@@ -8,7 +8,14 @@
 namespace errata::circuit {
 
 /// How a simulated point ended; never a silent number.
-enum class PointStatus : std::uint8_t { kOk = 0, kSuspect = 1, kFailed = 2, kTimeout = 3, kCrashed = 4, kLoadFailed = 5 };
+enum class PointStatus : std::uint8_t {
+  kOk = 0,
+  kSuspect = 1,
+  kFailed = 2,
+  kTimeout = 3,
+  kCrashed = 4,
+  kLoadFailed = 5
+};
 
 std::string_view to_string(PointStatus status);
 
@@ -20,7 +27,7 @@ struct SimulationPoint {
   std::size_t deck = 0;
   std::vector<double> slots;  ///< one value per slot of the deck, SI units
   Analysis analysis = Analysis::kOperatingPoint;
-  double noise_low_hertz = 0.0;   ///< band of the noise analysis
+  double noise_low_hertz = 0.0;  ///< band of the noise analysis
   double noise_high_hertz = 0.0;
 };
 

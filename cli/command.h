@@ -16,16 +16,16 @@ namespace errata::cli {
 /// Everything that the command line said.
 struct Invocation {
   std::string command;
-  std::vector<std::string> arguments;   ///< positional ones after the command
+  std::vector<std::string> arguments;  ///< positional ones after the command
   std::vector<SettingOverride> overrides;
   std::optional<std::uint64_t> seed;
   int jobs = 1;
   bool json = false, quiet = false;
   bool force = false, accept = false, keep_going = false;
-  std::string from, to;                 ///< stages, for `run`
-  std::string name;                     ///< --template, --arm, …
+  std::string from, to;  ///< stages, for `run`
+  std::string name;      ///< --template, --arm, …
   std::filesystem::path data_dir;
-  std::size_t chips = 0, images = 0;    ///< for `evaluate`; 0: the project's
+  std::size_t chips = 0, images = 0;  ///< for `evaluate`; 0: the project's
   std::string hardware;
 };
 

@@ -20,7 +20,8 @@ ExitStatus list(Session& session) {
 }
 
 /// Writes the built-in glyphs as IDX files, the format of MNIST.
-void write_idx(const std::filesystem::path& path, std::span<const std::uint8_t> bytes, std::vector<std::uint32_t> sizes) {
+void write_idx(const std::filesystem::path& path, std::span<const std::uint8_t> bytes,
+               std::vector<std::uint32_t> sizes) {
   std::ofstream file(path, std::ios::binary);
   const char head[4] = {0, 0, 8, static_cast<char>(sizes.size())};
   file.write(head, 4);
@@ -35,15 +36,18 @@ ExitStatus make(Session& session) {
   const std::filesystem::path folder = arguments.size() > 1 ? arguments[1] : "glyphs";
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
-  const auto data = training::load_data_set("glyphs", {.seed = session.invocation.seed.value_or(1), .threads = session.invocation.jobs});
+  const auto data = training::load_data_set(
+      "glyphs", {.seed = session.invocation.seed.value_or(1), .threads = session.invocation.jobs});
   const auto write = [&](const char* part, const training::ImageSet& set) {
     const auto n = static_cast<std::uint32_t>(set.count());
-    write_idx(folder / fmt::format("{}-images-idx3-ubyte", part), set.pixels, {n, static_cast<std::uint32_t>(data.shape.height), static_cast<std::uint32_t>(data.shape.width)});
+    write_idx(folder / fmt::format("{}-images-idx3-ubyte", part), set.pixels,
+              {n, static_cast<std::uint32_t>(data.shape.height), static_cast<std::uint32_t>(data.shape.width)});
     write_idx(folder / fmt::format("{}-labels-idx1-ubyte", part), set.labels, {n});
   };
   write("train", data.train);
   write("t10k", data.test);
-  session.out.line(fmt::format("wrote {} training and {} test images to {}", data.train.count(), data.test.count(), folder.string()));
+  session.out.line(fmt::format("wrote {} training and {} test images to {}", data.train.count(), data.test.count(),
+                               folder.string()));
   return ExitStatus::kOk;
 }
 }  // namespace
@@ -53,7 +57,8 @@ ExitStatus run_data(Session& session) {
   const std::string what = arguments.empty() ? "list" : arguments[0];
   if (what == "list") return list(session);
   if (what == "make") return make(session);
-  throw Error(ExitStatus::kUsage, "E102", fmt::format("errata data knows no '{}'", what), "errata data list, or errata data make [FOLDER]");
+  throw Error(ExitStatus::kUsage, "E102", fmt::format("errata data knows no '{}'", what),
+              "errata data list, or errata data make [FOLDER]");
 }
 
 }  // namespace errata::cli

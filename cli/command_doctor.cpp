@@ -21,11 +21,14 @@ ExitStatus run_doctor(Session& session) {
     version = e.what();
   }
   tell("ngspice library", version.starts_with("ngspice-"), version);
-  tell("ngspice code models", std::filesystem::exists("/usr/share/ngspice/scripts/spinit"), "/usr/share/ngspice/scripts/spinit");
+  tell("ngspice code models", std::filesystem::exists("/usr/share/ngspice/scripts/spinit"),
+       "/usr/share/ngspice/scripts/spinit");
   tell("processors", true, fmt::format("{}", std::thread::hardware_concurrency()));
-  tell("shipped macros", std::filesystem::exists(netlists_folder() / "rram_1t1r/errata.toml"), netlists_folder().string());
+  tell("shipped macros", std::filesystem::exists(netlists_folder() / "rram_1t1r/errata.toml"),
+       netlists_folder().string());
   const auto space = std::filesystem::space(std::filesystem::temp_directory_path());
-  tell("temporary folder", space.available > (std::uintmax_t{1} << 28), fmt::format("{:.1f} GB free", static_cast<double>(space.available) * 1e-9));
+  tell("temporary folder", space.available > (std::uintmax_t{1} << 28),
+       fmt::format("{:.1f} GB free", static_cast<double>(space.available) * 1e-9));
   tell("data sets", true, fmt::format("looked for in {}", session.data_root().string()));
   return status;
 }

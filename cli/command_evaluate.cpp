@@ -26,17 +26,22 @@ ExitStatus run_evaluate(Session& session) {
   if (conversion == nullptr) {
     const std::vector<std::string> known{"ideal", "table", "behavioral", "gaussian"};
     const std::string near = nearest_name(hardware, known);
-    throw Error(ExitStatus::kUsage, "E102", fmt::format("no hardware is called '{}'", hardware),
-                near.empty() ? fmt::format("known: {}", fmt::join(known, ", ")) : fmt::format("did you mean '{}'?", near));
+    throw Error(
+        ExitStatus::kUsage, "E102", fmt::format("no hardware is called '{}'", hardware),
+        near.empty() ? fmt::format("known: {}", fmt::join(known, ", ")) : fmt::format("did you mean '{}'?", near));
   }
-  const auto& arm = networks.arm(i.name.empty() ? networks.arms.back().name == "ideal" ? "ideal" : "error_aware" : i.name);
-  const std::size_t chips = hardware == "ideal" ? 1 : i.chips > 0 ? i.chips : static_cast<std::size_t>(s.integer("verification.chips"));
+  const auto& arm =
+      networks.arm(i.name.empty() ? networks.arms.back().name == "ideal" ? "ideal" : "error_aware" : i.name);
+  const std::size_t chips = hardware == "ideal" ? 1
+                            : i.chips > 0       ? i.chips
+                                                : static_cast<std::size_t>(s.integer("verification.chips"));
   const std::size_t images = i.images > 0 ? i.images : static_cast<std::size_t>(s.integer("verification.images"));
-  const auto row = verification::evaluate_chips(arm, hardware, *conversion, training::hardware_options(s, table.levels), data, s.seed(),
-                                                {chips::kEvaluation, chips, images}, session.context);
-  session.out.line(fmt::format("{} on {}: {:.2f} % [{:.2f}, {:.2f}], spread {:.2f}, 10th percentile {:.2f}, {} chips x {} images", row.arm,
-                               row.hardware, row.mean.estimate, row.mean.low, row.mean.high, row.spread, row.percentile10,
-                               row.accuracy.size(), row.images));
+  const auto row = verification::evaluate_chips(arm, hardware, *conversion, training::hardware_options(s, table.levels),
+                                                data, s.seed(), {chips::kEvaluation, chips, images}, session.context);
+  session.out.line(
+      fmt::format("{} on {}: {:.2f} % [{:.2f}, {:.2f}], spread {:.2f}, 10th percentile {:.2f}, {} chips x {} images",
+                  row.arm, row.hardware, row.mean.estimate, row.mean.low, row.mean.high, row.spread, row.percentile10,
+                  row.accuracy.size(), row.images));
   session.out.set("accuracy", row.mean);
   session.out.set("spread", row.spread);
   session.out.set("percentile10", row.percentile10);

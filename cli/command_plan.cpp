@@ -21,7 +21,8 @@ std::vector<double> pilot(const circuit::CampaignPlan& plan, double deadline) {
     const auto timed = [&](std::size_t n) {
       const std::vector<circuit::SimulationPoint> some(few.begin(), few.begin() + static_cast<std::ptrdiff_t>(n));
       const auto began = std::chrono::steady_clock::now();
-      circuit::run_campaign(plan.decks, some, {.deadline_seconds = deadline, .tolerated_failures = 1.0}, {}, {}, RunContext{});
+      circuit::run_campaign(plan.decks, some, {.deadline_seconds = deadline, .tolerated_failures = 1.0}, {}, {},
+                            RunContext{});
       return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     };
     const double one = timed(1), all = timed(few.size());  // the difference leaves out start and load of the worker
@@ -45,11 +46,13 @@ ExitStatus run_plan(Session& session) {
     const auto state = state_of(session, s, stage);
     std::string text = fmt::format("{:<13} {}", stage.name, to_string(state.freshness));
     if (stage.name == "characterize") {
-      for (std::size_t d = 0; d < plan.decks.size(); ++d) text += fmt::format(", {} points of {} ({:.2g} ms each)", points[d], plan.decks[d].name, seconds[d] * 1e3);
+      for (std::size_t d = 0; d < plan.decks.size(); ++d)
+        text += fmt::format(", {} points of {} ({:.2g} ms each)", points[d], plan.decks[d].name, seconds[d] * 1e3);
       text += fmt::format("; about {:.0f} s on {} workers, {:.1f} MB", total, session.invocation.jobs, megabytes);
     }
     session.out.line(text);
-    session.out.append("stages", {{"name", std::string(stage.name)}, {"state", std::string(to_string(state.freshness))}}, {});
+    session.out.append("stages",
+                       {{"name", std::string(stage.name)}, {"state", std::string(to_string(state.freshness))}}, {});
   }
   session.out.set("points", static_cast<std::int64_t>(plan.points.size()));
   session.out.set("seconds", total);

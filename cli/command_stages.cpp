@@ -21,7 +21,9 @@ void tell_result(Session& session) {
   const auto row = [&](const char* text, const char* arm, const char* hardware) {
     const auto* r = v.find(arm, hardware);
     if (r == nullptr) return;
-    const std::string interval = r->accuracy.size() > 1 ? fmt::format("  [{:.2f}, {:.2f}] over {} chips", r->mean.low, r->mean.high, r->accuracy.size()) : "";
+    const std::string interval = r->accuracy.size() > 1 ? fmt::format("  [{:.2f}, {:.2f}] over {} chips", r->mean.low,
+                                                                      r->mean.high, r->accuracy.size())
+                                                        : "";
     session.out.line(fmt::format("  {:<28} {:6.2f} %{}", text, r->mean.estimate, interval));
   };
   row("ideal hardware", "ideal", "ideal");
@@ -46,15 +48,22 @@ ExitStatus run_run(Session& session) {
   const auto position = [&](const std::string& name, std::size_t fallback) {
     return name.empty() ? fallback : static_cast<std::size_t>(&stage(name) - all.data());
   };
-  const std::size_t first = position(session.invocation.from, 0), last = position(session.invocation.to, all.size() - 1);
+  const std::size_t first = position(session.invocation.from, 0),
+                    last = position(session.invocation.to, all.size() - 1);
   if (first > last) throw Error(ExitStatus::kUsage, "E107", "--from names a later stage than --to", "");
   ExitStatus worst = ExitStatus::kOk;
   for (std::size_t i = first; i <= last; ++i) {
     // A verdict that is not green still deserves its report: only errors stop the run.
-    const ExitStatus status = run_stage(session, s, all[i]);
-    if (status != ExitStatus::kOk) worst = status;
+    try {
+      const ExitStatus status = run_stage(session, s, all[i]);
+      if (status != ExitStatus::kOk) worst = status;
+    } catch (const Error& e) {
+      if (!session.invocation.keep_going || e.status() == ExitStatus::kInterrupted) throw;
+      session.out.error(e);
+      worst = e.status();
+    }
   }
-  if (last + 1 == all.size()) tell_result(session);
+  if (last + 1 == all.size() && std::filesystem::exists(session.artifacts() / "report.html")) tell_result(session);
   return worst;
 }
 

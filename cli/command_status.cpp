@@ -9,7 +9,11 @@ ExitStatus run_status(Session& session) {
   for (const auto& stage : stages()) {
     const auto state = state_of(session, s, stage);
     session.out.line(fmt::format("{:<13} {:<8} {}", stage.name, to_string(state.freshness), state.reason));
-    session.out.append("stages", {{"name", std::string(stage.name)}, {"state", std::string(to_string(state.freshness))}, {"reason", state.reason}}, {});
+    session.out.append("stages",
+                       {{"name", std::string(stage.name)},
+                        {"state", std::string(to_string(state.freshness))},
+                        {"reason", state.reason}},
+                       {});
   }
   return ExitStatus::kOk;
 }

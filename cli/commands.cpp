@@ -10,24 +10,79 @@ namespace errata::cli {
 namespace {
 const std::vector<Command>& table() {
   static const std::vector<Command> all = {
-      {"init", "DIR", "make a project from a shipped macro", "errata init my-chip --template rram_1t1r", {"template"}, run_init},
-      {"check", "[PROJECT]", "read project and netlist, report all problems, simulate one operating point", "errata check my-chip", {}, run_check},
+      {"init",
+       "DIR",
+       "make a project from a shipped macro",
+       "errata init my-chip --template rram_1t1r",
+       {"template"},
+       run_init},
+      {"check",
+       "[PROJECT]",
+       "read project and netlist, report all problems, simulate one operating point",
+       "errata check my-chip",
+       {},
+       run_check},
       {"plan", "[PROJECT]", "what would run: points, estimated time and disk", "errata plan my-chip", {}, run_plan},
-      {"characterize", "[PROJECT]", "simulate cell and columns in ngspice", "errata characterize my-chip --jobs 2", {"force"}, run_characterize},
-      {"fit", "[PROJECT]", "fit the behavioural model and check it on held-out columns", "errata fit my-chip", {"force", "accept"}, run_fit},
+      {"characterize",
+       "[PROJECT]",
+       "simulate cell and columns in ngspice",
+       "errata characterize my-chip --jobs 2",
+       {"force"},
+       run_characterize},
+      {"fit",
+       "[PROJECT]",
+       "fit the behavioural model and check it on held-out columns",
+       "errata fit my-chip",
+       {"force", "accept"},
+       run_fit},
       {"compile", "[PROJECT]", "compile the statistical error table", "errata compile my-chip", {"force"}, run_compile},
-      {"train", "[PROJECT]", "train the network, without and with the table in the loop", "errata train my-chip --set training.data_set=mnist", {"force"}, run_train},
-      {"verify", "[PROJECT]", "replay the trained network one and two levels down; the verdict", "errata verify my-chip", {"force"}, run_verify},
+      {"train",
+       "[PROJECT]",
+       "train the network, without and with the table in the loop",
+       "errata train my-chip --set training.data_set=mnist",
+       {"force"},
+       run_train},
+      {"verify",
+       "[PROJECT]",
+       "replay the trained network one and two levels down; the verdict",
+       "errata verify my-chip",
+       {"force"},
+       run_verify},
       {"report", "[PROJECT]", "write report.html", "errata report my-chip", {"force"}, run_report},
-      {"run", "[PROJECT]", "every stage that is stale, with the reason", "errata run my-chip --to compile", {"force", "accept", "from", "to", "keep-going"}, run_run},
-      {"status", "[PROJECT]", "which artefacts are fresh, partial or stale, and why", "errata status my-chip", {}, run_status},
-      {"evaluate", "[PROJECT]", "accuracy of a trained network over chips", "errata evaluate my-chip --arm error_aware --hardware behavioral --chips 20", {"arm", "hardware", "chips", "images"}, run_evaluate},
+      {"run",
+       "[PROJECT]",
+       "every stage that is stale, with the reason",
+       "errata run my-chip --to compile",
+       {"force", "accept", "from", "to", "keep-going"},
+       run_run},
+      {"status",
+       "[PROJECT]",
+       "which artefacts are fresh, partial or stale, and why",
+       "errata status my-chip",
+       {},
+       run_status},
+      {"evaluate",
+       "[PROJECT]",
+       "accuracy of a trained network over chips",
+       "errata evaluate my-chip --arm error_aware --hardware behavioral --chips 20",
+       {"arm", "hardware", "chips", "images"},
+       run_evaluate},
       {"inspect", "FILE", "look into any artefact", "errata inspect my-chip/artifacts/error_table.h5", {}, run_inspect},
       {"data", "list | make", "data sets that can be used, or make the built-in one", "errata data list", {}, run_data},
       {"doctor", "", "check the environment: ngspice, threads, disk", "errata doctor", {}, run_doctor},
       {"explain", "CODE", "what a diagnostic code means and what to do", "errata explain E204", {}, run_explain},
-      {"completion", "bash|zsh|fish", "print a completion script", "errata completion bash > ~/.local/share/bash-completion/completions/errata", {}, run_completion},
-      {"help", "[COMMAND]", "help, or the reference page of the project file (`errata help project-file`)", "errata help run", {}, run_help},
+      {"completion",
+       "bash|zsh|fish",
+       "print a completion script",
+       "errata completion bash > ~/.local/share/bash-completion/completions/errata",
+       {},
+       run_completion},
+      {"help",
+       "[COMMAND]",
+       "help, or the reference page of the project file (`errata help project-file`)",
+       "errata help run",
+       {},
+       run_help},
   };
   return all;
 }
@@ -36,10 +91,13 @@ const std::vector<Command>& table() {
 std::span<const Command> commands() { return table(); }
 
 std::string help_text() {
-  std::string text = "errata: from an in-memory-computing netlist to a verified network\n\nusage: errata COMMAND [ARGUMENTS] [OPTIONS]\n\n";
+  std::string text =
+      "errata: from an in-memory-computing netlist to a verified network\n\nusage: errata COMMAND [ARGUMENTS] "
+      "[OPTIONS]\n\n";
   for (const auto& c : commands()) text += fmt::format("  {:<13} {}\n", c.name, c.summary);
-  return text + "\neverywhere: --json  --jobs N  --seed N  --set section.key=value  --data-dir DIR  --quiet  --version\n"
-                "PROJECT is a folder with errata.toml (default: the current one). `errata help COMMAND` shows an example.\n";
+  return text +
+         "\neverywhere: --json  --jobs N  --seed N  --set section.key=value  --data-dir DIR  --quiet  --version\n"
+         "PROJECT is a folder with errata.toml (default: the current one). `errata help COMMAND` shows an example.\n";
 }
 
 std::string help_text(const Command& c) {
@@ -65,8 +123,10 @@ Settings Session::project() const {
 std::filesystem::path Session::data_root() const {
   if (!invocation.data_dir.empty()) return invocation.data_dir;
   if (const char* given = std::getenv("ERRATA_DATA"); given != nullptr && *given != '\0') return given;
-  if (const char* home = std::getenv("XDG_DATA_HOME"); home != nullptr && *home != '\0') return std::filesystem::path(home) / "errata";
-  if (const char* home = std::getenv("HOME"); home != nullptr && std::filesystem::exists(std::filesystem::path(home) / ".local/share/errata"))
+  if (const char* home = std::getenv("XDG_DATA_HOME"); home != nullptr && *home != '\0')
+    return std::filesystem::path(home) / "errata";
+  if (const char* home = std::getenv("HOME");
+      home != nullptr && std::filesystem::exists(std::filesystem::path(home) / ".local/share/errata"))
     return std::filesystem::path(home) / ".local/share/errata";
   return "/usr/share/errata";
 }
@@ -75,7 +135,9 @@ std::filesystem::path netlists_folder() {
   char buffer[4096];
   const ssize_t n = ::readlink("/proc/self/exe", buffer, sizeof buffer);
   if (n > 0) {
-    const auto installed = std::filesystem::path(std::string(buffer, static_cast<std::size_t>(n))).parent_path().parent_path() / "share/errata/netlists";
+    const auto installed =
+        std::filesystem::path(std::string(buffer, static_cast<std::size_t>(n))).parent_path().parent_path() /
+        "share/errata/netlists";
     if (std::filesystem::exists(installed)) return installed;
   }
   return ERRATA_SOURCE_NETLISTS;

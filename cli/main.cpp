@@ -2,8 +2,8 @@
 #include <omp.h>
 #include <unistd.h>
 
-#include <boost/program_options.hpp>
 #include <algorithm>
+#include <boost/program_options.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
@@ -75,8 +75,11 @@ void check_options(const po::variables_map& given, const Command& command) {
   for (const auto& [name, value] : given) {
     if (value.defaulted() || name == "positional") continue;
     if (value.value().type() == typeid(bool) && !value.as<bool>()) continue;
-    const bool known = std::ranges::find(kCommon, name) != std::end(kCommon) || std::ranges::find(command.options, name) != command.options.end();
-    if (!known) usage(fmt::format("`errata {}` takes no --{}", command.name, name), fmt::format("see `errata help {}`", command.name));
+    const bool known = std::ranges::find(kCommon, name) != std::end(kCommon) ||
+                       std::ranges::find(command.options, name) != command.options.end();
+    if (!known)
+      usage(fmt::format("`errata {}` takes no --{}", command.name, name),
+            fmt::format("see `errata help {}`", command.name));
   }
 }
 
@@ -90,8 +93,12 @@ Invocation parse(int argc, char** argv) {
   po::variables_map given;
   try {
     namespace style = po::command_line_style;
-    po::store(po::command_line_parser(argc, argv).options(description).positional(positional)
-                  .style(style::unix_style & ~style::allow_guessing).run(), given);
+    po::store(po::command_line_parser(argc, argv)
+                  .options(description)
+                  .positional(positional)
+                  .style(style::unix_style & ~style::allow_guessing)
+                  .run(),
+              given);
     po::notify(given);
   } catch (const po::unknown_option& e) {
     std::vector<std::string> known;
@@ -100,7 +107,8 @@ Invocation parse(int argc, char** argv) {
     std::string name = e.get_option_name();
     name.erase(0, name.find_first_not_of('-'));
     const std::string near = nearest_name(name, known);
-    usage(fmt::format("unknown option '{}'", e.get_option_name()), near.empty() ? "see `errata help`" : fmt::format("did you mean '--{}'?", near));
+    usage(fmt::format("unknown option '{}'", e.get_option_name()),
+          near.empty() ? "see `errata help`" : fmt::format("did you mean '--{}'?", near));
   } catch (const std::exception& e) {
     usage(e.what(), "see `errata help`");
   }
@@ -155,7 +163,8 @@ int run(int argc, char** argv) {
     out->error(Error(ExitStatus::kEnvironment, "E602", "out of memory", "use fewer --jobs or a smaller design"));
     status = ExitStatus::kEnvironment;
   } catch (const std::exception& e) {
-    out->error(Error(ExitStatus::kBug, "E700", fmt::format("internal error: {}", e.what()), "please report it with the command and the project"));
+    out->error(Error(ExitStatus::kBug, "E700", fmt::format("internal error: {}", e.what()),
+                     "please report it with the command and the project"));
     status = ExitStatus::kBug;
   }
   out->finish(status);

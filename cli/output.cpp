@@ -57,9 +57,12 @@ void Output::set(std::string_view key, std::string_view value) { state_->object[
 void Output::set(std::string_view key, double value) { state_->object[std::string(key)] = number(value); }
 void Output::set(std::string_view key, std::int64_t value) { state_->object[std::string(key)] = value; }
 void Output::set(std::string_view key, bool value) { state_->object[std::string(key)] = value; }
-void Output::set(std::string_view key, const std::vector<std::string>& values) { state_->object[std::string(key)] = values; }
+void Output::set(std::string_view key, const std::vector<std::string>& values) {
+  state_->object[std::string(key)] = values;
+}
 void Output::set(std::string_view key, const Interval& i) {
-  state_->object[std::string(key)] = {{"estimate", number(i.estimate)}, {"low", number(i.low)}, {"high", number(i.high)}};
+  state_->object[std::string(key)] = {
+      {"estimate", number(i.estimate)}, {"low", number(i.low)}, {"high", number(i.high)}};
 }
 
 void Output::append(std::string_view key, const std::vector<std::pair<std::string, std::string>>& texts,
@@ -84,7 +87,8 @@ void Output::warn(const Diagnostic& diagnostic) {
 void Output::error(const Error& error) {
   state_->close_bar();
   const bool listed = dynamic_cast<const ProjectError*>(&error) != nullptr;
-  state_->log->error("{}", listed ? std::string(error.what()) : fmt::format("error {}: {}", error.code(), error.what()));
+  state_->log->error("{}",
+                     listed ? std::string(error.what()) : fmt::format("error {}: {}", error.code(), error.what()));
   if (!error.hint().empty()) state_->log->error("  {}", error.hint());
   state_->object["error"] = {{"code", error.code()}, {"message", error.what()}, {"hint", error.hint()}};
 }
@@ -101,8 +105,9 @@ void Output::progress(std::string_view what, std::uint64_t done, std::uint64_t t
   state_->last_shown = now;
   const double seconds = std::chrono::duration<double>(now - state_->task_began).count();
   const double left = done > 0 ? seconds * static_cast<double>(total - done) / static_cast<double>(done) : 0.0;
-  const std::string text = fmt::format("{}: {}/{} ({:.0f} %), {:.0f} s left", what, done, total,
-                                       total > 0 ? 100.0 * static_cast<double>(done) / static_cast<double>(total) : 0.0, left);
+  const std::string text =
+      fmt::format("{}: {}/{} ({:.0f} %), {:.0f} s left", what, done, total,
+                  total > 0 ? 100.0 * static_cast<double>(done) / static_cast<double>(total) : 0.0, left);
   if (!state_->terminal) {
     state_->log->info("{}", text);
     return;

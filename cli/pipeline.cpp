@@ -23,12 +23,16 @@ ArtifactInput input(const Session& session, std::string role, const char* file) 
   const auto path = session.artifacts() / file;
   if (!std::filesystem::exists(path))
     throw Error(ExitStatus::kArtifact, "E401", fmt::format("{} does not exist", path.string()),
-                fmt::format("run the stage that makes it first: errata {}", role == "checkpoint" ? "train" : role == "error_table" ? "compile" : role == "behavioral" ? "fit" : role == "verification" ? "verify" : "characterize"));
+                fmt::format("run the stage that makes it first: errata {}", role == "checkpoint"     ? "train"
+                                                                            : role == "error_table"  ? "compile"
+                                                                            : role == "behavioral"   ? "fit"
+                                                                            : role == "verification" ? "verify"
+                                                                                                     : "characterize"));
   return {std::move(role), sha256_of_file(path)};
 }
 
-Provenance make(const char* format, std::int64_t major, std::int64_t minor, std::vector<ArtifactInput> inputs, const Settings& s,
-                std::string_view stage_name) {
+Provenance make(const char* format, std::int64_t major, std::int64_t minor, std::vector<ArtifactInput> inputs,
+                const Settings& s, std::string_view stage_name) {
   return {format, major, minor, std::move(inputs), s.canonical(sections_of_stage(stage_name)), s.seed()};
 }
 
@@ -43,7 +47,8 @@ ArtifactInput data_input(const Session& session, const Settings& s) {
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   for (const auto& file : files)
-    if (file.filename().string().find("ubyte") != std::string::npos) all += file.filename().string() + sha256_of_file(file);
+    if (file.filename().string().find("ubyte") != std::string::npos)
+      all += file.filename().string() + sha256_of_file(file);
   return {"data", sha256(all)};
 }
 
@@ -51,13 +56,15 @@ Provenance characterize_provenance(const Session&, const Settings& s) {
   return circuit::plan_campaign(s, RunContext{}).skeleton.provenance;
 }
 Provenance fit_provenance(const Session& session, const Settings& s) {
-  return make(behavioral::BehavioralModel::kFormat, 1, 0, {input(session, "characterization", "characterization.h5")}, s, "fit");
+  return make(behavioral::BehavioralModel::kFormat, 1, 0, {input(session, "characterization", "characterization.h5")},
+              s, "fit");
 }
 Provenance compile_provenance(const Session& session, const Settings& s) {
   return make(errormodel::ErrorTable::kFormat, 1, 0, {input(session, "behavioral", "behavioral.h5")}, s, "compile");
 }
 Provenance train_provenance(const Session& session, const Settings& s) {
-  return make(training::TrainedNetworks::kFormat, 1, 0, {input(session, "error_table", "error_table.h5"), data_input(session, s)}, s, "train");
+  return make(training::TrainedNetworks::kFormat, 1, 0,
+              {input(session, "error_table", "error_table.h5"), data_input(session, s)}, s, "train");
 }
 Provenance verify_provenance(const Session& session, const Settings& s) {
   return make(verification::Verification::kFormat, 1, 0,
@@ -76,8 +83,8 @@ Provenance report_provenance(const Session& session, const Settings& s) {
 ExitStatus do_characterize(Session& session, const Settings& s, const Provenance&) {
   const auto c = circuit::characterize(s, session.artifacts(), session.context);
   session.out.line(fmt::format("characterised {} cell points and {} column conversions with {}: {} suspect, {} failed",
-                               c.cell.current_amperes.size(), c.columns.current_amperes.size() / 2, c.simulator, c.suspect_points,
-                               c.failed_points));
+                               c.cell.current_amperes.size(), c.columns.current_amperes.size() / 2, c.simulator,
+                               c.suspect_points, c.failed_points));
   session.out.set("suspect_points", c.suspect_points);
   session.out.set("failed_points", c.failed_points);
   return ExitStatus::kOk;
@@ -109,8 +116,9 @@ ExitStatus do_train(Session& session, const Settings& s, const Provenance& prove
   const auto data = training::project_data(s, session.data_root(), session.context);
   const auto trained = training::train_networks(s, table, data, provenance, session.artifacts(), session.context);
   for (const auto& arm : trained.arms) {
-    session.out.line(fmt::format("trained {:<12} {} epochs, last loss {:.4f}, test accuracy {:.2f} % (in its own mode)", arm.name,
-                                 arm.epochs.size(), arm.epochs.back().train_loss, arm.epochs.back().test_accuracy));
+    session.out.line(fmt::format("trained {:<12} {} epochs, last loss {:.4f}, test accuracy {:.2f} % (in its own mode)",
+                                 arm.name, arm.epochs.size(), arm.epochs.back().train_loss,
+                                 arm.epochs.back().test_accuracy));
     session.out.append("arms", {{"name", arm.name}}, {{"test_accuracy", arm.epochs.back().test_accuracy}});
   }
   return ExitStatus::kOk;
@@ -132,12 +140,17 @@ ExitStatus tell_verdict(Session& session) {
   session.out.line(verification::verification_report(v));
   for (const auto& row : v.accuracy)
     session.out.append("accuracy", {{"arm", row.arm}, {"hardware", row.hardware}},
-                       {{"mean", row.mean.estimate}, {"low", row.mean.low}, {"high", row.mean.high}, {"spread", row.spread},
-                        {"percentile10", row.percentile10}, {"chips", static_cast<double>(row.accuracy.size())},
+                       {{"mean", row.mean.estimate},
+                        {"low", row.mean.low},
+                        {"high", row.mean.high},
+                        {"spread", row.spread},
+                        {"percentile10", row.percentile10},
+                        {"chips", static_cast<double>(row.accuracy.size())},
                         {"images", static_cast<double>(row.images)}});
   for (const auto& c : v.checks)
-    session.out.append("checks", {{"name", c.name}, {"color", std::string(verification::to_string(c.color))}, {"advice", c.advice}},
-                       {{"level", c.level}, {"estimate", c.value.estimate}, {"low", c.value.low}, {"high", c.value.high}});
+    session.out.append(
+        "checks", {{"name", c.name}, {"color", std::string(verification::to_string(c.color))}, {"advice", c.advice}},
+        {{"level", c.level}, {"estimate", c.value.estimate}, {"low", c.value.low}, {"high", c.value.high}});
   const auto color = verification::overall(v.checks);
   session.out.set("verdict", verification::to_string(color));
   return color == verification::Color::kGreen ? ExitStatus::kOk : ExitStatus::kSpecificationFailed;
@@ -198,7 +211,8 @@ std::string difference(const std::filesystem::path& path, const Provenance& now)
   try {
     const Provenance then = read_provenance(Hdf5Reader(path), now.format, now.major_version);
     for (const auto& i : now.inputs) {
-      const auto same = std::ranges::any_of(then.inputs, [&](const ArtifactInput& o) { return o.role == i.role && o.sha256 == i.sha256; });
+      const auto same = std::ranges::any_of(
+          then.inputs, [&](const ArtifactInput& o) { return o.role == i.role && o.sha256 == i.sha256; });
       if (!same) return fmt::format("{} has changed", i.role);
     }
     if (then.seed != now.seed) return fmt::format("the seed was {}, now {}", then.seed, now.seed);
@@ -223,17 +237,23 @@ const Stage& stage(std::string_view name) {
   std::vector<std::string> names;
   for (const auto& s : kStages) names.emplace_back(s.name);
   const std::string near = nearest_name(name, names);
-  throw Error(ExitStatus::kUsage, "E102", fmt::format("no stage is called '{}'", name),
-              near.empty() ? fmt::format("stages: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+  throw Error(
+      ExitStatus::kUsage, "E102", fmt::format("no stage is called '{}'", name),
+      near.empty() ? fmt::format("stages: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
 }
 
 std::string_view to_string(Freshness f) {
   switch (f) {
-    case Freshness::kFresh: return "fresh";
-    case Freshness::kPartial: return "partial";
-    case Freshness::kStale: return "stale";
-    case Freshness::kMissing: return "missing";
-    case Freshness::kBlocked: return "waiting";
+    case Freshness::kFresh:
+      return "fresh";
+    case Freshness::kPartial:
+      return "partial";
+    case Freshness::kStale:
+      return "stale";
+    case Freshness::kMissing:
+      return "missing";
+    case Freshness::kBlocked:
+      return "waiting";
   }
   return "?";
 }
@@ -250,7 +270,8 @@ StageState state_of(const Session& session, const Settings& settings, const Stag
   if (!std::filesystem::exists(path)) {
     const auto shards = session.artifacts() / "shards";
     const bool journal = s.name == "characterize" && std::filesystem::exists(shards / "characterization.journal");
-    const bool training = s.name == "train" && std::filesystem::exists(shards / fmt::format("train-{}", now.fingerprint().substr(0, 16)));
+    const bool training =
+        s.name == "train" && std::filesystem::exists(shards / fmt::format("train-{}", now.fingerprint().substr(0, 16)));
     if (journal || training) return {Freshness::kPartial, "an interrupted run can be continued"};
     return {Freshness::kMissing, "has not run"};
   }
@@ -267,11 +288,14 @@ ExitStatus run_stage(Session& session, const Settings& settings, const Stage& s)
     session.out.append("stages", {{"name", std::string(s.name)}, {"did", "fresh"}}, {});
   } else {
     const Provenance provenance = s.provenance(session, settings);
-    session.out.line(fmt::format("{:<13} {}", s.name, session.invocation.force && state.reason.empty() ? "runs (--force)" : "runs: " + state.reason));
+    session.out.line(
+        fmt::format("{:<13} {}", s.name,
+                    session.invocation.force && state.reason.empty() ? "runs (--force)" : "runs: " + state.reason));
     std::error_code failure;
     std::filesystem::create_directories(session.artifacts(), failure);
     if (failure)
-      throw Error(ExitStatus::kEnvironment, "E601", fmt::format("cannot make {}: {}", session.artifacts().string(), failure.message()),
+      throw Error(ExitStatus::kEnvironment, "E601",
+                  fmt::format("cannot make {}: {}", session.artifacts().string(), failure.message()),
                   "check that the project's folder is writable");
     s.run(session, settings, provenance);
     session.out.append("stages", {{"name", std::string(s.name)}, {"did", "ran"}}, {});

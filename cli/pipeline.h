@@ -10,8 +10,8 @@ namespace errata::cli {
 
 /// One stage of the pipeline and the file it makes.
 struct Stage {
-  std::string_view name;      ///< "characterize", …
-  std::string_view artifact;  ///< file name below artifacts/
+  std::string_view name;                                      ///< "characterize", …
+  std::string_view artifact;                                  ///< file name below artifacts/
   Provenance (*provenance)(const Session&, const Settings&);  ///< what the file would say of itself if made now
   ExitStatus (*run)(Session&, const Settings&, const Provenance&);
 };

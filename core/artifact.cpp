@@ -9,7 +9,8 @@
 namespace errata {
 
 std::string Provenance::fingerprint() const {
-  std::string text = fmt::format("errata {}\n{} {}.{}\nseed {}\n{}", kVersion, format, major_version, minor_version, seed, config);
+  std::string text =
+      fmt::format("errata {}\n{} {}.{}\nseed {}\n{}", kVersion, format, major_version, minor_version, seed, config);
   for (const auto& input : inputs) text += fmt::format("{} {}\n", input.role, input.sha256);
   return sha256(text);
 }

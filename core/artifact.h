@@ -17,14 +17,15 @@ struct ArtifactInput {
 
 /// What every artefact says about itself in its root attributes (architecture.md §6).
 struct Provenance {
-  std::string format;             ///< "characterization", "error_table", …
+  std::string format;  ///< "characterization", "error_table", …
   std::int64_t major_version = 1;
   std::int64_t minor_version = 0;
   std::vector<ArtifactInput> inputs;
-  std::string config;             ///< canonical text of the project keys that the stage reads
+  std::string config;  ///< canonical text of the project keys that the stage reads
   std::uint64_t seed = 0;
 
-  /// SHA-256 over errata's version, format, inputs, config and seed: equal exactly when a re-run would give the same file.
+  /// SHA-256 over errata's version, format, inputs, config and seed: equal exactly when a re-run would give the same
+  /// file.
   std::string fingerprint() const;
 };
 

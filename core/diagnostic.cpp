@@ -39,8 +39,8 @@ ProjectError::ProjectError(std::vector<Diagnostic> diagnostics)
       diagnostics_(std::move(diagnostics)) {}
 
 void throw_if_errors(const std::vector<Diagnostic>& diagnostics) {
-  const bool any = std::ranges::any_of(
-      diagnostics, [](const Diagnostic& d) { return d.severity == Diagnostic::Severity::kError; });
+  const bool any =
+      std::ranges::any_of(diagnostics, [](const Diagnostic& d) { return d.severity == Diagnostic::Severity::kError; });
   if (any) throw ProjectError(diagnostics);
 }
 
@@ -54,7 +54,8 @@ std::string nearest_name(std::string_view name, std::span<const std::string> kno
     for (std::size_t j = 0; j < width; ++j) at(0, j) = j;
     for (std::size_t i = 1; i <= name.size(); ++i)
       for (std::size_t j = 1; j < width; ++j) {
-        at(i, j) = std::min({at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (name[i - 1] == other[j - 1] ? 0 : 1)});
+        at(i, j) =
+            std::min({at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (name[i - 1] == other[j - 1] ? 0 : 1)});
         if (i > 1 && j > 1 && name[i - 1] == other[j - 2] && name[i - 2] == other[j - 1])
           at(i, j) = std::min(at(i, j), at(i - 2, j - 2) + 1);
       }

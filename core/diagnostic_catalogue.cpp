@@ -36,7 +36,8 @@ constexpr DiagnosticEntry kCatalogue[] = {
      "Remove the line; for trusted netlists only, --trust-netlist lets file-writing statements pass."},
     {"E207", "ngspice rejects the circuit", "ngspice could not load the composed deck.",
      "The message quotes ngspice's own words; `errata check` loads one column and one cell."},
-    {"E208", "mismatch target not found", "A [[circuit.mismatch]] entry names a device or parameter that the cell does not have.",
+    {"E208", "mismatch target not found",
+     "A [[circuit.mismatch]] entry names a device or parameter that the cell does not have.",
      "Device names are those inside the subcircuit, for example \"m1\"."},
     {"E209", "unbalanced .subckt", "A .subckt has no .ends, or the other way round.", "Close every subcircuit."},
     {"W210", "control block dropped", "A .control block was removed: errata issues the analyses itself.",
@@ -76,7 +77,8 @@ constexpr DiagnosticEntry kCatalogue[] = {
     {"E601", "cannot write", "A file could not be written.", "Check permissions and free space."},
     {"E602", "library missing", "A library or file that errata needs at run time is missing.", "Run `errata doctor`."},
     {"E603", "worker processes fail", "Simulation workers die before they can answer.", "Run `errata doctor`."},
-    {"E700", "internal error", "errata contradicts itself: a bug.", "Please report it with the command and the project."},
+    {"E700", "internal error", "errata contradicts itself: a bug.",
+     "Please report it with the command and the project."},
 };
 }  // namespace
 

@@ -83,8 +83,8 @@ void write_text_attribute(hid_t object, const std::string& name, std::string_vie
   write_attribute(object, name, type, space, text.data());
 }
 
-void write_dataset(hid_t file, const std::filesystem::path& path, std::string_view name, hid_t type,
-                   const void* data, std::size_t count, const Shape& shape, std::string_view units) {
+void write_dataset(hid_t file, const std::filesystem::path& path, std::string_view name, hid_t type, const void* data,
+                   std::size_t count, const Shape& shape, std::string_view units) {
   if (element_count(shape) != count)
     throw Error(ExitStatus::kBug, "E700", fmt::format("dataset {}: {} values for another shape", name, count));
   const std::string full = absolute(name);
@@ -268,7 +268,7 @@ Shape Hdf5Reader::shape(std::string_view name) const {
 }
 
 void Hdf5Reader::check_claim(std::string_view name, const Shape& claimed, std::size_t element_bytes) const {
-  constexpr double kDeflateLimit = 1100.0;  // deflate shrinks at most about 1030-fold
+  constexpr double kDeflateLimit = 1100.0;            // deflate shrinks at most about 1030-fold
   double bytes = static_cast<double>(element_bytes);  // in double: a hostile shape's product may overflow
   for (const auto size : claimed) bytes *= static_cast<double>(size);
   const double file_bytes = static_cast<double>(std::filesystem::file_size(path_));
@@ -406,10 +406,17 @@ std::map<std::string, std::string> Hdf5Reader::attributes(std::string_view objec
     Handle attribute(H5Aopen(at, name.c_str(), H5P_DEFAULT), H5Aclose);
     Handle type(H5Aget_type(attribute), H5Tclose);
     switch (H5Tget_class(type)) {
-      case H5T_STRING: found[name] = text(object, name); break;
-      case H5T_INTEGER: found[name] = fmt::format("{}", fmt::join(integer_list(object, name), ".")); break;
-      case H5T_FLOAT: found[name] = fmt::format("{}", real(object, name)); break;
-      default: found[name] = "(unknown type)";
+      case H5T_STRING:
+        found[name] = text(object, name);
+        break;
+      case H5T_INTEGER:
+        found[name] = fmt::format("{}", fmt::join(integer_list(object, name), "."));
+        break;
+      case H5T_FLOAT:
+        found[name] = fmt::format("{}", real(object, name));
+        break;
+      default:
+        found[name] = "(unknown type)";
     }
   }
   return found;

@@ -55,7 +55,8 @@ double unit_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_
       return RandomStream(seed, StreamPurpose::kCellMismatch, index | row, line.line, line.chip).normal();
     case MismatchScope::kColumn:
       return RandomStream(seed, StreamPurpose::kColumnMismatch, index, line.line, line.chip).normal();
-    case MismatchScope::kChip: return RandomStream(seed, StreamPurpose::kChipVariation, index, 0, line.chip).normal();
+    case MismatchScope::kChip:
+      return RandomStream(seed, StreamPurpose::kChipVariation, index, 0, line.chip).normal();
   }
   return 0.0;
 }

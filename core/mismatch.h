@@ -54,8 +54,8 @@ double moved_value(double nominal, double normal_sum, double lognormal_sum);
 /// A declared dynamic source (methods.md §3.3).
 struct NoiseSource {
   std::string name;
-  bool cell_relative = true;   ///< else at the output of each bit line, in ampere
-  std::vector<double> sigma;   ///< by stored level when relative
+  bool cell_relative = true;  ///< else at the output of each bit line, in ampere
+  std::vector<double> sigma;  ///< by stored level when relative
   double sigma_at(std::size_t level) const { return sigma.size() == 1 ? sigma[0] : sigma[level]; }
 };
 

@@ -38,7 +38,8 @@ void draw_pattern(const OperandDesign& design, RandomStream& stream, ColumnOpera
     const bool stored = stream.uniform() < density;
     const bool sign = stream.uniform() < positive;
     const double top = static_cast<double>(design.levels - 1);
-    const auto magnitude = static_cast<std::uint8_t>(1 + std::min(top - 1, std::floor(top * std::pow(stream.uniform(), skew))));
+    const auto magnitude =
+        static_cast<std::uint8_t>(1 + std::min(top - 1, std::floor(top * std::pow(stream.uniform(), skew))));
     if (stored) (sign ? out.plus : out.minus)[j] = magnitude;
   }
 }
@@ -61,7 +62,8 @@ void steer(const std::vector<int>& weight, double target, RandomStream& stream, 
 
 }  // namespace
 
-ColumnOperands make_operands(const OperandDesign& design, std::uint64_t seed, std::uint64_t chip, std::uint64_t column) {
+ColumnOperands make_operands(const OperandDesign& design, std::uint64_t seed, std::uint64_t chip,
+                             std::uint64_t column) {
   ColumnOperands out;
   out.rows = design.rows;
   RandomStream pattern(seed, StreamPurpose::kOperandWeights, column, 0, chip);

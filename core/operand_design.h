@@ -24,10 +24,10 @@ struct ColumnOperands {
 /// A design stratified over (y, a): activity, which rows are active and the mean stored level vary independently.
 struct OperandDesign {
   std::size_t rows = 64;
-  std::size_t levels = 4;      ///< stored levels of a cell, 0 … levels − 1
+  std::size_t levels = 4;  ///< stored levels of a cell, 0 … levels − 1
   std::size_t operands = 40;
-  double mac_limit = 0.0;      ///< targets of y keep |y| at or below this when positive; with many active rows a
-                               ///< pattern that leans one way may still pass it
+  double mac_limit = 0.0;  ///< targets of y keep |y| at or below this when positive; with many active rows a
+                           ///< pattern that leans one way may still pass it
 };
 
 /// Operands of one column; a pure function of (design, seed, chip, column).

@@ -7,29 +7,48 @@ namespace errata {
 namespace {
 
 KeySpec integer(std::string path, std::string default_text, double minimum, double maximum, std::string description) {
-  return {.path = std::move(path), .kind = ValueKind::kInteger, .default_text = std::move(default_text),
-          .minimum = minimum, .maximum = maximum, .description = std::move(description)};
+  return {.path = std::move(path),
+          .kind = ValueKind::kInteger,
+          .default_text = std::move(default_text),
+          .minimum = minimum,
+          .maximum = maximum,
+          .description = std::move(description)};
 }
 KeySpec real(std::string path, std::string default_text, double minimum, double maximum, std::string description) {
-  return {.path = std::move(path), .kind = ValueKind::kReal, .default_text = std::move(default_text),
-          .minimum = minimum, .maximum = maximum, .description = std::move(description)};
+  return {.path = std::move(path),
+          .kind = ValueKind::kReal,
+          .default_text = std::move(default_text),
+          .minimum = minimum,
+          .maximum = maximum,
+          .description = std::move(description)};
 }
 KeySpec text(std::string path, std::string default_text, std::string description) {
-  return {.path = std::move(path), .kind = ValueKind::kText, .default_text = std::move(default_text),
+  return {.path = std::move(path),
+          .kind = ValueKind::kText,
+          .default_text = std::move(default_text),
           .description = std::move(description)};
 }
 KeySpec flag(std::string path, std::string default_text, std::string description) {
-  return {.path = std::move(path), .kind = ValueKind::kBoolean, .default_text = std::move(default_text),
+  return {.path = std::move(path),
+          .kind = ValueKind::kBoolean,
+          .default_text = std::move(default_text),
           .description = std::move(description)};
 }
 KeySpec choice(std::string path, std::string default_text, std::vector<std::string> choices, std::string description) {
-  return {.path = std::move(path), .kind = ValueKind::kChoice, .default_text = std::move(default_text),
-          .choices = std::move(choices), .description = std::move(description)};
+  return {.path = std::move(path),
+          .kind = ValueKind::kChoice,
+          .default_text = std::move(default_text),
+          .choices = std::move(choices),
+          .description = std::move(description)};
 }
 KeySpec quantity(std::string path, Dimension dimension, std::string default_text, double minimum, double maximum,
                  std::string description) {
-  return {.path = std::move(path), .kind = ValueKind::kQuantity, .dimension = dimension,
-          .default_text = std::move(default_text), .minimum = minimum, .maximum = maximum,
+  return {.path = std::move(path),
+          .kind = ValueKind::kQuantity,
+          .dimension = dimension,
+          .default_text = std::move(default_text),
+          .minimum = minimum,
+          .maximum = maximum,
           .description = std::move(description)};
 }
 KeySpec need(KeySpec spec, std::string example) {
@@ -58,7 +77,6 @@ std::vector<KeySpec> build_schema() {
       need(text("circuit.cell", "", "Name of the subcircuit that is the cell."), "rram_cell"),
       choice("circuit.read", "current", {"current"},
              "How a column is read: `current` sums the cells' currents on a clamped bit line."),
-      text("circuit.operands", "", "operands.h5 whose operands the design uses; without it the design is stratified."),
       quantity("circuit.temperature", kTemperature, "27 degC", 1.0, 1000.0, "Temperature of the simulation."),
       real("circuit.severity", "1.0", 0.0, 100.0,
            "Scales the physical causes of error together: mismatch σ, declared noise, clamp and wire resistance. "
@@ -88,10 +106,12 @@ std::vector<KeySpec> build_schema() {
       choice("circuit.mismatch[].scope", "cell", {"cell", "column", "chip"},
              "One frozen draw per cell, per bit line, or per chip."),
       need(text("circuit.mismatch[].device", "",
-                "Device inside the cell, or `clamp`, or `source_line`, of the composed column."), "m1"),
+                "Device inside the cell, or `clamp`, or `source_line`, of the composed column."),
+           "m1"),
       need(text("circuit.mismatch[].parameter", "",
                 "Instance parameter: `delvto`, `mulu0`, `resistance`, `capacitance`; for `clamp`: `voltage`, "
-                "`resistance`, `offset_current`."), "delvto"),
+                "`resistance`, `offset_current`."),
+           "delvto"),
       choice("circuit.mismatch[].distribution", "normal", {"normal", "lognormal"},
              "normal adds σ·z to the nominal value; lognormal multiplies it by exp(σ·z)."),
       any(list(quantity("circuit.mismatch[].sigma", kNone, "", 0, kBig,
@@ -128,8 +148,6 @@ std::vector<KeySpec> build_schema() {
       real("behavioral.maximum_rms", "0.1", 0, 1e6,
            "Specification of the fit against held-out ngspice columns, RMS in MAC units."),
       real("behavioral.maximum_rms_full_scale", "0.01", 0, 1, "The same relative to the full scale of the design."),
-
-      text("errormodel.operands", "", "operands.h5 whose operands fill the table; without it they are stratified."),
       integer("errormodel.chips", "200", 8, 1e6, "Virtual chips that fill the table."),
       integer("errormodel.columns", "12", 2, 1e5, "Columns for each of them."),
       integer("errormodel.operands_per_column", "48", 8, 1e5, "Operands for each column."),
@@ -180,13 +198,20 @@ std::vector<KeySpec> build_schema() {
 
 const char* kind_name(ValueKind kind) {
   switch (kind) {
-    case ValueKind::kInteger: return "integer";
-    case ValueKind::kReal: return "number";
-    case ValueKind::kBoolean: return "true or false";
-    case ValueKind::kText: return "text";
-    case ValueKind::kChoice: return "one of";
-    case ValueKind::kQuantity: return "quantity";
-    case ValueKind::kQuantityList: return "quantity or list of quantities";
+    case ValueKind::kInteger:
+      return "integer";
+    case ValueKind::kReal:
+      return "number";
+    case ValueKind::kBoolean:
+      return "true or false";
+    case ValueKind::kText:
+      return "text";
+    case ValueKind::kChoice:
+      return "one of";
+    case ValueKind::kQuantity:
+      return "quantity";
+    case ValueKind::kQuantityList:
+      return "quantity or list of quantities";
   }
   return "";
 }
@@ -209,7 +234,8 @@ std::vector<std::string> sections_of_stage(std::string_view stage) {
 
 std::string schema_reference_page() {
   std::string page =
-      "# The project file, errata.toml\n\nGenerated by `errata help project-file` from the schema that the parser uses.\n"
+      "# The project file, errata.toml\n\nGenerated by `errata help project-file` from the schema that the parser "
+      "uses.\n"
       "Physical values are strings with a unit, for example `\"0.2 V\"`; M is mega and m is milli.\n"
       "A key written `name[].key` stands in an array of tables, `[[name]]`.\n";
   std::string section;
@@ -223,7 +249,7 @@ std::string schema_reference_page() {
     if (key.kind == ValueKind::kChoice) value += fmt::format(" `{}`", fmt::join(key.choices, "`, `"));
     if (key.kind == ValueKind::kQuantity || key.kind == ValueKind::kQuantityList)
       value += key.any_dimension ? "" : fmt::format(" in {}", unit_symbol(key.dimension));
-    const std::string fallback = key.required              ? fmt::format("required, e.g. `{}`", key.example)
+    const std::string fallback = key.required               ? fmt::format("required, e.g. `{}`", key.example)
                                  : key.default_text.empty() ? "absent"
                                                             : fmt::format("`{}`", key.default_text);
     page += fmt::format("| `{}` | {} | {} | {} |\n", key.path, value, fallback, key.description);

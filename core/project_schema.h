@@ -16,9 +16,9 @@ enum class ValueKind { kInteger, kReal, kBoolean, kText, kChoice, kQuantity, kQu
 struct KeySpec {
   std::string path;  ///< "array.rows"; "circuit.mismatch[].sigma" inside an array of tables
   ValueKind kind = ValueKind::kText;
-  Dimension dimension{};         ///< of a quantity
-  bool any_dimension = false;    ///< the dimension depends on another key (a mismatch σ, a level)
-  std::string default_text;      ///< as written in TOML; empty with required == false means "absent"
+  Dimension dimension{};       ///< of a quantity
+  bool any_dimension = false;  ///< the dimension depends on another key (a mismatch σ, a level)
+  std::string default_text;    ///< as written in TOML; empty with required == false means "absent"
   bool required = false;
   std::vector<std::string> choices;
   std::optional<double> minimum;  ///< in SI units

@@ -56,8 +56,7 @@ bool apply_factor(std::string_view factor, int sign, Quantity& quantity) {
   const auto unit = find_unit(factor);
   if (!unit) return false;
   quantity.value *= std::pow(unit->scale, sign * power);
-  for (std::size_t i = 0; i < 5; ++i)
-    quantity.dimension.exponents[i] += sign * power * unit->dimension.exponents[i];
+  for (std::size_t i = 0; i < 5; ++i) quantity.dimension.exponents[i] += sign * power * unit->dimension.exponents[i];
   return true;
 }
 
@@ -115,8 +114,8 @@ std::string format_quantity(double value, const Dimension& d) {
   if (d == dimension::kNone) return fmt::format("{:.13g}", value);
   if (d == dimension::kTemperature) return fmt::format("{:.13g} K", value);
   const std::string symbol = unit_symbol(d);
-  static constexpr Prefix kDisplay[] = {{"T", 1e12}, {"G", 1e9},  {"M", 1e6},   {"k", 1e3},   {"", 1.0},
-                                        {"m", 1e-3}, {"u", 1e-6}, {"n", 1e-9}, {"p", 1e-12}, {"f", 1e-15}, {"a", 1e-18}};
+  static constexpr Prefix kDisplay[] = {{"T", 1e12}, {"G", 1e9},  {"M", 1e6},   {"k", 1e3},   {"", 1.0},   {"m", 1e-3},
+                                        {"u", 1e-6}, {"n", 1e-9}, {"p", 1e-12}, {"f", 1e-15}, {"a", 1e-18}};
   for (const auto& prefix : kDisplay)
     if (std::fabs(value) >= prefix.scale * (1 - 1e-12))
       return fmt::format("{:.13g} {}{}", value / prefix.scale, prefix.symbol, symbol);

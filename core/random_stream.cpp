@@ -14,8 +14,7 @@ std::array<std::uint64_t, 4> philox_block(std::array<std::uint64_t, 4> counter, 
   return {r[0], r[1], r[2], r[3]};
 }
 
-RandomStream::RandomStream(std::uint64_t seed, StreamPurpose purpose, std::uint64_t a, std::uint64_t b,
-                           std::uint64_t c)
+RandomStream::RandomStream(std::uint64_t seed, StreamPurpose purpose, std::uint64_t a, std::uint64_t b, std::uint64_t c)
     : key_{seed, static_cast<std::uint64_t>(purpose)}, counter_{0, a, b, c} {}
 
 std::uint64_t RandomStream::bits() {
@@ -82,8 +81,8 @@ double inverse_normal(double p) {
                                  3.9307895800092710610e+4,
                                  2.8729085735721942674e+4,
                                  5.2264952788528545610e+3};
-  static constexpr double c[] = {1.42343711074968357734e0, 4.63033784615654529590e0,  5.76949722146069140550e0,
-                                 3.64784832476320460504e0, 1.27045825245236838258e0,  2.41780725177450611770e-1,
+  static constexpr double c[] = {1.42343711074968357734e0,  4.63033784615654529590e0, 5.76949722146069140550e0,
+                                 3.64784832476320460504e0,  1.27045825245236838258e0, 2.41780725177450611770e-1,
                                  2.27238449892691845833e-2, 7.74545014278341407640e-4};
   static constexpr double d[] = {1.0,
                                  2.05319162663775882187e0,

@@ -40,7 +40,8 @@ std::array<std::uint64_t, 4> philox_block(std::array<std::uint64_t, 4> counter, 
 /// column, tile and chip. Cheap to construct. Not thread safe; give each item its own stream.
 class RandomStream {
  public:
-  RandomStream(std::uint64_t seed, StreamPurpose purpose, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0);
+  RandomStream(std::uint64_t seed, StreamPurpose purpose, std::uint64_t a = 0, std::uint64_t b = 0,
+               std::uint64_t c = 0);
 
   /// Next 64 random bits.
   std::uint64_t bits();

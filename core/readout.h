@@ -19,7 +19,8 @@ struct AdcOptions {
 /// Code of an analog value in MAC units: rounded to the nearest step (ties away from zero), clipped.
 inline int adc_code(const AdcOptions& adc, double value) {
   const double scaled = value / adc.step();
-  const double bounded = std::clamp(scaled, static_cast<double>(adc.lowest_code()), static_cast<double>(adc.highest_code()));
+  const double bounded =
+      std::clamp(scaled, static_cast<double>(adc.lowest_code()), static_cast<double>(adc.highest_code()));
   return static_cast<int>(std::lround(bounded));
 }
 

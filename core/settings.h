@@ -14,11 +14,11 @@ namespace errata {
 
 /// One resolved value of the project file.
 struct SettingValue {
-  std::vector<double> numbers;         ///< one for a scalar; SI units
-  std::vector<Dimension> dimensions;   ///< of each number
-  std::string text;                    ///< for text and choices
-  SourcePosition position;             ///< of the value in errata.toml; empty for defaults
-  bool given = false;                  ///< false: the schema's default
+  std::vector<double> numbers;        ///< one for a scalar; SI units
+  std::vector<Dimension> dimensions;  ///< of each number
+  std::string text;                   ///< for text and choices
+  SourcePosition position;            ///< of the value in errata.toml; empty for defaults
+  bool given = false;                 ///< false: the schema's default
 };
 
 /// A `--set section.key=value` from the command line.

@@ -37,8 +37,8 @@ class SettingsBuilder {
 
  private:
   void report(std::string code, const toml::source_region& where, std::string message, std::string hint = {}) {
-    Diagnostic d{.code = std::move(code), .position = position(where), .message = std::move(message),
-                 .hint = std::move(hint)};
+    Diagnostic d{
+        .code = std::move(code), .position = position(where), .message = std::move(message), .hint = std::move(hint)};
     if (d.position.line > 0 && d.position.line <= static_cast<int>(lines_.size()))
       d.excerpt = lines_[d.position.line - 1];
     diagnostics_.push_back(std::move(d));
@@ -68,10 +68,12 @@ class SettingsBuilder {
         settings_.counts_[child] = index;
       } else if (is_prefix(child_pattern + "[].")) {
         const bool none = node.is_array() && node.as_array()->empty();
-        if (!none) report("E103", key.source(), fmt::format("{} is a list of tables", child_pattern),
-                          fmt::format("write each entry as [[{}]]", child_pattern));
+        if (!none)
+          report("E103", key.source(), fmt::format("{} is a list of tables", child_pattern),
+                 fmt::format("write each entry as [[{}]]", child_pattern));
       } else if (is_prefix(child_pattern + ".")) {
-        report("E103", key.source(), fmt::format("{} is a table", child_pattern), fmt::format("write [{}]", child_pattern));
+        report("E103", key.source(), fmt::format("{} is a table", child_pattern),
+               fmt::format("write [{}]", child_pattern));
       } else {
         unknown(name, child_pattern, key.source());
       }
@@ -89,9 +91,9 @@ class SettingsBuilder {
       }
     const std::vector<std::string> known(siblings.begin(), siblings.end());
     const std::string near = nearest_name(name, known);
-    report("E102", where, fmt::format("unknown key '{}'", pattern),
-           near.empty() ? fmt::format("known here: {}", fmt::join(known, ", "))
-                        : fmt::format("did you mean '{}'?", near));
+    report(
+        "E102", where, fmt::format("unknown key '{}'", pattern),
+        near.empty() ? fmt::format("known here: {}", fmt::join(known, ", ")) : fmt::format("did you mean '{}'?", near));
   }
 
   static const KeySpec* find(std::string_view pattern) {
@@ -138,8 +140,10 @@ class SettingsBuilder {
         if (!node.is_string()) return wrong("text");
         value.text = **node.as_string();
         return true;
-      case ValueKind::kChoice: return convert_choice(spec, node, value) || wrong_choice(spec, node);
-      case ValueKind::kQuantity: return convert_quantity(spec, node, value);
+      case ValueKind::kChoice:
+        return convert_choice(spec, node, value) || wrong_choice(spec, node);
+      case ValueKind::kQuantity:
+        return convert_quantity(spec, node, value);
       case ValueKind::kQuantityList:
         if (!node.is_array()) return convert_quantity(spec, node, value);
         if (node.as_array()->empty()) return wrong("at least one quantity");
@@ -190,8 +194,9 @@ class SettingsBuilder {
     for (const double number : value.numbers) {
       const bool low = spec.minimum && number < *spec.minimum, high = spec.maximum && number > *spec.maximum;
       if (!low && !high && std::isfinite(number)) continue;
-      report("E105", where, fmt::format("{} = {} is {} {}", spec.path, number, low ? "below" : "above",
-                                        low ? *spec.minimum : spec.maximum.value_or(1e300)));
+      report("E105", where,
+             fmt::format("{} = {} is {} {}", spec.path, number, low ? "below" : "above",
+                         low ? *spec.minimum : spec.maximum.value_or(1e300)));
       return;
     }
   }
@@ -243,26 +248,33 @@ class SettingsBuilder {
   }
 
   void inconsistent(std::string code, const std::string& path, std::string message, std::string hint) {
-    diagnostics_.push_back(Diagnostic{.code = std::move(code), .position = settings_.value(path).position,
-                                      .message = std::move(message), .hint = std::move(hint)});
+    diagnostics_.push_back(Diagnostic{.code = std::move(code),
+                                      .position = settings_.value(path).position,
+                                      .message = std::move(message),
+                                      .hint = std::move(hint)});
   }
 
   /// The unit of a value that moves or sets the instance parameter; a relative one has none. Other parameters may
   /// have any unit.
   void check_units(const std::string& path, const std::string& parameter, bool relative) {
-    static const std::map<std::string, Dimension, std::less<>> kUnits = {
-        {"delvto", dimension::kVoltage},        {"mulu0", dimension::kNone},
-        {"resistance", dimension::kResistance}, {"capacitance", dimension::kCapacitance},
-        {"voltage", dimension::kVoltage},       {"offset_current", dimension::kCurrent},
-        {"w", dimension::kLength},              {"l", dimension::kLength}};
+    static const std::map<std::string, Dimension, std::less<>> kUnits = {{"delvto", dimension::kVoltage},
+                                                                         {"mulu0", dimension::kNone},
+                                                                         {"resistance", dimension::kResistance},
+                                                                         {"capacitance", dimension::kCapacitance},
+                                                                         {"voltage", dimension::kVoltage},
+                                                                         {"offset_current", dimension::kCurrent},
+                                                                         {"w", dimension::kLength},
+                                                                         {"l", dimension::kLength}};
     const auto known = kUnits.find(parameter);
     if (!relative && known == kUnits.end()) return;
     const Dimension needed = relative ? dimension::kNone : known->second;
     for (const Dimension& found : settings_.value(path).dimensions)
       if (!(found == needed)) {
-        inconsistent("E104", path, fmt::format("{} is in {}; {} takes {}", path, unit_symbol(found),
-                                               relative ? "a relative value" : parameter,
-                                               relative ? "% or a plain number" : unit_symbol(needed)), "");
+        inconsistent(
+            "E104", path,
+            fmt::format("{} is in {}; {} takes {}", path, unit_symbol(found), relative ? "a relative value" : parameter,
+                        relative ? "% or a plain number" : unit_symbol(needed)),
+            "");
         return;
       }
   }
@@ -271,8 +283,10 @@ class SettingsBuilder {
     const bool relative = settings_.text(at + ".kind") == "cell_relative";
     const std::size_t n = settings_.numbers(at + ".sigma").size();
     if (n != 1 && !(relative && n == levels))
-      inconsistent("E107", at + ".sigma", fmt::format("{}.sigma has {} values; it takes 1{}", at, n,
-                                                      relative ? fmt::format(" or {} (one per stored level)", levels) : ""), "");
+      inconsistent("E107", at + ".sigma",
+                   fmt::format("{}.sigma has {} values; it takes 1{}", at, n,
+                               relative ? fmt::format(" or {} (one per stored level)", levels) : ""),
+                   "");
     check_units(at + ".sigma", "offset_current", relative);
   }
 
@@ -283,7 +297,8 @@ class SettingsBuilder {
     };
     const std::size_t levels = settings_.numbers("circuit.weight.levels").size();
     if (levels < 2 || levels > 256)
-      problem("circuit.weight.levels", fmt::format("circuit.weight.levels has {} entries; it takes 2 to 256", levels), "");
+      problem("circuit.weight.levels", fmt::format("circuit.weight.levels has {} entries; it takes 2 to 256", levels),
+              "");
     const auto largest = std::size_t{1} << (settings_.integer("hardware.weight_bits") - 1);
     if (levels < largest)
       problem(settings_.value("hardware.weight_bits").given ? "hardware.weight_bits" : "circuit.weight.levels",
@@ -291,9 +306,10 @@ class SettingsBuilder {
                           settings_.integer("hardware.weight_bits"), largest, levels),
               "the magnitude of a signed weight is stored in one cell of each branch");
     if (settings_.integer("hardware.rows_per_tile") > settings_.integer("array.rows"))
-      problem("hardware.rows_per_tile", fmt::format("hardware.rows_per_tile = {} is more than array.rows = {}",
-                                                    settings_.integer("hardware.rows_per_tile"),
-                                                    settings_.integer("array.rows")), "");
+      problem("hardware.rows_per_tile",
+              fmt::format("hardware.rows_per_tile = {} is more than array.rows = {}",
+                          settings_.integer("hardware.rows_per_tile"), settings_.integer("array.rows")),
+              "");
     check_units("circuit.weight.levels", lower(settings_.text("circuit.weight.parameter")), false);
     for (std::size_t i = 0; i < settings_.count("circuit.noise_source"); ++i)
       check_noise_source(fmt::format("circuit.noise_source[{}]", i), levels);
@@ -306,23 +322,26 @@ class SettingsBuilder {
       const std::string at = fmt::format("circuit.mismatch[{}]", i);
       const bool sigma = settings_.has(at + ".sigma"), pelgrom = settings_.has(at + ".pelgrom_coefficient");
       if (sigma == pelgrom)
-        problem(at + ".name", fmt::format("{} needs either sigma or pelgrom_coefficient with width and length", at), "");
+        problem(at + ".name", fmt::format("{} needs either sigma or pelgrom_coefficient with width and length", at),
+                "");
       if (pelgrom && (!settings_.has(at + ".width") || !settings_.has(at + ".length")))
         problem(at + ".name", fmt::format("{} needs width and length beside pelgrom_coefficient", at), "");
       if (sigma) {
         const std::size_t n = settings_.numbers(at + ".sigma").size();
         if (n != 1 && n != levels)
-          problem(at + ".sigma", fmt::format("{}.sigma has {} values; it takes 1 or {} (one per stored level)", at, n,
-                                             levels), "");
+          problem(at + ".sigma",
+                  fmt::format("{}.sigma has {} values; it takes 1 or {} (one per stored level)", at, n, levels), "");
       }
       const bool relative = settings_.text(at + ".distribution") == "lognormal";
       if (sigma) check_units(at + ".sigma", lower(settings_.text(at + ".parameter")), relative);
       if (pelgrom && relative)
-        problem(at + ".distribution", fmt::format("{}: Pelgrom's law gives volts, so its distribution is normal", at), "");
+        problem(at + ".distribution", fmt::format("{}: Pelgrom's law gives volts, so its distribution is normal", at),
+                "");
       const std::string device = lower(settings_.text(at + ".device"));
       const bool periphery = device == "clamp" || device == "source_line";
       if (periphery && settings_.text(at + ".scope") == "cell")
-        problem(at + ".scope", fmt::format("{}: the {} exists once per bit line, so its scope is column or chip", at, device), "");
+        problem(at + ".scope",
+                fmt::format("{}: the {} exists once per bit line, so its scope is column or chip", at, device), "");
     }
   }
 

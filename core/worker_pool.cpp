@@ -61,7 +61,8 @@ constexpr const char* kFolderPrefix = "errata-worker-";
 /// Removes folders that killed runs have left: the process number in the name lives no more.
 void remove_stale_folders() {
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::temp_directory_path(ignored), ignored)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::temp_directory_path(ignored), ignored)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(kFolderPrefix)) continue;
     const long owner = std::atol(name.c_str() + std::strlen(kFolderPrefix));
@@ -94,7 +95,8 @@ class Worker {
   void start(const WorkerPool::HandlerFactory& factory, const WorkerPool::Options& options) {
     std::error_code failure;
     std::string pattern =
-        (std::filesystem::temp_directory_path(failure) / fmt::format("{}{}-XXXXXX", kFolderPrefix, ::getpid())).string();
+        (std::filesystem::temp_directory_path(failure) / fmt::format("{}{}-XXXXXX", kFolderPrefix, ::getpid()))
+            .string();
     if (failure || ::mkdtemp(pattern.data()) == nullptr)
       throw Error(ExitStatus::kEnvironment, "E601", "cannot make a temporary folder for a worker",
                   "check TMPDIR and free space");
@@ -189,8 +191,8 @@ void WorkerPool::run(const std::vector<std::size_t>& items, const OnReply& on_re
   Crew crew(std::min<std::size_t>(std::max(1, options_.workers), std::max<std::size_t>(1, items.size())));
   int deaths_before_first_answer = 0;
   bool any_answer = false;
-  const auto allowance = std::chrono::duration_cast<Clock::duration>(
-      std::chrono::duration<double>(options_.deadline_seconds));
+  const auto allowance =
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options_.deadline_seconds));
 
   const auto feed = [&](Worker& worker) {
     if (queue.empty() || !worker.pending.empty()) return;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-
 #include <algorithm>
 #include <cmath>
 
@@ -54,7 +53,8 @@ double lack_of_fit(const behavioral::BehavioralModel& model, const Observations&
       for (std::size_t j = 0; j < d.rows; ++j)
         if (d.input(p)[j] != 0) ya += t.level[d.plus[j]] - t.level[d.minus[j]];
       if (std::fabs(ya) > t.axes.y_high) continue;
-      const double e = model.transfer.to_mac(plus[p] - minus[p]) - ya - t.mean_shift(ya, d.drive(p, t.minimum_conductance));
+      const double e =
+          model.transfer.to_mac(plus[p] - minus[p]) - ya - t.mean_shift(ya, d.drive(p, t.minimum_conductance));
       sum += e * e;
       ++n;
     }
@@ -111,12 +111,13 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
   t.adc = {static_cast<int>(s.integer("hardware.adc_bits")), s.number("hardware.adc_range")};
   constexpr double kBeyondAdc = 1.25;  // errors carry values across the clip edge, so the surfaces reach past it
   const double limit = kBeyondAdc * t.adc.range;
-  const OperandDesign design{.rows = t.rows, .levels = model.cell.levels,
+  const OperandDesign design{.rows = t.rows,
+                             .levels = model.cell.levels,
                              .operands = static_cast<std::size_t>(s.integer("errormodel.operands_per_column")),
                              .mac_limit = limit};
-  const Observations o = observe(model, design, provenance.seed, chips::kTable,
-                                 static_cast<std::size_t>(s.integer("errormodel.chips")),
-                                 static_cast<std::size_t>(s.integer("errormodel.columns")), context);
+  const Observations o =
+      observe(model, design, provenance.seed, chips::kTable, static_cast<std::size_t>(s.integer("errormodel.chips")),
+              static_cast<std::size_t>(s.integer("errormodel.columns")), context);
   const EstimateOptions options{.y_points = static_cast<std::size_t>(s.integer("errormodel.mac_points")),
                                 .a_points = static_cast<std::size_t>(s.integer("errormodel.activity_points")),
                                 .y_limit = limit};
@@ -127,8 +128,9 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
 }
 
 std::string table_report(const ErrorTable& t) {
-  std::string text = fmt::format("error table, {} rows, {} levels, 1 MAC unit = {:.4g} uA, ADC {} bits, step {:.3g} MAC units\n",
-                                 t.rows, t.levels, t.unit_amperes * 1e6, t.adc.bits, t.adc.step());
+  std::string text =
+      fmt::format("error table, {} rows, {} levels, 1 MAC unit = {:.4g} uA, ADC {} bits, step {:.3g} MAC units\n",
+                  t.rows, t.levels, t.unit_amperes * 1e6, t.adc.bits, t.adc.step());
   text += fmt::format("  level g(k):      {:.3f}\n", fmt::join(t.level, "  "));
   const auto sigma = [](const Interval& i) {
     const auto root = [](double v) { return std::sqrt(std::max(0.0, v)); };
@@ -140,7 +142,8 @@ std::string table_report(const ErrorTable& t) {
     text += fmt::format("  chip   {:<10} sigma {}\n", kName[k], sigma(t.chip_interval[kDiagonal[k]]));
   for (int k = 0; k < 3; ++k)
     text += fmt::format("  column {:<10} sigma {}\n", kName[k], sigma(t.column_interval[kDiagonal[k]]));
-  for (std::size_t k = 0; k < t.levels; ++k) text += fmt::format("  cell level {}      sigma {}\n", k, sigma(t.cell_interval[k]));
+  for (std::size_t k = 0; k < t.levels; ++k)
+    text += fmt::format("  cell level {}      sigma {}\n", k, sigma(t.cell_interval[k]));
   const auto [low, high] = std::minmax_element(t.dynamic_sigma.begin(), t.dynamic_sigma.end());
   text += fmt::format("  dynamic sigma    {:.3f} ... {:.3f} ({})\n", *low, *high, fmt::join(t.source_names, ", "));
   text += fmt::format("  not explained by (y, a) without mismatch: {:.4f} MAC units rms\n", t.residual_sigma);

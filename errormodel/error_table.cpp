@@ -14,7 +14,8 @@ namespace errata::errormodel {
 namespace {
 using Real = std::span<const double>;
 
-void write_intervals(Hdf5Writer& f, const std::string& name, const std::vector<Interval>& intervals, const char* units) {
+void write_intervals(Hdf5Writer& f, const std::string& name, const std::vector<Interval>& intervals,
+                     const char* units) {
   std::vector<double> flat;
   for (const auto& i : intervals) flat.insert(flat.end(), {i.estimate, i.low, i.high});
   f.write(name, Real(flat), {intervals.size(), 3}, units);

@@ -25,32 +25,33 @@ struct ErrorTable {
   static constexpr std::int64_t kMajor = 1, kMinor = 0;
 
   Provenance provenance;
-  std::string operands = "stratified";   ///< or "workload"
+  std::string operands = "stratified";  ///< or "workload"
   std::string signed_scheme = "differential_before_adc";
   std::size_t rows = 64, levels = 4;
-  double minimum_conductance = 0.0;      ///< g_min in A = Σ (w⁺ + w⁻ + 2 g_min) x
+  double minimum_conductance = 0.0;                 ///< g_min in A = Σ (w⁺ + w⁻ + 2 g_min) x
   double offset_amperes = 0.0, unit_amperes = 1.0;  ///< /transfer
   double temperature_kelvin = 300.15;
   AdcOptions adc;
 
   SurfaceAxes axes;
-  std::vector<double> level;             ///< g(k) [levels]
-  std::vector<double> mu;                ///< μ [y][a]
-  std::vector<double> slope;             ///< ∂μ/∂y [y][a]
+  std::vector<double> level;                               ///< g(k) [levels]
+  std::vector<double> mu;                                  ///< μ [y][a]
+  std::vector<double> slope;                               ///< ∂μ/∂y [y][a]
   std::array<double, 9> basis{1, 0, 0, 0, 1, 0, 0, 0, 1};  ///< φ = basis · [1, y, a]
-  Covariance chip{};                     ///< Σ_C, positive semi-definite part of the estimate
-  Covariance column{};                   ///< Σ_K, likewise
-  std::vector<double> cell_sigma;        ///< s(k) [levels]
-  std::vector<double> dynamic_sigma;     ///< σ_D [y][a]
-  std::vector<std::string> source_names; ///< named sources of σ_D
-  std::vector<double> source_variance;   ///< [sources][y][a]
+  Covariance chip{};                                       ///< Σ_C, positive semi-definite part of the estimate
+  Covariance column{};                                     ///< Σ_K, likewise
+  std::vector<double> cell_sigma;                          ///< s(k) [levels]
+  std::vector<double> dynamic_sigma;                       ///< σ_D [y][a]
+  std::vector<std::string> source_names;                   ///< named sources of σ_D
+  std::vector<double> source_variance;                     ///< [sources][y][a]
 
   std::vector<double> support_count, support_error;  ///< of μ, [y][a]
-  std::vector<Interval> chip_interval, column_interval;  ///< raw estimates of the 6 distinct entries with 95 % intervals
-  std::vector<Interval> cell_interval;                   ///< of s²(k)
-  std::size_t columns_used = 1;          ///< chips × columns behind the static terms
-  double residual_sigma = 0.0;           ///< what the deterministic part leaves unexplained without mismatch
-  std::vector<double> code_pmf;          ///< marginal view: P(code | ideal code), [codes][codes]
+  std::vector<Interval> chip_interval,
+      column_interval;                  ///< raw estimates of the 6 distinct entries with 95 % intervals
+  std::vector<Interval> cell_interval;  ///< of s²(k)
+  std::size_t columns_used = 1;         ///< chips × columns behind the static terms
+  double residual_sigma = 0.0;          ///< what the deterministic part leaves unexplained without mismatch
+  std::vector<double> code_pmf;         ///< marginal view: P(code | ideal code), [codes][codes]
 
   /// φ of an operand, and v's deterministic and dynamic parts at a static state y_s.
   std::array<double, 3> phi(double y, double a) const;

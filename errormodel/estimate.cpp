@@ -14,10 +14,10 @@ namespace {
 
 /// One observation's covariates.
 struct Point {
-  double y = 0, a = 0;      ///< ideal MAC and second axis
-  double ya = 0;            ///< Σ g(w) x
-  double slope = 1;         ///< 1 + ∂μ/∂y
-  double e = 0;             ///< residual after g and μ
+  double y = 0, a = 0;  ///< ideal MAC and second axis
+  double ya = 0;        ///< Σ g(w) x
+  double slope = 1;     ///< 1 + ∂μ/∂y
+  double e = 0;         ///< residual after g and μ
 };
 
 /// Index of (i, j), i ≤ j, among the 6 distinct entries of a symmetric 3 × 3 matrix.
@@ -28,9 +28,10 @@ class Estimator {
   Estimator(const Observations& o, const EstimateOptions& options, ErrorTable& table)
       : o_(o), options_(options), t_(table), count_(o.operands()) {
     if (o.chips < 8 || o.columns < 2 || count_ < 8)
-      throw Error(ExitStatus::kComputation, "E504",
-                  fmt::format("{} chips x {} columns x {} operands cannot separate the terms", o.chips, o.columns, count_),
-                  "at least 8 chips, 2 columns and 8 operands are needed: errormodel.chips, .columns, .operands_per_column");
+      throw Error(
+          ExitStatus::kComputation, "E504",
+          fmt::format("{} chips x {} columns x {} operands cannot separate the terms", o.chips, o.columns, count_),
+          "at least 8 chips, 2 columns and 8 operands are needed: errormodel.chips, .columns, .operands_per_column");
   }
 
   void run() {
@@ -114,8 +115,10 @@ class Estimator {
     constexpr double kNegligible = 1e-6;
     for (Eigen::Index k = 0; k < correction.size(); ++k)
       if (solver.eigenvalues()(k) > kNegligible * largest)
-        correction += solver.eigenvectors().col(k) * (solver.eigenvectors().col(k).dot(level_right_) / solver.eigenvalues()(k));
-    for (Eigen::Index k = 0; k < correction.size(); ++k) t_.level[static_cast<std::size_t>(k)] += correction(k) - correction(0);
+        correction +=
+            solver.eigenvectors().col(k) * (solver.eigenvectors().col(k).dot(level_right_) / solver.eigenvalues()(k));
+    for (Eigen::Index k = 0; k < correction.size(); ++k)
+      t_.level[static_cast<std::size_t>(k)] += correction(k) - correction(0);
     apply_levels();
   }
 
@@ -141,8 +144,8 @@ class Estimator {
     for (std::size_t i = 0; i < t_.axes.y_points; ++i)
       for (std::size_t j = 0; j < t_.axes.a_points; ++j) {
         const std::size_t low = i == 0 ? 0 : i - 1, high = std::min(i + 1, t_.axes.y_points - 1);
-        t_.slope[i * t_.axes.a_points + j] =
-            (t_.mu[high * t_.axes.a_points + j] - t_.mu[low * t_.axes.a_points + j]) / (step * static_cast<double>(high - low));
+        t_.slope[i * t_.axes.a_points + j] = (t_.mu[high * t_.axes.a_points + j] - t_.mu[low * t_.axes.a_points + j]) /
+                                             (step * static_cast<double>(high - low));
       }
     for (std::size_t k = 0; k < points_.size(); ++k) {
       Point& p = points_[k];
@@ -177,9 +180,9 @@ class Estimator {
 
   /// Covariance structure of one column's residuals: e = Φ (C + K) + cells + lack of fit.
   struct Column {
-    Eigen::MatrixXd phi;                     ///< [operands][3]
-    std::vector<Eigen::MatrixXd> components; ///< overlap matrix of each level's cells, last the identity
-    Eigen::MatrixXd counts;                  ///< [operands][levels] signed number of active cells at each level
+    Eigen::MatrixXd phi;                      ///< [operands][3]
+    std::vector<Eigen::MatrixXd> components;  ///< overlap matrix of each level's cells, last the identity
+    Eigen::MatrixXd counts;                   ///< [operands][levels] signed number of active cells at each level
     Eigen::VectorXd e;
   };
 
@@ -222,10 +225,10 @@ class Estimator {
   struct ChipSums {
     Eigen::MatrixXd information;
     Eigen::VectorXd score;
-    Eigen::MatrixXd level_gram;   ///< equations of a correction to g(k), φ projected out
+    Eigen::MatrixXd level_gram;  ///< equations of a correction to g(k), φ projected out
     Eigen::VectorXd level_right;
     Eigen::Matrix3d own = Eigen::Matrix3d::Zero(), cross = Eigen::Matrix3d::Zero();
-    Eigen::VectorXd active;       ///< Σ over reads of the number of active cells at each level
+    Eigen::VectorXd active;  ///< Σ over reads of the number of active cells at each level
     double columns = 0, pairs = 0, reads = 0;
   };
 
@@ -250,8 +253,7 @@ class Estimator {
       const Eigen::LLT<Eigen::MatrixXd> llt(v);
       const Eigen::MatrixXd inverse = llt.solve(Eigen::MatrixXd::Identity(v.rows(), v.cols()));
       const Eigen::MatrixXd inverse_phi = inverse * c.phi;
-      const Eigen::Matrix3d spread =
-          (c.phi.transpose() * inverse_phi + 1e-12 * Eigen::Matrix3d::Identity()).inverse();
+      const Eigen::Matrix3d spread = (c.phi.transpose() * inverse_phi + 1e-12 * Eigen::Matrix3d::Identity()).inverse();
       const Eigen::MatrixXd projected = inverse - inverse_phi * spread * inverse_phi.transpose();
       const Eigen::VectorXd pe = projected * c.e;
       s.level_gram += c.counts.transpose() * projected * c.counts;
@@ -329,7 +331,9 @@ class Estimator {
       all = all_sums(theta, of_chip);
       estimate = solve(all);
       const Eigen::VectorXd next = estimate.tail(levels + 1).cwiseMax(floor);
-      const double change = ((next - theta).cwiseAbs().array() / (next + Eigen::VectorXd::Constant(next.size(), floor * 1e2)).array()).maxCoeff();
+      const double change =
+          ((next - theta).cwiseAbs().array() / (next + Eigen::VectorXd::Constant(next.size(), floor * 1e2)).array())
+              .maxCoeff();
       theta = next;
       if (change < 1e-3) break;
     }
@@ -407,8 +411,8 @@ class Estimator {
   ErrorTable& t_;
   std::size_t count_;
   std::vector<Point> points_;
-  Eigen::VectorXd theta_;        ///< working variances of the last REML iteration
-  Eigen::MatrixXd level_gram_;   ///< equations of the correction to g(k)
+  Eigen::VectorXd theta_;       ///< working variances of the last REML iteration
+  Eigen::MatrixXd level_gram_;  ///< equations of the correction to g(k)
   Eigen::VectorXd level_right_;
 };
 

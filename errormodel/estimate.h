@@ -14,10 +14,10 @@ struct Observations {
   std::size_t chips = 0, columns = 0;
   std::size_t levels = 4;
   double minimum_conductance = 0.0;
-  std::vector<ColumnOperands> designs;       ///< [chips][columns]
-  std::vector<double> value;                 ///< noise-free v in MAC units, [chips][columns][operands]
-  std::vector<std::string> source_names;     ///< named dynamic sources
-  std::vector<double> source_variance;       ///< [sources][chips][columns][operands], MAC unit²
+  std::vector<ColumnOperands> designs;    ///< [chips][columns]
+  std::vector<double> value;              ///< noise-free v in MAC units, [chips][columns][operands]
+  std::vector<std::string> source_names;  ///< named dynamic sources
+  std::vector<double> source_variance;    ///< [sources][chips][columns][operands], MAC unit²
 
   std::size_t operands() const { return designs.empty() ? 0 : designs[0].count(); }
   std::size_t size() const { return chips * columns * operands(); }

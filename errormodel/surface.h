@@ -29,10 +29,10 @@ double surface_value(const SurfaceAxes& axes, std::span<const double> nodes, dou
 
 /// A smooth surface fitted to scattered values.
 struct SurfaceFit {
-  std::vector<double> nodes;    ///< [y_points][a_points]
-  std::vector<double> count;    ///< values that support each node (sum of weights)
-  std::vector<double> error;    ///< jackknife standard error of each node
-  double smoothing = 0.0;       ///< penalty chosen by cross-validation over groups of chips
+  std::vector<double> nodes;  ///< [y_points][a_points]
+  std::vector<double> count;  ///< values that support each node (sum of weights)
+  std::vector<double> error;  ///< jackknife standard error of each node
+  double smoothing = 0.0;     ///< penalty chosen by cross-validation over groups of chips
 };
 
 /// Scattered values to fit; `group` (the chip) is the independent unit for standard errors.
@@ -42,8 +42,8 @@ struct SurfaceSamples {
 };
 
 /// Penalised bilinear spline: least squares plus a penalty on second differences along both axes, the penalty chosen
-/// by cross-validation over groups of chips. Nodes without data continue the surface smoothly (methods.md §3.3: sparse bins
-/// shrink to the smooth surface, never to zero); their count says so.
+/// by cross-validation over groups of chips. Nodes without data continue the surface smoothly (methods.md §3.3: sparse
+/// bins shrink to the smooth surface, never to zero); their count says so.
 SurfaceFit fit_surface(const SurfaceAxes& axes, const SurfaceSamples& samples);
 
 }  // namespace errata::errormodel

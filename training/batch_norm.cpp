@@ -58,10 +58,9 @@ void BatchNorm::take_batch_statistics(const Pass& pass, const Tensor& input) {
     mean_[c] = mean;
     inverse_deviation_[c] = 1.0 / std::sqrt(variance + kEpsilon);
     const double unbiased = total > 1.0 ? squares / (total - 1.0) : variance;
-    running_mean_[c] =
-        static_cast<float>((1.0 - kMomentum) * static_cast<double>(running_mean_[c]) + kMomentum * mean);
-    running_variance_[c] = static_cast<float>((1.0 - kMomentum) * static_cast<double>(running_variance_[c]) +
-                                              kMomentum * unbiased);
+    running_mean_[c] = static_cast<float>((1.0 - kMomentum) * static_cast<double>(running_mean_[c]) + kMomentum * mean);
+    running_variance_[c] =
+        static_cast<float>((1.0 - kMomentum) * static_cast<double>(running_variance_[c]) + kMomentum * unbiased);
   }
 }
 

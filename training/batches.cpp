@@ -31,10 +31,8 @@ Shift draw_shift(const BatchRequest& request, std::uint32_t image) {
   return {down, one()};
 }
 
-void copy_shifted(std::span<const std::uint8_t> pixels, const ImageShape& shape, Shift shift,
-                  std::span<float> out) {
-  const auto height = static_cast<std::ptrdiff_t>(shape.height),
-             width = static_cast<std::ptrdiff_t>(shape.width);
+void copy_shifted(std::span<const std::uint8_t> pixels, const ImageShape& shape, Shift shift, std::span<float> out) {
+  const auto height = static_cast<std::ptrdiff_t>(shape.height), width = static_cast<std::ptrdiff_t>(shape.width);
   std::ranges::fill(out, 0.0f);
   for (std::ptrdiff_t y = 0; y < height; ++y)
     for (std::ptrdiff_t x = 0; x < width; ++x) {
@@ -42,9 +40,7 @@ void copy_shifted(std::span<const std::uint8_t> pixels, const ImageShape& shape,
       if (from_y < 0 || from_x < 0 || from_y >= height || from_x >= width) continue;
       for (std::size_t c = 0; c < shape.channels; ++c)
         out[static_cast<std::size_t>(y * width + x) * shape.channels + c] =
-            static_cast<float>(
-                pixels[static_cast<std::size_t>(from_y * width + from_x) * shape.channels + c]) /
-            255.0f;
+            static_cast<float>(pixels[static_cast<std::size_t>(from_y * width + from_x) * shape.channels + c]) / 255.0f;
     }
 }
 

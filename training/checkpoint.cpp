@@ -102,17 +102,15 @@ void check_same_training(const Hdf5Reader& file, const Trainer& trainer) {
   const TrainingKeys keys = keys_of(trainer);
   std::vector<std::string> differences;
   const auto compare = [&](const std::string& name, const auto& stored, const auto& wanted) {
-    if (stored != wanted)
-      differences.push_back(fmt::format("{} = {} in the file, {} now", name, stored, wanted));
+    if (stored != wanted) differences.push_back(fmt::format("{} = {} in the file, {} now", name, stored, wanted));
   };
   for (const auto& [name, value] : keys.texts) compare(name, file.text("/progress", name), value);
   for (const auto& [name, value] : keys.integers) compare(name, file.integer("/progress", name), value);
   for (const auto& [name, value] : keys.reals) compare(name, file.real("/progress", name), value);
   if (!differences.empty())
-    throw Error(
-        ExitStatus::kArtifact, "E405",
-        fmt::format("{} belongs to another training: {}", file.path().string(), fmt::join(differences, "; ")),
-        "train from the start, or with the options of the checkpoint");
+    throw Error(ExitStatus::kArtifact, "E405",
+                fmt::format("{} belongs to another training: {}", file.path().string(), fmt::join(differences, "; ")),
+                "train from the start, or with the options of the checkpoint");
 }
 
 /// Values that the stored parameters can hold, by their shapes and by the size of the file.
@@ -120,8 +118,7 @@ double stored_values(const Hdf5Reader& file, const std::string& group) {
   double total = 0.0;
   for (const auto& name : file.children(group + "/parameters")) {
     double count = 1.0;
-    for (const std::size_t size : file.shape(group + "/parameters/" + name))
-      count *= static_cast<double>(size);
+    for (const std::size_t size : file.shape(group + "/parameters/" + name)) count *= static_cast<double>(size);
     total += count;
   }
   constexpr double kDeflateLimit = 1100.0;  // deflate shrinks at most 1032-fold
@@ -178,11 +175,10 @@ void write_network(Hdf5Writer& file, const Network& network, const std::string& 
   file.attribute(group, "batch_norm", static_cast<std::int64_t>(o.batch_norm ? 1 : 0));
   file.attribute(group, "dropout", o.dropout);
   for (const Parameter* parameter : network.parameters())
-    file.write(group + "/parameters/" + parameter->name, std::span<const float>(parameter->value),
-               parameter->shape, "1");
+    file.write(group + "/parameters/" + parameter->name, std::span<const float>(parameter->value), parameter->shape,
+               "1");
   for (const StateBuffer& buffer : network.buffers())
-    file.write(group + "/buffers/" + buffer.name, std::span<const float>(*buffer.values),
-               {buffer.values->size()}, "1");
+    file.write(group + "/buffers/" + buffer.name, std::span<const float>(*buffer.values), {buffer.values->size()}, "1");
 }
 
 std::unique_ptr<Network> read_network(const Hdf5Reader& file, const std::string& group) {
@@ -220,8 +216,8 @@ void write_training_state(Hdf5Writer& file, const Trainer& trainer) {
   file.attribute("/optimizer", "steps", signed_of(optimizer.steps()));
   for (std::size_t which = 0; which < optimizer.moment_count(); ++which)
     for (std::size_t i = 0; i < parameters.size(); ++i)
-      file.write(fmt::format("/optimizer/moment{}/{}", which, parameters[i]->name),
-                 optimizer.moment(which, i), parameters[i]->shape, "1");
+      file.write(fmt::format("/optimizer/moment{}/{}", which, parameters[i]->name), optimizer.moment(which, i),
+                 parameters[i]->shape, "1");
   const TrainingKeys keys = keys_of(trainer);
   for (const auto& [name, value] : keys.texts) file.attribute("/progress", name, std::string_view(value));
   for (const auto& [name, value] : keys.integers) file.attribute("/progress", name, value);
@@ -240,17 +236,16 @@ void read_training_state(const Hdf5Reader& file, Trainer& trainer) {
   std::vector<std::vector<std::vector<float>>> moments(trainer.optimizer().moment_count());
   for (std::size_t which = 0; which < moments.size(); ++which)
     for (const Parameter* parameter : parameters)
-      moments[which].push_back(finite_floats(
-          file, fmt::format("/optimizer/moment{}/{}", which, parameter->name), parameter->shape));
+      moments[which].push_back(
+          finite_floats(file, fmt::format("/optimizer/moment{}/{}", which, parameter->name), parameter->shape));
   TrainingPosition position;
   const auto steps_per_epoch = static_cast<std::int64_t>(trainer.steps_per_epoch());
-  position.epoch =
-      count_attribute(file, "/progress", "epoch", static_cast<std::int64_t>(trainer.options().epochs));
+  position.epoch = count_attribute(file, "/progress", "epoch", static_cast<std::int64_t>(trainer.options().epochs));
   position.batch = count_attribute(file, "/progress", "batch", steps_per_epoch);
   position.step = count_attribute(file, "/progress", "step", std::numeric_limits<std::int64_t>::max());
   if (position.step != position.epoch * trainer.steps_per_epoch() + position.batch)
-    damaged(file, fmt::format("step {} does not fit epoch {}, batch {}", position.step, position.epoch,
-                              position.batch));
+    damaged(file,
+            fmt::format("step {} does not fit epoch {}, batch {}", position.step, position.epoch, position.batch));
   position.epoch_sums = read_sums(file, "epoch");
   position.recent_sums = read_sums(file, "recent");
   const auto steps = count_attribute(file, "/optimizer", "steps", std::numeric_limits<std::int64_t>::max());

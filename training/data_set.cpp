@@ -24,19 +24,16 @@ void keep_first(ImageSet& set, std::size_t count, std::size_t image_size) {
 DataSet load_idx_pair(std::string_view name, const DataSetOptions& options) {
   const auto folder = options.root / std::string(name);
   const bool letters = name == "emnist";
-  const std::string train = letters ? "emnist-letters-train" : "train",
-                    test = letters ? "emnist-letters-test" : "t10k";
-  const IdxLayout layout =
-      letters ? IdxLayout{.transposed = true, .first_label = 1, .classes = 26} : IdxLayout{};
+  const std::string train = letters ? "emnist-letters-train" : "train", test = letters ? "emnist-letters-test" : "t10k";
+  const IdxLayout layout = letters ? IdxLayout{.transposed = true, .first_label = 1, .classes = 26} : IdxLayout{};
   DataSet data;
   data.name = name;
   data.classes = layout.classes;
-  IdxImages images = load_idx_images(folder / (train + "-images-idx3-ubyte"),
-                                     folder / (train + "-labels-idx1-ubyte"), layout);
+  IdxImages images =
+      load_idx_images(folder / (train + "-images-idx3-ubyte"), folder / (train + "-labels-idx1-ubyte"), layout);
   data.shape = images.shape;
   data.train = std::move(images.set);
-  images =
-      load_idx_images(folder / (test + "-images-idx3-ubyte"), folder / (test + "-labels-idx1-ubyte"), layout);
+  images = load_idx_images(folder / (test + "-images-idx3-ubyte"), folder / (test + "-labels-idx1-ubyte"), layout);
   if (!(images.shape == data.shape))
     throw Error(ExitStatus::kArtifact, "E404",
                 fmt::format("{}: training and test images have different sizes", folder.string()));

@@ -34,9 +34,8 @@ void Dropout::forward_shard(const Pass& pass, std::size_t shard, const Tensor& i
   }
   const std::size_t end = shard_begin(shard) + shard_size(input.images(), shard);
   for (std::size_t i = shard_begin(shard); i < end; ++i) {
-    draw_mask(
-        RandomStream(context.seed, StreamPurpose::kDropout, context.first_image + i, context.epoch, index_),
-        probability_, mask_.image(i));
+    draw_mask(RandomStream(context.seed, StreamPurpose::kDropout, context.first_image + i, context.epoch, index_),
+              probability_, mask_.image(i));
     const auto x = input.image(i), mask = std::as_const(mask_).image(i);
     const auto y = output.image(i);
     for (std::size_t k = 0; k < x.size(); ++k) y[k] = x[k] * mask[k];

@@ -15,9 +15,7 @@ namespace {
 constexpr std::size_t kSide = 28, kDigits = 10;
 constexpr double kBox = 22.0;  ///< pixels that the unit square of a stroke path covers
 
-double between(RandomStream& stream, double low, double high) {
-  return low + (high - low) * stream.uniform();
-}
+double between(RandomStream& stream, double low, double high) { return low + (high - low) * stream.uniform(); }
 
 /// A 28×28 sheet that strokes are drawn on, ink 0 … 1.
 class Sheet {
@@ -41,12 +39,8 @@ class Sheet {
  private:
   void draw_segment(GlyphPoint a, GlyphPoint b, double radius, double strength) {
     const double reach = radius + 1.0;
-    const auto first = [&](double v) {
-      return static_cast<int>(std::clamp(std::ceil(v - reach), 0.0, 28.0));
-    };
-    const auto last = [&](double v) {
-      return static_cast<int>(std::clamp(std::floor(v + reach), -1.0, 27.0));
-    };
+    const auto first = [&](double v) { return static_cast<int>(std::clamp(std::ceil(v - reach), 0.0, 28.0)); };
+    const auto last = [&](double v) { return static_cast<int>(std::clamp(std::floor(v + reach), -1.0, 27.0)); };
     const double dx = b.x - a.x, dy = b.y - a.y, length2 = std::max(dx * dx + dy * dy, 1e-12);
     for (int y = first(std::min(a.y, b.y)); y <= last(std::max(a.y, b.y)); ++y)
       for (int x = first(std::min(a.x, b.x)); x <= last(std::max(a.x, b.x)); ++x) {
@@ -126,8 +120,7 @@ void hide_part(RandomStream& stream, Sheet& sheet) {
   sheet.wipe(left, between(stream, 3.0, 25.0 - height), width, height);
 }
 
-void draw_image(RandomStream stream, const GlyphAlphabet& alphabet, std::size_t digit,
-                std::span<std::uint8_t> pixels) {
+void draw_image(RandomStream stream, const GlyphAlphabet& alphabet, std::size_t digit, std::span<std::uint8_t> pixels) {
   const auto styles = alphabet.styles(digit);
   const auto& style = styles[stream.below(styles.size())];
   const Warp warp(stream);

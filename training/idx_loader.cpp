@@ -30,10 +30,9 @@ fs::path existing(const fs::path& plain) {
     std::error_code ignored;
     if (fs::is_regular_file(path, ignored)) return path;
   }
-  throw Error(
-      ExitStatus::kInvalidProject, "E301",
-      fmt::format("neither {} nor {} exists", plain.string(), compressed.filename().string()),
-      "set --data-dir or ERRATA_DATA to the folder with the data sets, or use the built-in set 'glyphs'");
+  throw Error(ExitStatus::kInvalidProject, "E301",
+              fmt::format("neither {} nor {} exists", plain.string(), compressed.filename().string()),
+              "set --data-dir or ERRATA_DATA to the folder with the data sets, or use the built-in set 'glyphs'");
 }
 
 /// Bytes of a plain or gzip file, front to back; zlib passes plain files through.
@@ -56,8 +55,8 @@ class ByteSource {
   std::vector<std::uint8_t> rest(std::uint64_t count) {
     constexpr std::uint64_t kDeflateLimit = 1100, kHeader = 1 << 10;  // deflate shrinks at most 1032-fold
     if (count > (stored_bytes_ + kHeader) * kDeflateLimit)
-      damaged(path_, fmt::format("its header claims {} bytes, more than {} stored bytes can hold", count,
-                                 stored_bytes_));
+      damaged(path_,
+              fmt::format("its header claims {} bytes, more than {} stored bytes can hold", count, stored_bytes_));
     constexpr std::size_t kChunk = 1 << 20;
     std::vector<std::uint8_t> bytes;
     while (bytes.size() < count) {
@@ -65,12 +64,10 @@ class ByteSource {
       bytes.resize(before + want);
       const std::size_t got = read_some(bytes.data() + before, want);
       if (got != want)
-        damaged(path_,
-                fmt::format("is truncated: its header claims {} bytes, it has {}", count, before + got));
+        damaged(path_, fmt::format("is truncated: its header claims {} bytes, it has {}", count, before + got));
     }
     std::uint8_t beyond = 0;
-    if (read_some(&beyond, 1) != 0)
-      damaged(path_, fmt::format("has more than the {} bytes its header claims", count));
+    if (read_some(&beyond, 1) != 0) damaged(path_, fmt::format("has more than the {} bytes its header claims", count));
     return bytes;
   }
 

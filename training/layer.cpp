@@ -10,8 +10,8 @@ void Layer::forward(const Pass& pass, const Tensor& input, Tensor& output) {
                  [&](std::size_t shard) { forward_shard(pass, shard, input, output); });
 }
 
-void Layer::backward(const Pass& pass, const Tensor& input, const Tensor& output,
-                     const Tensor& output_gradient, Tensor& input_gradient) {
+void Layer::backward(const Pass& pass, const Tensor& input, const Tensor& output, const Tensor& output_gradient,
+                     Tensor& input_gradient) {
   const std::size_t shards = shard_count(input.images());
   begin_backward(pass, input, output_gradient);
   for_each_shard(shards, pass.threads, [&](std::size_t shard) {

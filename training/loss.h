@@ -15,9 +15,7 @@ struct LossSums {
   std::size_t images = 0;
 
   double mean_loss() const { return images > 0 ? loss / static_cast<double>(images) : 0.0; }
-  double accuracy() const {
-    return images > 0 ? static_cast<double>(correct) / static_cast<double>(images) : 0.0;
-  }
+  double accuracy() const { return images > 0 ? static_cast<double>(correct) / static_cast<double>(images) : 0.0; }
   LossSums& operator+=(const LossSums& other);
 };
 

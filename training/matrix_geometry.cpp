@@ -48,11 +48,10 @@ void gather_patch(const MatrixGeometry& g, const float* image, std::ptrdiff_t to
     const std::size_t tap_end = std::min(last, (tap + 1) * g.in_c);
     const std::ptrdiff_t y = top + static_cast<std::ptrdiff_t>(tap / g.kernel_w);
     const std::ptrdiff_t x = left + static_cast<std::ptrdiff_t>(tap % g.kernel_w);
-    const bool inside = y >= 0 && x >= 0 && y < static_cast<std::ptrdiff_t>(g.in_h) &&
-                        x < static_cast<std::ptrdiff_t>(g.in_w);
+    const bool inside =
+        y >= 0 && x >= 0 && y < static_cast<std::ptrdiff_t>(g.in_h) && x < static_cast<std::ptrdiff_t>(g.in_w);
     if (inside)
-      std::copy_n(image + (static_cast<std::size_t>(y) * g.in_w + static_cast<std::size_t>(x)) * g.in_c +
-                      row % g.in_c,
+      std::copy_n(image + (static_cast<std::size_t>(y) * g.in_w + static_cast<std::size_t>(x)) * g.in_c + row % g.in_c,
                   tap_end - row, out);
     else
       std::fill_n(out, tap_end - row, 0.0f);
@@ -63,15 +62,15 @@ void gather_patch(const MatrixGeometry& g, const float* image, std::ptrdiff_t to
 
 }  // namespace
 
-void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_t first_position,
-                 std::size_t count, std::size_t first_row, std::size_t row_count, float* out) {
+void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_t first_position, std::size_t count,
+                 std::size_t first_row, std::size_t row_count, float* out) {
   for (std::size_t k = 0; k < count; ++k, out += row_count) {
     const std::size_t position = first_position + k;
     const std::size_t image = position / geometry.positions(), p = position % geometry.positions();
-    const auto top = static_cast<std::ptrdiff_t>(p / geometry.out_w * geometry.stride) -
-                     static_cast<std::ptrdiff_t>(geometry.pad);
-    const auto left = static_cast<std::ptrdiff_t>(p % geometry.out_w * geometry.stride) -
-                      static_cast<std::ptrdiff_t>(geometry.pad);
+    const auto top =
+        static_cast<std::ptrdiff_t>(p / geometry.out_w * geometry.stride) - static_cast<std::ptrdiff_t>(geometry.pad);
+    const auto left =
+        static_cast<std::ptrdiff_t>(p % geometry.out_w * geometry.stride) - static_cast<std::ptrdiff_t>(geometry.pad);
     gather_patch(geometry, codes.image(image).data(), top, left, first_row, first_row + row_count, out);
   }
 }

@@ -39,7 +39,7 @@ MatrixGeometry linear_geometry(std::size_t in_features, std::size_t out_features
 /// Gathers patch entries of a batch: for the positions [first_position, first_position + count) (position
 /// index = image · positions() + p) and the rows [first_row, first_row + row_count), zero outside the image.
 /// `out` is row-major [count][row_count]. Thread safe.
-void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_t first_position,
-                 std::size_t count, std::size_t first_row, std::size_t row_count, float* out);
+void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_t first_position, std::size_t count,
+                 std::size_t first_row, std::size_t row_count, float* out);
 
 }  // namespace errata::training

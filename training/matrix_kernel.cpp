@@ -48,8 +48,7 @@ struct Window {
 /// oneDNN wants begin and end padding that meet the output size exactly.
 Window window_of(const MatrixGeometry& g) {
   const auto end = [&](std::size_t in, std::size_t kernel, std::size_t out) {
-    return static_cast<std::ptrdiff_t>((out - 1) * g.stride + kernel) -
-           static_cast<std::ptrdiff_t>(in + g.pad);
+    return static_cast<std::ptrdiff_t>((out - 1) * g.stride + kernel) - static_cast<std::ptrdiff_t>(in + g.pad);
   };
   const auto stride = static_cast<std::ptrdiff_t>(g.stride), pad = static_cast<std::ptrdiff_t>(g.pad);
   return {{stride, stride}, {pad, pad}, {end(g.in_h, g.kernel_h, g.out_h), end(g.in_w, g.kernel_w, g.out_w)}};
@@ -68,14 +67,13 @@ ConvolutionSet make_set(const MatrixGeometry& g, std::size_t images, const dnnl:
   constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
   const dnnl::convolution_forward::primitive_desc forward(
-      {dnnl::prop_kind::forward_training, kDirect, source, weights, destination, w.stride, w.pad_begin,
-       w.pad_end},
+      {dnnl::prop_kind::forward_training, kDirect, source, weights, destination, w.stride, w.pad_begin, w.pad_end},
       attributes, engine);
   const dnnl::convolution_backward_data::primitive_desc input(
       {kDirect, source, weights, destination, w.stride, w.pad_begin, w.pad_end}, attributes, engine, forward);
   const dnnl::convolution_backward_weights::primitive_desc gradient(
-      {kDirect, source, gradient_layout.value_or(weights), destination, w.stride, w.pad_begin, w.pad_end},
-      attributes, engine, forward);
+      {kDirect, source, gradient_layout.value_or(weights), destination, w.stride, w.pad_begin, w.pad_end}, attributes,
+      engine, forward);
   return {source,
           destination,
           forward.weights_desc(),
@@ -103,8 +101,7 @@ struct MatrixKernel::Implementation {
   memory bind(const memory::desc& desc, const float* data) const {
     return memory(desc, engine, const_cast<float*>(data));
   }
-  void reorder(const memory::desc& from_desc, const float* from, const memory::desc& to_desc,
-               float* to) const;
+  void reorder(const memory::desc& from_desc, const float* from, const memory::desc& to_desc, float* to) const;
   /// The weights in a layout; layouts that several shard sizes share are packed once.
   const Tensor& packed(const memory::desc& layout) const;
   void pack(const memory::desc& layout);
@@ -171,8 +168,7 @@ void MatrixKernel::prepare(std::size_t images, int threads) {
     fail(failure);
   }
   self.scratch_of_worker.resize(std::max(self.scratch_of_worker.size(), workers));
-  for (auto& scratch : self.scratch_of_worker)
-    scratch.resize(1, {1, 1, self.scratch_bytes / sizeof(float) + 1});
+  for (auto& scratch : self.scratch_of_worker) scratch.resize(1, {1, 1, self.scratch_bytes / sizeof(float) + 1});
 }
 
 void MatrixKernel::set_weights(std::span<const float> weights) {
@@ -189,35 +185,32 @@ void MatrixKernel::forward(std::size_t images, const float* input, float* produc
   const auto& self = *implementation_;
   const auto& g = self.geometry;
   if (g.is_linear()) {
-    dnnl_sgemm('N', 'N', images, g.out_c, g.in_c, 1.0f, input, g.in_c, self.plain.data(), g.out_c, 0.0f,
-               product, g.out_c);
+    dnnl_sgemm('N', 'N', images, g.out_c, g.in_c, 1.0f, input, g.in_c, self.plain.data(), g.out_c, 0.0f, product,
+               g.out_c);
     return;
   }
   const auto& set = self.set(images);
-  set.forward.execute(
-      self.stream(),
-      {{DNNL_ARG_SRC, self.bind(set.source, input)},
-       {DNNL_ARG_WEIGHTS, self.bind(set.forward_weights, self.packed(set.forward_weights).data())},
-       {DNNL_ARG_DST, self.bind(set.destination, product)},
-       {DNNL_ARG_SCRATCHPAD, memory(set.forward_scratch, self.engine, self.scratch())}});
+  set.forward.execute(self.stream(),
+                      {{DNNL_ARG_SRC, self.bind(set.source, input)},
+                       {DNNL_ARG_WEIGHTS, self.bind(set.forward_weights, self.packed(set.forward_weights).data())},
+                       {DNNL_ARG_DST, self.bind(set.destination, product)},
+                       {DNNL_ARG_SCRATCHPAD, memory(set.forward_scratch, self.engine, self.scratch())}});
 }
 
-void MatrixKernel::backward_input(std::size_t images, const float* product_gradient,
-                                  float* input_gradient) const {
+void MatrixKernel::backward_input(std::size_t images, const float* product_gradient, float* input_gradient) const {
   const auto& self = *implementation_;
   const auto& g = self.geometry;
   if (g.is_linear()) {
-    dnnl_sgemm('N', 'T', images, g.in_c, g.out_c, 1.0f, product_gradient, g.out_c, self.plain.data(), g.out_c,
-               0.0f, input_gradient, g.in_c);
+    dnnl_sgemm('N', 'T', images, g.in_c, g.out_c, 1.0f, product_gradient, g.out_c, self.plain.data(), g.out_c, 0.0f,
+               input_gradient, g.in_c);
     return;
   }
   const auto& set = self.set(images);
   set.backward_input.execute(
-      self.stream(),
-      {{DNNL_ARG_DIFF_DST, self.bind(set.destination, product_gradient)},
-       {DNNL_ARG_WEIGHTS, self.bind(set.backward_weights, self.packed(set.backward_weights).data())},
-       {DNNL_ARG_DIFF_SRC, self.bind(set.source, input_gradient)},
-       {DNNL_ARG_SCRATCHPAD, memory(set.input_scratch, self.engine, self.scratch())}});
+      self.stream(), {{DNNL_ARG_DIFF_DST, self.bind(set.destination, product_gradient)},
+                      {DNNL_ARG_WEIGHTS, self.bind(set.backward_weights, self.packed(set.backward_weights).data())},
+                      {DNNL_ARG_DIFF_SRC, self.bind(set.source, input_gradient)},
+                      {DNNL_ARG_SCRATCHPAD, memory(set.input_scratch, self.engine, self.scratch())}});
 }
 
 void MatrixKernel::backward_weights(std::size_t images, const float* input, const float* product_gradient,
@@ -225,8 +218,8 @@ void MatrixKernel::backward_weights(std::size_t images, const float* input, cons
   const auto& self = *implementation_;
   const auto& g = self.geometry;
   if (g.is_linear()) {
-    dnnl_sgemm('T', 'N', g.in_c, g.out_c, images, 1.0f, input, g.in_c, product_gradient, g.out_c, 0.0f,
-               packed_gradient, g.out_c);
+    dnnl_sgemm('T', 'N', g.in_c, g.out_c, images, 1.0f, input, g.in_c, product_gradient, g.out_c, 0.0f, packed_gradient,
+               g.out_c);
     return;
   }
   const auto& set = self.set(images);

@@ -28,15 +28,10 @@ MatrixLayer::MatrixLayer(std::string name, std::size_t index, const MatrixGeomet
       input_step_(step_parameter(name_ + ".input_step")),
       kernel_(geometry) {
   const std::size_t count = geometry.rows() * geometry.out_c;
-  weight_ = {name_ + ".weight",
-             {geometry.rows(), geometry.out_c},
-             std::vector<float>(count),
-             std::vector<float>(count)};
+  weight_ = {
+      name_ + ".weight", {geometry.rows(), geometry.out_c}, std::vector<float>(count), std::vector<float>(count)};
   weight_.decays = true;
-  bias_ = {name_ + ".bias",
-           {geometry.out_c},
-           std::vector<float>(geometry.out_c),
-           std::vector<float>(geometry.out_c)};
+  bias_ = {name_ + ".bias", {geometry.out_c}, std::vector<float>(geometry.out_c), std::vector<float>(geometry.out_c)};
   weight_codes_.resize(count);
 }
 
@@ -169,17 +164,15 @@ void MatrixLayer::end_backward(std::size_t shards) {
   if (quantizes_weights()) {
     const auto range = QuantizerRange::of_weights(options_.weight_bits);
     weight_sum = pass_straight_through(weight_.value, weight_step(), range, input_step(), weight_.gradient);
-    weight_step_.gradient[0] =
-        static_cast<float>(static_cast<double>(input_step()) * (product_sum - weight_sum) *
-                           step_gradient_scale(weight_.value.size(), range));
+    weight_step_.gradient[0] = static_cast<float>(static_cast<double>(input_step()) * (product_sum - weight_sum) *
+                                                  step_gradient_scale(weight_.value.size(), range));
   } else if (quantizes_input()) {
     for (float& value : weight_.gradient) value *= input_step();
   }
   if (!quantizes_input()) return;
   const auto range = QuantizerRange::of_inputs(options_.input_bits);
-  input_step_.gradient[0] =
-      static_cast<float>(static_cast<double>(weight_step()) * (product_sum - input_sum) *
-                         step_gradient_scale(geometry_.input().size(), range));
+  input_step_.gradient[0] = static_cast<float>(static_cast<double>(weight_step()) * (product_sum - input_sum) *
+                                               step_gradient_scale(geometry_.input().size(), range));
 }
 
 }  // namespace errata::training

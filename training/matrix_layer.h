@@ -21,8 +21,7 @@ namespace errata::training {
 class MatrixLayer : public Layer {
  public:
   /// `name` prefixes the parameters' names; `index` counts the network's matrix layers from 0.
-  MatrixLayer(std::string name, std::size_t index, const MatrixGeometry& geometry,
-              QuantizationOptions options);
+  MatrixLayer(std::string name, std::size_t index, const MatrixGeometry& geometry, QuantizationOptions options);
 
   std::string_view name() const override { return name_; }
   std::size_t index() const { return index_; }

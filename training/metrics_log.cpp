@@ -38,8 +38,7 @@ bool take_number(std::string_view& line, std::string_view key, std::uint64_t& nu
 /// Place of a whole line that this class wrote.
 std::optional<Place> place_of(std::string_view line) {
   Place place;
-  if (!line.ends_with('}') || !take_number(line, kStart, place.step) ||
-      !take_number(line, kEpoch, place.epoch))
+  if (!line.ends_with('}') || !take_number(line, kStart, place.step) || !take_number(line, kEpoch, place.epoch))
     return std::nullopt;
   return place;
 }
@@ -68,12 +67,10 @@ Kept kept_lines(const std::filesystem::path& path, const Place& last) {
 }  // namespace
 
 std::string format_metrics(const MetricsRecord& record) {
-  std::string line =
-      fmt::format("{}{}{}{},\"event\":\"{}\"", kStart, record.step, kEpoch, record.epoch, record.event);
+  std::string line = fmt::format("{}{}{}{},\"event\":\"{}\"", kStart, record.step, kEpoch, record.epoch, record.event);
   for (const auto& [name, value] : record.values) {
     if (!std::isfinite(value))
-      throw Error(ExitStatus::kComputation, "E503",
-                  fmt::format("{} is {} at step {}", name, value, record.step),
+      throw Error(ExitStatus::kComputation, "E503", fmt::format("{} is {} at step {}", name, value, record.step),
                   "lower training.learning_rate");
     line += fmt::format(",\"{}\":{}", name, value);
   }
@@ -104,8 +101,7 @@ MetricsLog::~MetricsLog() {
 
 void MetricsLog::append(const MetricsRecord& record) {
   const std::string line = format_metrics(record) + "\n";
-  if (::write(descriptor_, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
-    cannot_write(path_);
+  if (::write(descriptor_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) cannot_write(path_);
 }
 
 void MetricsLog::sync() {

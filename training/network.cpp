@@ -6,10 +6,7 @@
 namespace errata::training {
 
 Network::Network(NetworkOptions options, std::vector<std::unique_ptr<Layer>> layers)
-    : options_(std::move(options)),
-      layers_(std::move(layers)),
-      outputs_(layers_.size()),
-      gradients_(layers_.size()) {
+    : options_(std::move(options)), layers_(std::move(layers)), outputs_(layers_.size()), gradients_(layers_.size()) {
   for (const auto& layer : layers_) {
     if (auto* matrix = dynamic_cast<MatrixLayer*>(layer.get())) matrix_layers_.push_back(matrix);
     for (Parameter* parameter : layer->parameters()) parameters_.push_back(parameter);
@@ -37,8 +34,7 @@ const Tensor& Network::forward(const Tensor& images, const ForwardOptions& optio
   pass_ = {options.context, options.hook, options.threads, true};
   for (MatrixLayer* layer : matrix_layers_) layer->update_codes();
   if (options.hook != nullptr) options.hook->begin_batch(*this, options.context);
-  for (std::size_t i = 0; i < layers_.size(); ++i)
-    outputs_[i].resize(images.images(), layers_[i]->output_shape());
+  for (std::size_t i = 0; i < layers_.size(); ++i) outputs_[i].resize(images.images(), layers_[i]->output_shape());
   for (std::size_t first = 0; first < layers_.size();) first = forward_run(first);
   return outputs_.back();
 }
@@ -48,22 +44,17 @@ std::size_t Network::forward_run(std::size_t first) {
   do layers_[end]->begin_forward(pass_, input_of(end));
   while (++end < layers_.size() && !layers_[end]->joins_shards(pass_));
   for_each_shard(shard_count(images_->images()), pass_.threads, [&](std::size_t shard) {
-    for (std::size_t i = first; i < end; ++i)
-      layers_[i]->forward_shard(pass_, shard, input_of(i), outputs_[i]);
+    for (std::size_t i = first; i < end; ++i) layers_[i]->forward_shard(pass_, shard, input_of(i), outputs_[i]);
   });
   return end;
 }
 
-LossSums Network::loss(std::span<const std::uint8_t> labels) const {
-  return cross_entropy(outputs_.back(), labels);
-}
+LossSums Network::loss(std::span<const std::uint8_t> labels) const { return cross_entropy(outputs_.back(), labels); }
 
 void Network::backward(std::span<const std::uint8_t> labels) {
-  if (!pass_.context.training)
-    throw Error(ExitStatus::kBug, "E700", "backward after a forward in evaluation mode");
+  if (!pass_.context.training) throw Error(ExitStatus::kBug, "E700", "backward after a forward in evaluation mode");
   cross_entropy_gradient(outputs_.back(), labels, gradients_.back());
-  for (std::size_t i = 0; i + 1 < layers_.size(); ++i)
-    gradients_[i].resize(images_->images(), outputs_[i].shape());
+  for (std::size_t i = 0; i + 1 < layers_.size(); ++i) gradients_[i].resize(images_->images(), outputs_[i].shape());
   for (std::size_t end = layers_.size(); end > 0;) end = backward_run(end);
   for (const auto& layer : layers_) layer->end_backward(shard_count(images_->images()));
 }

@@ -17,11 +17,10 @@ namespace errata::training {
 
 /// What a network is built from; stored in checkpoints.
 struct NetworkOptions {
-  std::string name = "lenet5";  ///< "lenet5" or "mlp"
-  ImageShape input{28, 28, 1};  ///< size of the images
-  std::size_t classes = 10;     ///< outputs; at most 256, labels are bytes
-  std::vector<std::size_t> hidden =
-      {};  ///< widths of hidden linear layers; empty: 120, 84 (lenet5), 128 (mlp)
+  std::string name = "lenet5";            ///< "lenet5" or "mlp"
+  ImageShape input{28, 28, 1};            ///< size of the images
+  std::size_t classes = 10;               ///< outputs; at most 256, labels are bytes
+  std::vector<std::size_t> hidden = {};   ///< widths of hidden linear layers; empty: 120, 84 (lenet5), 128 (mlp)
   QuantizationOptions quantization = {};  ///< of every matrix layer
   bool batch_norm = false;                ///< after every matrix layer but the last
   double dropout = 0.0;                   ///< probability, after every hidden linear layer; below 1

@@ -90,24 +90,20 @@ std::vector<std::string> problems_of(const NetworkOptions& options) {
   };
   const auto& q = options.quantization;
   const auto& in = options.input;
-  need(options.classes >= 2 && options.classes <= 256,
-       fmt::format("classes = {}, need 2 … 256", options.classes));
+  need(options.classes >= 2 && options.classes <= 256, fmt::format("classes = {}, need 2 … 256", options.classes));
   need(q.weight_bits == 0 || (q.weight_bits >= 2 && q.weight_bits <= 16),
        fmt::format("weight_bits = {}, need 0 (floating point) or 2 … 16", q.weight_bits));
   need(q.input_bits == 0 || (q.input_bits >= 1 && q.input_bits <= 16),
        fmt::format("input_bits = {}, need 0 (floating point) or 1 … 16", q.input_bits));
   need(options.dropout >= 0.0 && options.dropout < 1.0,
        fmt::format("dropout = {}, need 0 ≤ dropout < 1", options.dropout));
-  need(in.height >= 1 && in.width >= 1 && in.channels >= 1 && in.height <= kLargestSide &&
-           in.width <= kLargestSide && in.channels <= kLargestSide &&
-           in.size() <= kLargestSide * kLargestSide,
-       fmt::format("input = {}×{}×{}, need 1 … {} on each axis", in.height, in.width, in.channels,
-                   kLargestSide));
+  need(in.height >= 1 && in.width >= 1 && in.channels >= 1 && in.height <= kLargestSide && in.width <= kLargestSide &&
+           in.channels <= kLargestSide && in.size() <= kLargestSide * kLargestSide,
+       fmt::format("input = {}×{}×{}, need 1 … {} on each axis", in.height, in.width, in.channels, kLargestSide));
   need(options.hidden.size() <= kMostLayers,
        fmt::format("{} hidden layers, need at most {}", options.hidden.size(), kMostLayers));
   for (const std::size_t width : options.hidden)
-    need(width >= 1 && width <= kLargestWidth,
-         fmt::format("hidden width {}, need 1 … {}", width, kLargestWidth));
+    need(width >= 1 && width <= kLargestWidth, fmt::format("hidden width {}, need 1 … {}", width, kLargestWidth));
   return problems;
 }
 
@@ -115,8 +111,7 @@ void draw_weights(Network& network, std::uint64_t seed) {
   for (MatrixLayer* layer : network.matrix_layers()) {
     RandomStream stream(seed, StreamPurpose::kWeightInit, layer->index());
     const double bound = std::sqrt(6.0 / static_cast<double>(layer->geometry().rows()));
-    for (float& weight : layer->weight().value)
-      weight = static_cast<float>((2.0 * stream.uniform() - 1.0) * bound);
+    for (float& weight : layer->weight().value) weight = static_cast<float>((2.0 * stream.uniform() - 1.0) * bound);
   }
 }
 
@@ -137,8 +132,7 @@ std::unique_ptr<Network> make_network(const NetworkOptions& options, std::uint64
   auto problems = problems_of(options);
   const auto* found = std::ranges::find(kArchitectures, options.name, &Architecture::name);
   if (found == kArchitectures.end())
-    problems.push_back(
-        fmt::format("no network is called '{}'; known: {}", options.name, fmt::join(kNames, ", ")));
+    problems.push_back(fmt::format("no network is called '{}'; known: {}", options.name, fmt::join(kNames, ", ")));
   if (!problems.empty())
     throw Error(ExitStatus::kInvalidProject, "E508", fmt::format("network: {}", fmt::join(problems, "; ")));
   NetworkOptions complete = options;

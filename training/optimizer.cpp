@@ -18,12 +18,10 @@ constexpr std::array<std::string_view, 3> kNames{"sgd", "adam", "adamw"};
 void check(const OptimizerOptions& options) {
   std::vector<std::string> problems;
   const auto fraction = [&](std::string_view key, double value) {
-    if (!(value >= 0.0 && value < 1.0))
-      problems.push_back(fmt::format("{} = {}, need 0 ≤ {} < 1", key, value, key));
+    if (!(value >= 0.0 && value < 1.0)) problems.push_back(fmt::format("{} = {}, need 0 ≤ {} < 1", key, value, key));
   };
   if (std::ranges::find(kNames, options.name) == kNames.end())
-    problems.push_back(
-        fmt::format("no optimiser is called '{}'; known: {}", options.name, fmt::join(kNames, ", ")));
+    problems.push_back(fmt::format("no optimiser is called '{}'; known: {}", options.name, fmt::join(kNames, ", ")));
   fraction("momentum", options.momentum);
   fraction("beta1", options.beta1);
   fraction("beta2", options.beta2);

@@ -35,9 +35,7 @@ class Optimizer {
   /// State for checkpoints: number of steps made, and per parameter the moments (1 for sgd, 2 for adam).
   std::uint64_t steps() const { return steps_; }
   std::size_t moment_count() const { return is_adam() ? 2 : 1; }
-  std::span<const float> moment(std::size_t which, std::size_t parameter) const {
-    return moments_[which][parameter];
-  }
+  std::span<const float> moment(std::size_t which, std::size_t parameter) const { return moments_[which][parameter]; }
   /// Takes back a saved state; sizes must match those of moment().
   void restore(std::uint64_t steps, std::vector<std::vector<std::vector<float>>> moments);
 

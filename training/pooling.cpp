@@ -11,15 +11,15 @@
 namespace errata::training {
 
 Pooling::Pooling(ImageShape input, PoolingOptions options) : input_(input), options_(options) {
-  const bool fits = options.window > 0 && options.stride > 0 && options.window <= input.height &&
-                    options.window <= input.width;
+  const bool fits =
+      options.window > 0 && options.stride > 0 && options.window <= input.height && options.window <= input.width;
   if (!fits)
-    throw Error(ExitStatus::kComputation, "E505",
-                fmt::format("a {0}×{0} pooling window does not fit a {1}×{2} image", options.window,
-                            input.height, input.width),
-                "choose larger images or another network");
-  output_ = {(input.height - options.window) / options.stride + 1,
-             (input.width - options.window) / options.stride + 1, input.channels};
+    throw Error(
+        ExitStatus::kComputation, "E505",
+        fmt::format("a {0}×{0} pooling window does not fit a {1}×{2} image", options.window, input.height, input.width),
+        "choose larger images or another network");
+  output_ = {(input.height - options.window) / options.stride + 1, (input.width - options.window) / options.stride + 1,
+             input.channels};
 }
 
 std::size_t Pooling::tap_offset(std::size_t tap) const {
@@ -30,8 +30,7 @@ template <typename Visit>
 void Pooling::for_each_window(const Visit& visit) const {
   for (std::size_t y = 0; y < output_.height; ++y)
     for (std::size_t x = 0; x < output_.width; ++x)
-      visit((y * input_.width + x) * options_.stride * input_.channels,
-            (y * output_.width + x) * input_.channels);
+      visit((y * input_.width + x) * options_.stride * input_.channels, (y * output_.width + x) * input_.channels);
 }
 
 void MaxPooling::begin_forward(const Pass&, const Tensor& input) {
@@ -101,8 +100,7 @@ void AveragePooling::backward_shard(const Pass&, std::size_t shard, const Tensor
     std::ranges::fill(input_gradient.image(i), 0.0f);
     for_each_window([&](std::size_t from, std::size_t to) {
       for (std::size_t tap = 0; tap < taps(); ++tap)
-        for (std::size_t c = 0; c < channels; ++c)
-          target[from + tap_offset(tap) + c] += share * gradient[to + c];
+        for (std::size_t c = 0; c < channels; ++c) target[from + tap_offset(tap) + c] += share * gradient[to + c];
     });
   }
 }

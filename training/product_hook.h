@@ -15,7 +15,7 @@ struct BatchContext {
   bool training = false;
   std::uint64_t seed = 0;
   std::uint64_t epoch = 0;
-  std::uint64_t step = 0;  ///< batches since training began (training) or since the set began (evaluation)
+  std::uint64_t step = 0;         ///< batches since training began (training) or since the set began (evaluation)
   std::uint64_t first_image = 0;  ///< place of the batch's first image in the epoch's order
 };
 
@@ -32,8 +32,8 @@ class ProductHook {
   /// slope: same shape, d(product)/d(ideal product), multiplied onto the output gradient in backward; null
   /// unless context.training, and to be filled when it is not. Image i of the shard is image
   /// context.first_image + shard · kShardImages + i of the epoch. Called concurrently from different shards.
-  virtual void product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context,
-                       const Tensor& codes, Tensor& product, Tensor* slope) = 0;
+  virtual void product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context, const Tensor& codes,
+                       Tensor& product, Tensor* slope) = 0;
 };
 
 }  // namespace errata::training

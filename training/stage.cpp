@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
 #include <optional>
 
 #include "core/mismatch.h"
@@ -27,7 +28,12 @@ class Stage {
  public:
   Stage(const Settings& s, const errormodel::ErrorTable& table, const DataSet& data, std::filesystem::path shards,
         std::filesystem::path artifacts, const RunContext& context)
-      : s_(s), table_(table), data_(data), shards_(std::move(shards)), artifacts_(std::move(artifacts)), context_(context),
+      : s_(s),
+        table_(table),
+        data_(data),
+        shards_(std::move(shards)),
+        artifacts_(std::move(artifacts)),
+        context_(context),
         hardware_(hardware_options(s, table.levels)) {}
 
   TrainedArm ideal() {
@@ -47,7 +53,8 @@ class Stage {
     if (table != nullptr) {
       ComposedOptions options;
       options.hardware = hardware_;
-      options.gradient = s_.text("training.gradient") == "table" ? HardwareGradient::kTableSlope : HardwareGradient::kStraightThrough;
+      options.gradient =
+          s_.text("training.gradient") == "table" ? HardwareGradient::kTableSlope : HardwareGradient::kStraightThrough;
       options.seed = s_.seed();
       options.first_chip = chips::kTraining;
       hook.emplace(*table, options);
@@ -60,7 +67,9 @@ class Stage {
 
  private:
   /// A copy by way of a file, so that a resumed run starts from the same bytes.
-  std::unique_ptr<Network> copy(const TrainedArm& arm) const { return read_network(Hdf5Reader(shards_ / (arm.name + ".h5"))); }
+  std::unique_ptr<Network> copy(const TrainedArm& arm) const {
+    return read_network(Hdf5Reader(shards_ / (arm.name + ".h5")));
+  }
 
   TrainingOptions options(const char* epochs, const char* rate) const {
     TrainingOptions o;
@@ -75,7 +84,8 @@ class Stage {
     return o;
   }
 
-  TrainedArm run(const std::string& name, std::unique_ptr<Network> network, ProductHook* hook, const char* epochs, const char* rate) {
+  TrainedArm run(const std::string& name, std::unique_ptr<Network> network, ProductHook* hook, const char* epochs,
+                 const char* rate) {
     const auto shard = shards_ / (name + ".h5");
     TrainedArm arm{name, std::move(network), {}};
     const TrainingOptions o = options(epochs, rate);
@@ -91,7 +101,8 @@ class Stage {
     } else {
       trainer.emplace(*arm.network, data_, o);
     }
-    MetricsLog metrics(artifacts_ / fmt::format("metrics-{}.jsonl", name), trainer->position().step, trainer->position().epoch);
+    MetricsLog metrics(artifacts_ / fmt::format("metrics-{}.jsonl", name), trainer->position().step,
+                       trainer->position().epoch);
     TrainingSinks sinks;
     sinks.metrics = &metrics;
     sinks.training_hook = hook;
@@ -113,7 +124,8 @@ class Stage {
     return arm;
   }
 
-  static void save(const std::filesystem::path& shard, const Trainer& trainer, const std::vector<EpochRecord>& records) {
+  static void save(const std::filesystem::path& shard, const Trainer& trainer,
+                   const std::vector<EpochRecord>& records) {
     Hdf5Writer file(shard);
     write_checkpoint_header(file);
     write_network(file, trainer.network());
@@ -131,6 +143,21 @@ class Stage {
   const RunContext& context_;
   HardwareOptions hardware_;
 };
+
+/// metrics.jsonl: the records of every arm, one JSON object a line, the arm's name first.
+void join_metrics(const std::filesystem::path& artifacts, const std::vector<TrainedArm>& arms) {
+  const auto part = artifacts / "metrics.jsonl.part";
+  {
+    std::ofstream all(part, std::ios::binary);
+    for (const auto& arm : arms) {
+      std::ifstream own(artifacts / fmt::format("metrics-{}.jsonl", arm.name), std::ios::binary);
+      for (std::string line; std::getline(own, line);)
+        if (line.starts_with('{')) all << fmt::format("{{\"arm\":\"{}\",", arm.name) << line.substr(1) << '\n';
+    }
+    if (!all.flush()) throw Error(ExitStatus::kEnvironment, "E601", "cannot write metrics.jsonl", "is the disk full?");
+  }
+  std::filesystem::rename(part, artifacts / "metrics.jsonl");
+}
 
 }  // namespace
 
@@ -216,8 +243,10 @@ TrainedNetworks train_networks(const Settings& s, const errormodel::ErrorTable& 
       result.arms.push_back(stage.adapt("gaussian", ideal, &gaussian));
     }
   }
+  join_metrics(artifacts, result.arms);
   result.save(artifacts / "checkpoint.h5");
   std::error_code ignored;
+  for (const auto& arm : result.arms) std::filesystem::remove(artifacts / fmt::format("metrics-{}.jsonl", arm.name), ignored);
   std::filesystem::remove_all(shards, ignored);
   return result;
 }

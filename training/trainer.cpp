@@ -19,16 +19,15 @@ void check(const TrainingOptions& options, const Network& network, const DataSet
   if (options.progress_steps == 0) problems.push_back("progress_steps = 0, need at least 1");
   if (!(options.gradient_limit >= 0.0))
     problems.push_back(fmt::format("gradient_limit = {}, need ≥ 0", options.gradient_limit));
-  if (data.train.count() == 0)
-    problems.push_back(fmt::format("data set '{}' has no training images", data.name));
+  if (data.train.count() == 0) problems.push_back(fmt::format("data set '{}' has no training images", data.name));
   if (!(data.shape == network.options().input))
     problems.push_back(fmt::format("the network takes {}×{}×{} images, data set '{}' has {}×{}×{}",
                                    network.options().input.height, network.options().input.width,
-                                   network.options().input.channels, data.name, data.shape.height,
-                                   data.shape.width, data.shape.channels));
+                                   network.options().input.channels, data.name, data.shape.height, data.shape.width,
+                                   data.shape.channels));
   if (data.classes > network.classes())
-    problems.push_back(fmt::format("the network has {} classes, data set '{}' has {}", network.classes(),
-                                   data.name, data.classes));
+    problems.push_back(
+        fmt::format("the network has {} classes, data set '{}' has {}", network.classes(), data.name, data.classes));
   if (!problems.empty())
     throw Error(ExitStatus::kInvalidProject, "E512", fmt::format("training: {}", fmt::join(problems, "; ")));
 }
@@ -74,15 +73,12 @@ void Trainer::train_batch(const TrainingSinks& sinks) {
   const std::size_t first = position_.batch * options_.batch_size;
   const std::size_t count = std::min(options_.batch_size, order_.size() - first);
   fill_batch(data_.train, data_.shape,
-             {std::span(order_).subspan(first, count), options_.seed, position_.epoch, options_.shift_pixels},
-             batch_);
-  network_.forward(
-      batch_.images,
-      {{true, options_.seed, position_.epoch, position_.step, first}, sinks.training_hook, sinks.threads});
+             {std::span(order_).subspan(first, count), options_.seed, position_.epoch, options_.shift_pixels}, batch_);
+  network_.forward(batch_.images,
+                   {{true, options_.seed, position_.epoch, position_.step, first}, sinks.training_hook, sinks.threads});
   const LossSums sums = network_.loss(batch_.labels);
   if (!std::isfinite(sums.loss))
-    throw Error(ExitStatus::kComputation, "E503",
-                fmt::format("the loss is not finite at step {}", position_.step),
+    throw Error(ExitStatus::kComputation, "E503", fmt::format("the loss is not finite at step {}", position_.step),
                 "lower training.learning_rate");
   network_.backward(batch_.labels);
   if (options_.gradient_limit > 0.0) clip_gradients(network_.parameters(), options_.gradient_limit);
@@ -126,8 +122,7 @@ TrainingProgress Trainer::progress(TrainingProgress::Event event) const {
   now.epochs = options_.epochs;
   now.step = position_.step;
   now.total_steps = total_steps();
-  now.learning_rate =
-      learning_rate_at(options_.schedule, position_.step - 1, steps_per_epoch(), total_steps());
+  now.learning_rate = learning_rate_at(options_.schedule, position_.step - 1, steps_per_epoch(), total_steps());
   return now;
 }
 

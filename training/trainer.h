@@ -57,10 +57,9 @@ class Trainer;
 /// Who listens to a training; every member may stay empty.
 struct TrainingSinks {
   std::function<void(const TrainingProgress&)> progress;
-  std::function<bool()> should_stop;  ///< asked after each batch (Ctrl-C)
-  std::function<void(const Trainer&)>
-      checkpoint;                      ///< called every checkpoint_steps, after each epoch, when stopped
-  std::uint64_t checkpoint_steps = 0;  ///< 0: only after epochs and when stopped
+  std::function<bool()> should_stop;               ///< asked after each batch (Ctrl-C)
+  std::function<void(const Trainer&)> checkpoint;  ///< called every checkpoint_steps, after each epoch, when stopped
+  std::uint64_t checkpoint_steps = 0;              ///< 0: only after epochs and when stopped
   MetricsLog* metrics = nullptr;
   ProductHook* training_hook = nullptr;
   ProductHook* evaluation_hook = nullptr;

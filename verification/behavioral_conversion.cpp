@@ -15,7 +15,8 @@ namespace errata::verification {
 
 namespace {
 
-std::vector<std::uint8_t> padded(const std::vector<std::uint8_t>& levels, std::size_t column, std::size_t rows, std::size_t to) {
+std::vector<std::uint8_t> padded(const std::vector<std::uint8_t>& levels, std::size_t column, std::size_t rows,
+                                 std::size_t to) {
   std::vector<std::uint8_t> out(to, 0);
   std::copy_n(levels.begin() + static_cast<std::ptrdiff_t>(column * rows), rows, out.begin());
   return out;
@@ -23,9 +24,9 @@ std::vector<std::uint8_t> padded(const std::vector<std::uint8_t>& levels, std::s
 
 /// Reads with the same inputs have the same noise-free currents: each distinct input is solved once.
 struct DistinctInputs {
-  std::vector<std::uint8_t> inputs;       ///< [distinct][rows of the array]
-  std::vector<float> active;              ///< the same for the rows of the tile
-  std::vector<std::uint32_t> of_read;     ///< which distinct input a read has
+  std::vector<std::uint8_t> inputs;    ///< [distinct][rows of the array]
+  std::vector<float> active;           ///< the same for the rows of the tile
+  std::vector<std::uint32_t> of_read;  ///< which distinct input a read has
   std::size_t count = 0;
 };
 
@@ -50,13 +51,15 @@ DistinctInputs distinct_inputs(std::span<const float> reads, std::size_t rows, s
 
 class BehavioralTile final : public training::PreparedTile {
  public:
-  BehavioralTile(const behavioral::BehavioralModel& model, const training::Tile& tile, std::uint64_t seed, std::uint64_t chip)
+  BehavioralTile(const behavioral::BehavioralModel& model, const training::Tile& tile, std::uint64_t seed,
+                 std::uint64_t chip)
       : model_(model), tile_(tile.number), seed_(seed), chip_(chip), rows_(tile.rows), columns_(tile.columns) {
     const std::size_t lines = 2 * columns_;
     sums_.resize(rows_ * 3 * lines);
     for (std::size_t l = 0; l < lines; ++l) {
       const auto& levels = l % 2 == 0 ? tile.plus : tile.minus;
-      lines_.push_back(model.prepare(seed, {chip, 2 * tile.first_column + l}, padded(levels, l / 2, rows_, model.array.rows)));
+      lines_.push_back(
+          model.prepare(seed, {chip, 2 * tile.first_column + l}, padded(levels, l / 2, rows_, model.array.rows)));
       noise_.push_back(model.read_noise(lines_.back()));
       // fp32 cannot hold A² beside A: the sums are kept in MAC units.
       const double unit = model.transfer.unit_amperes;
@@ -73,7 +76,8 @@ class BehavioralTile final : public training::PreparedTile {
     const DistinctInputs d = distinct_inputs(reads.inputs, rows_, model_.array.rows);
     const std::size_t lines = 2 * columns_;
     std::vector<float> sums(d.count * 3 * lines), mean(d.count * columns_), sigma(d.count * columns_);
-    const auto m = static_cast<dnnl_dim_t>(d.count), n = static_cast<dnnl_dim_t>(3 * lines), k = static_cast<dnnl_dim_t>(rows_);
+    const auto m = static_cast<dnnl_dim_t>(d.count), n = static_cast<dnnl_dim_t>(3 * lines),
+               k = static_cast<dnnl_dim_t>(rows_);
     if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, d.active.data(), k, sums_.data(), n, 0.0f, sums.data(), n) != dnnl_success)
       throw Error(ExitStatus::kBug, "E700", "matrix product failed");
     std::vector<double> plus(d.count), minus(d.count);
@@ -83,7 +87,8 @@ class BehavioralTile final : public training::PreparedTile {
       for (std::size_t i = 0; i < d.count; ++i) {
         const float* s = sums.data() + i * 3 * lines + 6 * c;
         mean[i * columns_ + c] = static_cast<float>(model_.transfer.to_mac(plus[i] - minus[i]));
-        sigma[i * columns_ + c] = static_cast<float>(std::sqrt(variance(2 * c, plus[i], s) + variance(2 * c + 1, minus[i], s + 3)));
+        sigma[i * columns_ + c] =
+            static_cast<float>(std::sqrt(variance(2 * c, plus[i], s) + variance(2 * c + 1, minus[i], s + 3)));
       }
     }
     add_noise(reads, d, mean, sigma, value);
@@ -100,8 +105,9 @@ class BehavioralTile final : public training::PreparedTile {
                  std::span<const float> sigma, std::span<float> value) const {
     std::vector<float> normal(reads.reads_per_image * columns_);
     for (std::size_t image = 0; image < reads.images; ++image) {
-      training::fill_normals({seed_, static_cast<std::uint32_t>(StreamPurpose::kDynamicRead), tile_, reads.first_image + image, chip_},
-                             normal);
+      training::fill_normals(
+          {seed_, static_cast<std::uint32_t>(StreamPurpose::kDynamicRead), tile_, reads.first_image + image, chip_},
+          normal);
       for (std::size_t r = 0; r < reads.reads_per_image; ++r) {
         const std::size_t at = image * reads.reads_per_image + r, from = d.of_read[at] * columns_;
         for (std::size_t c = 0; c < columns_; ++c)

@@ -13,7 +13,8 @@ ColumnConversions convert_by_model(const behavioral::BehavioralModel& model, std
   std::vector<double> current(count);
   ColumnConversions c{std::vector<double>(count, 0.0), std::vector<double>(count, 0.0)};
   for (const int branch : {0, 1}) {
-    const auto line = model.prepare(seed, {chip, 2 * column + static_cast<std::uint64_t>(branch)}, branch == 0 ? o.plus : o.minus);
+    const auto line =
+        model.prepare(seed, {chip, 2 * column + static_cast<std::uint64_t>(branch)}, branch == 0 ? o.plus : o.minus);
     const auto noise = model.read_noise(line);
     behavioral::solve_lines(line, o.inputs, o.rows, current);
     for (std::size_t p = 0; p < count; ++p) {

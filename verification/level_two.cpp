@@ -15,14 +15,14 @@ namespace {
 
 /// Errors of many conversions with one read each, and what the read-averaging curve needs.
 struct Sampled {
-  std::vector<double> y, error;            ///< error with one read's noise
-  std::vector<double> offset, sigma;       ///< noise-free error and read σ
+  std::vector<double> y, error;       ///< error with one read's noise
+  std::vector<double> offset, sigma;  ///< noise-free error and read σ
   std::vector<std::uint32_t> chip;
 };
 
 template <class Convert>
-Sampled sample(const std::vector<ColumnOperands>& operands, std::size_t chips, std::uint64_t seed, std::uint64_t read_stream,
-               const Convert& convert, const RunContext& context) {
+Sampled sample(const std::vector<ColumnOperands>& operands, std::size_t chips, std::uint64_t seed,
+               std::uint64_t read_stream, const Convert& convert, const RunContext& context) {
   std::vector<Sampled> parts(chips);
 #pragma omp parallel for schedule(dynamic) num_threads(context.jobs)
   for (std::size_t chip = 0; chip < chips; ++chip) {
@@ -65,7 +65,8 @@ std::vector<double> bin_edges(const std::vector<double>& y) {
 }
 
 /// Mean W1 between two random halves of the chips of one sample, scaled to the full size: what chance alone gives.
-double sampling_floor(const std::vector<double>& error, const std::vector<std::uint32_t>& chip, std::size_t chips, std::uint64_t seed) {
+double sampling_floor(const std::vector<double>& error, const std::vector<std::uint32_t>& chip, std::size_t chips,
+                      std::uint64_t seed) {
   constexpr int kSplits = 4;
   double sum = 0.0;
   for (int k = 0; k < kSplits; ++k) {
@@ -111,18 +112,29 @@ void compare_bins(const Sampled& m, const Sampled& t, std::size_t chips, std::ui
   double covered = 0.0;
   for (const auto& b : result.bins) covered += b.share;
   const double share = covered > 0 ? passing / covered : 0.0;
-  Check c{2, "share of conversions whose error distribution agrees (W1)", {share, share, share}, 0.95, 1.0, "1", Color::kGreen, {}};
+  Check c{2,
+          "share of conversions whose error distribution agrees (W1)",
+          {share, share, share},
+          0.95,
+          1.0,
+          "1",
+          Color::kGreen,
+          {}};
   c.color = judge(c.value, c.low, c.high);
   if (c.color != Color::kGreen)
-    c.advice = "the table's distribution differs in some bins: more errormodel.chips or operands_per_column, or workload operands";
+    c.advice =
+        "the table's distribution differs in some bins: more errormodel.chips or operands_per_column, or workload "
+        "operands";
   result.checks.push_back(std::move(c));
 }
 
 /// A ratio of chip-wise sums with a jackknife over chips.
 Interval ratio_over_chips(const std::vector<double>& top, const std::vector<double>& bottom) {
-  const double all_top = std::accumulate(top.begin(), top.end(), 0.0), all_bottom = std::accumulate(bottom.begin(), bottom.end(), 0.0);
+  const double all_top = std::accumulate(top.begin(), top.end(), 0.0),
+               all_bottom = std::accumulate(bottom.begin(), bottom.end(), 0.0);
   std::vector<double> leave_out;
-  for (std::size_t k = 0; k < top.size(); ++k) leave_out.push_back(std::sqrt((all_top - top[k]) / (all_bottom - bottom[k])));
+  for (std::size_t k = 0; k < top.size(); ++k)
+    leave_out.push_back(std::sqrt((all_top - top[k]) / (all_bottom - bottom[k])));
   return jackknife_interval(std::sqrt(all_top / all_bottom), leave_out, 0.95);
 }
 
@@ -143,7 +155,8 @@ void compare_reads(const Sampled& m, const Sampled& t, std::size_t chips, LevelT
   for (const double reads : {1.0, 4.0, 16.0})
     add(fmt::format("rms error of the mean of {} reads, table / model", reads),
         ratio_over_chips(by_chip(t, reads, true), by_chip(m, reads, true)), 0.85, 1.15,
-        "static and dynamic parts are divided wrongly: more errormodel.chips and columns; if inconclusive, more verification.table_chips");
+        "static and dynamic parts are divided wrongly: more errormodel.chips and columns; if inconclusive, more "
+        "verification.table_chips");
 }
 
 /// Mean variance of the column term over the table's support: what Σ_K amounts to, whatever basis it stands on.
@@ -163,12 +176,14 @@ double column_variance(const errormodel::ErrorTable& support, const errormodel::
 void compare_static(const behavioral::BehavioralModel& model, const errormodel::ErrorTable& table, std::uint64_t seed,
                     std::size_t chips, const RunContext& context, LevelTwoResult& result) {
   constexpr std::size_t kGroups = 5, kColumns = 1600;
-  const OperandDesign design{.rows = table.rows, .levels = table.levels, .operands = 32, .mac_limit = table.axes.y_high};
+  const OperandDesign design{
+      .rows = table.rows, .levels = table.levels, .operands = 32, .mac_limit = table.axes.y_high};
   const std::size_t per_group = std::max<std::size_t>(8, chips / kGroups);
   const std::size_t columns = std::max<std::size_t>(4, kColumns / (per_group * kGroups));
   std::vector<double> variances;
   for (std::size_t g = 0; g < kGroups; ++g) {
-    const auto fresh = errormodel::observe(model, design, seed, chips::kTableCheck + g * per_group, per_group, columns, context);
+    const auto fresh =
+        errormodel::observe(model, design, seed, chips::kTableCheck + g * per_group, per_group, columns, context);
     errormodel::ErrorTable again = table;
     errormodel::estimate_terms(fresh, {table.axes.y_points, table.axes.a_points, table.axes.y_high}, again);
     variances.push_back(column_variance(table, again));
@@ -179,8 +194,14 @@ void compare_static(const behavioral::BehavioralModel& model, const errormodel::
   const double table_error = 1.96 * std::sqrt(2.0 / static_cast<double>(table.columns_used));
   const double relative = std::hypot((fresh.high - fresh.low) / 2 / fresh.estimate, table_error);
   const double ratio = fresh.estimate > 0 ? std::sqrt(std::max(0.0, own) / fresh.estimate) : 1.0;
-  Check c{2, "column static sigma, table / fresh chips", {ratio, ratio * (1 - relative / 2), ratio * (1 + relative / 2)}, 0.9, 1.1, "1",
-          Color::kGreen, {}};
+  Check c{2,
+          "column static sigma, table / fresh chips",
+          {ratio, ratio * (1 - relative / 2), ratio * (1 + relative / 2)},
+          0.9,
+          1.1,
+          "1",
+          Color::kGreen,
+          {}};
   c.color = judge(c.value, c.low, c.high);
   if (c.color != Color::kGreen) c.advice = "more errormodel.chips; if inconclusive, more verification.table_chips";
   result.checks.push_back(std::move(c));
@@ -192,12 +213,18 @@ LevelTwoResult compare_table(const behavioral::BehavioralModel& model, const err
                              const std::vector<ColumnOperands>& operands, std::uint64_t seed, std::size_t chips,
                              const RunContext& context) {
   LevelTwoResult result;
-  const Sampled m = sample(operands, chips, seed, 1, [&](std::uint64_t chip, std::size_t k, const ColumnOperands& o) {
-    return convert_by_model(model, seed, chip, k, o);
-  }, context);
-  const Sampled t = sample(operands, chips, seed, 2, [&](std::uint64_t chip, std::size_t k, const ColumnOperands& o) {
-    return convert_by_table(table, seed, chip, k, o);
-  }, context);
+  const Sampled m = sample(
+      operands, chips, seed, 1,
+      [&](std::uint64_t chip, std::size_t k, const ColumnOperands& o) {
+        return convert_by_model(model, seed, chip, k, o);
+      },
+      context);
+  const Sampled t = sample(
+      operands, chips, seed, 2,
+      [&](std::uint64_t chip, std::size_t k, const ColumnOperands& o) {
+        return convert_by_table(table, seed, chip, k, o);
+      },
+      context);
   compare_bins(m, t, chips, seed, result);
   compare_reads(m, t, chips, result);
   compare_static(model, table, seed, chips, context, result);

@@ -7,8 +7,8 @@
 
 namespace errata::verification {
 
-std::vector<Interval> simultaneous_differences(const std::vector<TwoSample>& samples, double confidence, std::size_t resamples,
-                                               std::uint64_t seed) {
+std::vector<Interval> simultaneous_differences(const std::vector<TwoSample>& samples, double confidence,
+                                               std::size_t resamples, std::uint64_t seed) {
   if (samples.empty()) return {};
   const std::size_t na = samples[0].a.size(), nb = samples[0].b.size();
   std::vector<double> difference, error;
@@ -27,7 +27,8 @@ std::vector<Interval> simultaneous_differences(const std::vector<TwoSample>& sam
       for (const auto i : ia) sa += samples[k].a[i], saa += samples[k].a[i] * samples[k].a[i];
       for (const auto i : ib) sb += samples[k].b[i], sbb += samples[k].b[i] * samples[k].b[i];
       const double ma = sa / static_cast<double>(na), mb = sb / static_cast<double>(nb);
-      const double va = (saa - sa * ma) / static_cast<double>(na - 1), vb = (sbb - sb * mb) / static_cast<double>(nb - 1);
+      const double va = (saa - sa * ma) / static_cast<double>(na - 1),
+                   vb = (sbb - sb * mb) / static_cast<double>(nb - 1);
       const double own = std::sqrt(std::max(0.0, va / static_cast<double>(na) + vb / static_cast<double>(nb)));
       if (own > 0.0) largest[r] = std::max(largest[r], std::fabs(ma - mb - difference[k]) / own);
     }

@@ -13,9 +13,9 @@ struct TwoSample {
   std::vector<double> a, b;
 };
 
-/// mean(a) − mean(b) of every pair with simultaneous intervals: bootstrap over chips with the maximum of the studentised
-/// deviations over all pairs (methods.md §6). All intervals hold together with the given confidence.
-std::vector<Interval> simultaneous_differences(const std::vector<TwoSample>& samples, double confidence, std::size_t resamples,
-                                               std::uint64_t seed);
+/// mean(a) − mean(b) of every pair with simultaneous intervals: bootstrap over chips with the maximum of the
+/// studentised deviations over all pairs (methods.md §6). All intervals hold together with the given confidence.
+std::vector<Interval> simultaneous_differences(const std::vector<TwoSample>& samples, double confidence,
+                                               std::size_t resamples, std::uint64_t seed);
 
 }  // namespace errata::verification

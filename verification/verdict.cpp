@@ -17,9 +17,12 @@ Interval interval(const std::vector<double>& v, std::size_t at) { return {v.at(a
 
 std::string_view to_string(Color color) {
   switch (color) {
-    case Color::kGreen: return "green";
-    case Color::kInconclusive: return "inconclusive";
-    case Color::kRed: return "red";
+    case Color::kGreen:
+      return "green";
+    case Color::kInconclusive:
+      return "inconclusive";
+    case Color::kRed:
+      return "red";
   }
   return "?";
 }
@@ -53,7 +56,8 @@ void Verification::save(const std::filesystem::path& path) const {
     const std::string at = fmt::format("/checks/{:03}", i);
     const double values[] = {c.value.estimate, c.value.low, c.value.high, c.low, c.high};
     f.write(at + "/value", Real(values), {5}, c.unit.empty() ? "1" : c.unit);
-    f.attribute(at, "columns", std::string_view("estimate, interval low, interval high, tolerance low, tolerance high"));
+    f.attribute(at, "columns",
+                std::string_view("estimate, interval low, interval high, tolerance low, tolerance high"));
     f.attribute(at, "level", std::int64_t{c.level});
     f.attribute(at, "name", std::string_view(c.name));
     f.attribute(at, "color", to_string(c.color));
@@ -80,15 +84,19 @@ void Verification::save(const std::filesystem::path& path) const {
     rows.insert(rows.end(), {l.observed_large, l.predicted_large, l.out_of_support});
   }
   f.write("/layers/error_rates", Real(rows), {layers.size(), 15}, "1");
-  f.attribute("/layers", "columns",
-              std::string_view("P(code != ideal) observed, low, high, predicted, low, high; mean |dcode| in ADC steps observed, low, "
-                               "high, predicted, low, high; P(|dcode| > 2) observed, predicted; out of support"));
+  f.attribute(
+      "/layers", "columns",
+      std::string_view(
+          "P(code != ideal) observed, low, high, predicted, low, high; mean |dcode| in ADC steps observed, low, "
+          "high, predicted, low, high; P(|dcode| > 2) observed, predicted; out of support"));
   rows.clear();
   for (const auto& b : bins)
-    rows.insert(rows.end(), {b.y_low, b.y_high, b.share, b.model_mean, b.table_mean, b.model_sigma, b.table_sigma, b.distance, b.allowed});
+    rows.insert(rows.end(), {b.y_low, b.y_high, b.share, b.model_mean, b.table_mean, b.model_sigma, b.table_sigma,
+                             b.distance, b.allowed});
   f.write("/bins/comparison", Real(rows), {bins.size(), 9}, "MAC unit");
   f.attribute("/bins", "columns",
-              std::string_view("y low, y high, share, model mean, table mean, model sigma, table sigma, Wasserstein-1, allowed"));
+              std::string_view(
+                  "y low, y high, share, model mean, table mean, model sigma, table sigma, Wasserstein-1, allowed"));
   f.write("/replay/model", Real(replay_model), {replay_model.size()}, "MAC unit");
   f.write("/replay/circuit", Real(replay_circuit), {replay_circuit.size()}, "MAC unit");
   f.commit();
@@ -138,7 +146,8 @@ Verification Verification::load(const std::filesystem::path& path) {
                         rows[i + 12], rows[i + 13], rows[i + 14]});
   const auto bins = f.doubles("/bins/comparison");
   for (std::size_t i = 0; i + 9 <= bins.size(); i += 9)
-    v.bins.push_back({bins[i], bins[i + 1], bins[i + 2], bins[i + 3], bins[i + 4], bins[i + 5], bins[i + 6], bins[i + 7], bins[i + 8]});
+    v.bins.push_back({bins[i], bins[i + 1], bins[i + 2], bins[i + 3], bins[i + 4], bins[i + 5], bins[i + 6],
+                      bins[i + 7], bins[i + 8]});
   v.replay_model = f.doubles("/replay/model");
   v.replay_circuit = f.doubles("/replay/circuit");
   return v;
@@ -149,17 +158,20 @@ std::string verification_report(const Verification& v) {
   if (!v.accuracy.empty()) {
     text += "accuracy, mean over chips with 95 % interval\n";
     for (const auto& r : v.accuracy)
-      text += fmt::format("  {:<12} on {:<11} {:6.2f} % [{:.2f}, {:.2f}]  spread {:.2f}  10th percentile {:.2f}  ({} chips x {} images)\n",
-                          r.arm, r.hardware, r.mean.estimate, r.mean.low, r.mean.high, r.spread, r.percentile10,
-                          r.accuracy.size(), r.images);
+      text += fmt::format(
+          "  {:<12} on {:<11} {:6.2f} % [{:.2f}, {:.2f}]  spread {:.2f}  10th percentile {:.2f}  ({} chips x {} "
+          "images)\n",
+          r.arm, r.hardware, r.mean.estimate, r.mean.low, r.mean.high, r.spread, r.percentile10, r.accuracy.size(),
+          r.images);
   }
   text += "checks\n";
   for (const auto& c : v.checks) {
-    text += fmt::format("  level {}  {:<13} {:<58} {:.4g} [{:.4g}, {:.4g}] {} in [{:.4g}, {:.4g}]\n", c.level, to_string(c.color),
-                        c.name, c.value.estimate, c.value.low, c.value.high, c.unit, c.low, c.high);
+    text += fmt::format("  level {}  {:<13} {:<58} {:.4g} [{:.4g}, {:.4g}] {} in [{:.4g}, {:.4g}]\n", c.level,
+                        to_string(c.color), c.name, c.value.estimate, c.value.low, c.value.high, c.unit, c.low, c.high);
     if (c.color != Color::kGreen && !c.advice.empty()) text += fmt::format("           {}\n", c.advice);
   }
-  text += fmt::format("verdict: {}{}\n", to_string(overall(v.checks)), v.quick ? " (quick: fewer images or chips than the specification asks)" : "");
+  text += fmt::format("verdict: {}{}\n", to_string(overall(v.checks)),
+                      v.quick ? " (quick: fewer images or chips than the specification asks)" : "");
   return text;
 }
 

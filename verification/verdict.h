@@ -17,13 +17,13 @@ std::string_view to_string(Color color);
 
 /// One check of one level.
 struct Check {
-  int level = 1;            ///< 1 model against circuit … 5 specification
-  std::string name;         ///< "P(code != ideal), layer conv1"
-  Interval value;           ///< what was measured, with its 95 % interval (simultaneous within a level)
-  double low = 0, high = 0; ///< tolerance that the interval must lie in
+  int level = 1;             ///< 1 model against circuit … 5 specification
+  std::string name;          ///< "P(code != ideal), layer conv1"
+  Interval value;            ///< what was measured, with its 95 % interval (simultaneous within a level)
+  double low = 0, high = 0;  ///< tolerance that the interval must lie in
   std::string unit;
   Color color = Color::kInconclusive;
-  std::string advice;       ///< what to do when it is not green
+  std::string advice;  ///< what to do when it is not green
 };
 
 /// Green, red or inconclusive by where the interval lies.
@@ -33,11 +33,11 @@ Color overall(const std::vector<Check>& checks);
 
 /// Accuracy of one trained network under one error model over chips, in percent.
 struct AccuracyRow {
-  std::string arm;          ///< "ideal", "error_aware", "no_noise", "gaussian": how the network was trained
-  std::string hardware;     ///< "ideal", "behavioral", "table", "gaussian": what it ran on
+  std::string arm;       ///< "ideal", "error_aware", "no_noise", "gaussian": how the network was trained
+  std::string hardware;  ///< "ideal", "behavioral", "table", "gaussian": what it ran on
   std::size_t images = 0;
   std::vector<double> accuracy;  ///< by chip
-  Interval mean;            ///< 95 % interval over chips
+  Interval mean;                 ///< 95 % interval over chips
   double spread = 0, percentile10 = 0;
 };
 
@@ -52,9 +52,9 @@ struct LayerErrors {
 
 /// One bin of the table against the model (level 2).
 struct BinComparison {
-  double y_low = 0, y_high = 0, share = 0;  ///< share of all conversions
+  double y_low = 0, y_high = 0, share = 0;                                  ///< share of all conversions
   double model_mean = 0, table_mean = 0, model_sigma = 0, table_sigma = 0;  ///< of the error, MAC units
-  double distance = 0, allowed = 0;         ///< Wasserstein-1 and its tolerance
+  double distance = 0, allowed = 0;                                         ///< Wasserstein-1 and its tolerance
 };
 
 /// verification.h5: the verdict and every number behind it.

@@ -21,7 +21,8 @@ namespace errata::verification {
 
 namespace {
 
-Check make_check(int level, std::string name, Interval value, double low, double high, std::string unit, std::string advice) {
+Check make_check(int level, std::string name, Interval value, double low, double high, std::string unit,
+                 std::string advice) {
   Check c{level, std::move(name), value, low, high, std::move(unit), judge(value, low, high), {}};
   if (c.color != Color::kGreen) c.advice = std::move(advice);
   return c;
@@ -32,13 +33,16 @@ Check make_check(int level, std::string name, Interval value, double low, double
 void check_model(const behavioral::BehavioralModel& model, std::vector<Check>& checks) {
   const auto& v = model.validation;
   const double allowed = std::min(std::max(0.1, 0.1 * v.total_sigma), 0.01 * v.full_scale);
-  checks.push_back(make_check(1, "model against ngspice columns, rms", {v.rms, v.rms_low, v.rms_high}, 0.0, allowed, "MAC unit",
-                              "the behavioural model does not hold: see the fit report; more bit-line points or another family"));
+  checks.push_back(
+      make_check(1, "model against ngspice columns, rms", {v.rms, v.rms_low, v.rms_high}, 0.0, allowed, "MAC unit",
+                 "the behavioural model does not hold: see the fit report; more bit-line points or another family"));
 }
 
 // ---- level 3 -------------------------------------------------------------------------------------------------
 
-double sample_spread(const AccuracyRow& row) { return row.accuracy.size() > 1 ? standard_deviation(row.accuracy) : 0.0; }
+double sample_spread(const AccuracyRow& row) {
+  return row.accuracy.size() > 1 ? standard_deviation(row.accuracy) : 0.0;
+}
 
 /// Difference of two means over independent chips, Welch interval.
 Interval difference_of_means(const std::vector<double>& a, const std::vector<double>& b, double confidence) {
@@ -54,7 +58,10 @@ Interval difference_of_means(const std::vector<double>& a, const std::vector<dou
 class Verifier {
  public:
   Verifier(const VerificationInput& in, const Provenance& provenance, const RunContext& context)
-      : in_(in), s_(in.settings), context_(context), seed_(provenance.seed),
+      : in_(in),
+        s_(in.settings),
+        context_(context),
+        seed_(provenance.seed),
         hardware_(training::hardware_options(in.settings, in.table.levels)) {
     result_.provenance = provenance;
     chips_ = static_cast<std::size_t>(s_.integer("verification.chips"));
@@ -117,7 +124,8 @@ class Verifier {
           r.change += e.change;
           r.magnitude += e.magnitude;
           r.large += e.large;
-          const auto cell = errormodel::locate(in_.table.axes, c.value[p], w.operands.drive(p, in_.table.minimum_conductance));
+          const auto cell =
+              errormodel::locate(in_.table.axes, c.value[p], w.operands.drive(p, in_.table.minimum_conductance));
           double support = 0.0;
           for (int k = 0; k < 4; ++k) support += cell.weight[k] * in_.table.support_count[cell.node[k]];
           if (!cell.inside || support < 10.0) r.outside += 1;
@@ -153,7 +161,9 @@ class Verifier {
       e.predicted_change = mean_interval(change.b, 0.95);
       e.observed_magnitude = mean_interval(magnitude.a, 0.95);
       e.predicted_magnitude = mean_interval(magnitude.b, 0.95);
-      for (const auto& r : observed[l]) e.observed_large += r.large / static_cast<double>(chips), e.out_of_support += r.outside / static_cast<double>(chips);
+      for (const auto& r : observed[l])
+        e.observed_large += r.large / static_cast<double>(chips),
+            e.out_of_support += r.outside / static_cast<double>(chips);
       for (const auto& r : predicted[l]) e.predicted_large += r.large / static_cast<double>(table_chips);
       result_.layers.push_back(e);
       samples.push_back(std::move(change));
@@ -162,11 +172,13 @@ class Verifier {
     const auto intervals = simultaneous_differences(samples, 0.95, 2000, seed_);
     for (std::size_t l = 0; l < observed.size(); ++l) {
       const double allowed = std::max(0.005, 0.1 * result_.layers[l].observed_change.estimate);
-      const std::string advice = "the table does not predict this layer: more errormodel.chips, or workload operands; if inconclusive, more verification.replay_chips";
-      result_.checks.push_back(make_check(4, fmt::format("P(code != ideal), observed - predicted, layer {}", l), intervals[2 * l], -allowed,
-                                          allowed, "1", advice));
-      result_.checks.push_back(make_check(4, fmt::format("mean |dcode|, observed - predicted, layer {}", l), intervals[2 * l + 1], -0.05,
-                                          0.05, "ADC step", advice));
+      const std::string advice =
+          "the table does not predict this layer: more errormodel.chips, or workload operands; if inconclusive, more "
+          "verification.replay_chips";
+      result_.checks.push_back(make_check(4, fmt::format("P(code != ideal), observed - predicted, layer {}", l),
+                                          intervals[2 * l], -allowed, allowed, "1", advice));
+      result_.checks.push_back(make_check(4, fmt::format("mean |dcode|, observed - predicted, layer {}", l),
+                                          intervals[2 * l + 1], -0.05, 0.05, "ADC step", advice));
     }
     replay_in_ngspice();
   }
@@ -204,19 +216,20 @@ class Verifier {
           return std::sqrt(sum / static_cast<double>(chosen.size()));
         },
         0.95, 1000, seed_);
-    result_.checks.push_back(make_check(4, "replay of the network's operands: model - ngspice, rms", i, 0.0,
-                                        std::max(0.1, 0.1 * in_.model.validation.total_sigma), "MAC unit",
-                                        "the model fails on the network's own operands: characterise with more operands"));
+    result_.checks.push_back(
+        make_check(4, "replay of the network's operands: model - ngspice, rms", i, 0.0,
+                   std::max(0.1, 0.1 * in_.model.validation.total_sigma), "MAC unit",
+                   "the model fails on the network's own operands: characterise with more operands"));
   }
 
-  void measure(const std::string& arm, const std::string& hardware, const training::ConversionModel& model, std::uint64_t first_chip,
-               std::size_t chips) {
+  void measure(const std::string& arm, const std::string& hardware, const training::ConversionModel& model,
+               std::uint64_t first_chip, std::size_t chips) {
     if (!has(arm)) return;
     result_.accuracy.push_back(evaluate_chips(in_.networks.arm(arm), hardware, model, hardware_, in_.data, seed_,
                                               {first_chip, chips, images_}, context_));
     const auto& r = result_.accuracy.back();
-    context_.note(fmt::format("{} on {}: {:.2f} % [{:.2f}, {:.2f}], {} chips x {} images", arm, hardware, r.mean.estimate, r.mean.low,
-                              r.mean.high, chips, images_));
+    context_.note(fmt::format("{} on {}: {:.2f} % [{:.2f}, {:.2f}], {} chips x {} images", arm, hardware,
+                              r.mean.estimate, r.mean.low, r.mean.high, chips, images_));
   }
 
   void measure_accuracy() {
@@ -224,7 +237,8 @@ class Verifier {
     const training::TableConversion ideal(exact), table(in_.table);
     const BehavioralConversion physical(in_.model);
     for (const char* arm : {"ideal", "error_aware"}) measure(arm, "ideal", ideal, chips::kEvaluation, 1);
-    for (const char* arm : {"ideal", "error_aware", "no_noise", "gaussian"}) measure(arm, "behavioral", physical, chips::kEvaluation, chips_);
+    for (const char* arm : {"ideal", "error_aware", "no_noise", "gaussian"})
+      measure(arm, "behavioral", physical, chips::kEvaluation, chips_);
     for (const char* arm : {"ideal", "error_aware"}) measure(arm, "table", table, chips::kEvaluation + chips_, chips_);
   }
 
@@ -244,15 +258,18 @@ class Verifier {
     const AccuracyRow* by_table = result_.find(arm, "table");
     const AccuracyRow* by_model = result_.find(arm, "behavioral");
     const double tolerance = s_.number("verification.accuracy_tolerance");
-    const std::string more = "if inconclusive, more verification.chips; else the table misses something that matters to accuracy";
+    const std::string more =
+        "if inconclusive, more verification.chips; else the table misses something that matters to accuracy";
     result_.checks.push_back(make_check(3, fmt::format("accuracy of {}, table - model", arm),
-                                        difference_of_means(by_table->accuracy, by_model->accuracy, 0.95), -tolerance, tolerance,
-                                        "points", more));
+                                        difference_of_means(by_table->accuracy, by_model->accuracy, 0.95), -tolerance,
+                                        tolerance, "points", more));
     if (chips_ < 100) return;  // the ratio of spreads needs them (methods.md §6.3)
     const training::TableConversion table(in_.table);
     const BehavioralConversion physical(in_.model);
     const double read_table = read_variance(table, arm), read_model = read_variance(physical, arm);
-    const auto chip_spread = [](std::span<const double> a, double read) { return std::sqrt(std::max(1e-6, variance(a) - read)); };
+    const auto chip_spread = [](std::span<const double> a, double read) {
+      return std::sqrt(std::max(1e-6, variance(a) - read));
+    };
     std::vector<double> ratios;
     RandomStream stream(seed_, StreamPurpose::kBootstrap, 3);
     for (int b = 0; b < 2000; ++b) {
@@ -275,7 +292,8 @@ class Verifier {
       const Interval value = metric_value(metric);
       const double low = s_.has(at + "minimum") ? s_.number(at + "minimum") : -1e30;
       const double high = s_.has(at + "maximum") ? s_.number(at + "maximum") : 1e30;
-      result_.checks.push_back(make_check(5, "specification " + metric, value, low, high, "", "the specification in errata.toml is not met for certain"));
+      result_.checks.push_back(make_check(5, "specification " + metric, value, low, high, "",
+                                          "the specification in errata.toml is not met for certain"));
     }
   }
 
@@ -291,10 +309,12 @@ class Verifier {
         return {ideal - row.mean.estimate, ideal - row.mean.high, ideal - row.mean.low};
       }
     }
-    throw ProjectError({Diagnostic{.code = "E107", .position = s_.value("project.name").position,
-                                   .message = fmt::format("[[spec]] metric '{}' is not known", metric),
-                                   .hint = "known: accuracy.ARM.mean, accuracy.ARM.percentile10, accuracy.ARM.loss with ARM one "
-                                           "of ideal, error_aware, no_noise, gaussian"}});
+    throw ProjectError(
+        {Diagnostic{.code = "E107",
+                    .position = s_.value("project.name").position,
+                    .message = fmt::format("[[spec]] metric '{}' is not known", metric),
+                    .hint = "known: accuracy.ARM.mean, accuracy.ARM.percentile10, accuracy.ARM.loss with ARM one "
+                            "of ideal, error_aware, no_noise, gaussian"}});
   }
 
   const VerificationInput& in_;
@@ -309,9 +329,10 @@ class Verifier {
 
 }  // namespace
 
-AccuracyRow evaluate_chips(const training::TrainedArm& arm, const std::string& hardware, const training::ConversionModel& model,
-                           const training::HardwareOptions& options, const training::DataSet& data, std::uint64_t seed,
-                           const ChipEvaluation& evaluation, const RunContext& context) {
+AccuracyRow evaluate_chips(const training::TrainedArm& arm, const std::string& hardware,
+                           const training::ConversionModel& model, const training::HardwareOptions& options,
+                           const training::DataSet& data, std::uint64_t seed, const ChipEvaluation& evaluation,
+                           const RunContext& context) {
   AccuracyRow row;
   row.arm = arm.name;
   row.hardware = hardware;

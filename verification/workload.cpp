@@ -62,7 +62,8 @@ class CaptureHook final : public training::ProductHook {
       const auto plane = stream.below(static_cast<std::uint64_t>(hardware_.input_bits));
       training::im2col_rows(layer.geometry(), codes, position, 1, tile.first_row, rows, x.data());
       for (std::size_t j = 0; j < rows; ++j)
-        w.operands.inputs[o * options_.array_rows + j] = static_cast<std::uint8_t>((static_cast<std::uint32_t>(x[j]) >> plane) & 1u);
+        w.operands.inputs[o * options_.array_rows + j] =
+            static_cast<std::uint8_t>((static_cast<std::uint32_t>(x[j]) >> plane) & 1u);
     }
     return w;
   }
@@ -76,7 +77,8 @@ class CaptureHook final : public training::ProductHook {
 }  // namespace
 
 std::vector<WorkloadColumn> capture_workload(training::Network& network, const training::DataSet& data,
-                                             const training::HardwareOptions& hardware, const WorkloadOptions& options) {
+                                             const training::HardwareOptions& hardware,
+                                             const WorkloadOptions& options) {
   std::vector<std::uint32_t> numbers;
   for (std::uint32_t i = 0; i < std::min<std::size_t>(16, data.test.count()); ++i) numbers.push_back(i);
   training::Batch batch;

@@ -12,8 +12,8 @@ namespace errata::verification {
 /// Operands of one physical column as a trained network really uses it.
 struct WorkloadColumn {
   std::size_t layer = 0;
-  std::uint64_t column = 0;    ///< physical number on the chip
-  ColumnOperands operands;     ///< rows of the array; inputs are bit-planes of real activations
+  std::uint64_t column = 0;  ///< physical number on the chip
+  ColumnOperands operands;   ///< rows of the array; inputs are bit-planes of real activations
 };
 
 /// What to capture.

@@ -18,7 +18,8 @@ using verification::Verification;
 
 std::string strip_figure(const Verification& v) {
   std::vector<std::string> names;
-  for (const auto& r : v.accuracy) names.push_back(fmt::format("{}\non {}", arm_title(r.arm), hardware_title(r.hardware)));
+  for (const auto& r : v.accuracy)
+    names.push_back(fmt::format("{}\non {}", arm_title(r.arm), hardware_title(r.hardware)));
   Plot plot({.name = "accuracy-chips",
              .title = "Accuracy of every chip by training arm and hardware",
              .x = {.label = "accuracy by chip [%]"},
@@ -28,17 +29,22 @@ std::string strip_figure(const Verification& v) {
     const AccuracyRow& r = v.accuracy[row];
     const int color = arm_color(r.arm);
     std::vector<double> height;
-    for (std::size_t chip = 0; chip < r.accuracy.size(); ++chip) {  // golden-ratio steps spread the points without chance
+    for (std::size_t chip = 0; chip < r.accuracy.size();
+         ++chip) {  // golden-ratio steps spread the points without chance
       double whole = 0;
       height.push_back(static_cast<double>(row) +
-                       (r.accuracy.size() > 1 ? 0.5 * (std::modf(static_cast<double>(chip) * 0.6180339887498949, &whole) - 0.5) : 0.0));
+                       (r.accuracy.size() > 1
+                            ? 0.5 * (std::modf(static_cast<double>(chip) * 0.6180339887498949, &whole) - 0.5)
+                            : 0.0));
     }
     if (r.accuracy.size() >= 5) plot.box(static_cast<double>(row), r.accuracy, {.color = color});
     plot.points(r.accuracy, height, {.color = color});
   }
   if (plot.empty()) return {};
-  return figure(plot.svg(), "One dot per chip; the box holds the middle half of them, the whiskers 90 %. Error-aware dots should lie right of those "
-                            "that were not adapted.");
+  return figure(plot.svg(),
+                "One dot per chip; the box holds the middle half of them, the whiskers 90 %. Error-aware dots should "
+                "lie right of those "
+                "that were not adapted.");
 }
 
 /// Fraction of chips at or above an accuracy, as steps.
@@ -70,16 +76,22 @@ std::string yield_figure(const Verification& v) {
   if (plot.empty()) return {};
   if (const AccuracyRow* ideal = v.find("ideal", "ideal"); ideal != nullptr && std::isfinite(ideal->mean.estimate))
     plot.vertical(ideal->mean.estimate, {.color = -1, .legend = "ideal hardware", .dashed = true});
-  return figure(plot.svg(), "Read off how many chips would pass a given accuracy; the further right and the steeper a curve, the better.");
+  return figure(
+      plot.svg(),
+      "Read off how many chips would pass a given accuracy; the further right and the steeper a curve, the better.");
 }
 
 std::string accuracy_table(const Verification& v) {
-  Table t{.header = {"Training", "Hardware", "Mean [95 % interval], %", "Spread", "10th percentile", "Chips", "Images"}, .rows = {},
-          .text_columns = 2, .caption = {}};
+  Table t{.header = {"Training", "Hardware", "Mean [95 % interval], %", "Spread", "10th percentile", "Chips", "Images"},
+          .rows = {},
+          .text_columns = 2,
+          .caption = {}};
   for (const auto& r : v.accuracy) {
     const bool many = r.accuracy.size() > 1;
-    t.rows.push_back({escape(arm_title(r.arm)), escape(hardware_title(r.hardware)), many ? with_interval(r.mean, 2) : fixed(r.mean.estimate, 2), many ? fixed(r.spread, 2) : "",
-                      many ? fixed(r.percentile10, 2) : "", std::to_string(r.accuracy.size()), std::to_string(r.images)});
+    t.rows.push_back({escape(arm_title(r.arm)), escape(hardware_title(r.hardware)),
+                      many ? with_interval(r.mean, 2) : fixed(r.mean.estimate, 2), many ? fixed(r.spread, 2) : "",
+                      many ? fixed(r.percentile10, 2) : "", std::to_string(r.accuracy.size()),
+                      std::to_string(r.images)});
   }
   return table_html(t);
 }
@@ -87,11 +99,18 @@ std::string accuracy_table(const Verification& v) {
 }  // namespace
 
 std::string accuracy_chapter(const ReportInput& in) {
-  Chapter chapter{"accuracy", "5. Accuracy, chip by chip",
-                  "Every conversion of every test image on virtual chips that neither characterisation, table nor training has seen.", {}};
-  if (in.verification == nullptr) chapter.body = not_run("verify");
-  else if (in.verification->accuracy.empty()) chapter.body = paragraph("The verification measured no accuracy.");
-  else chapter.body = figures({strip_figure(*in.verification), yield_figure(*in.verification)}) + accuracy_table(*in.verification);
+  Chapter chapter{"accuracy",
+                  "5. Accuracy, chip by chip",
+                  "Every conversion of every test image on virtual chips that neither characterisation, table nor "
+                  "training has seen.",
+                  {}};
+  if (in.verification == nullptr)
+    chapter.body = not_run("verify");
+  else if (in.verification->accuracy.empty())
+    chapter.body = paragraph("The verification measured no accuracy.");
+  else
+    chapter.body =
+        figures({strip_figure(*in.verification), yield_figure(*in.verification)}) + accuracy_table(*in.verification);
   return chapter_html(chapter);
 }
 

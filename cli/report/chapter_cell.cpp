@@ -31,21 +31,22 @@ View view_of(const CellSurface& c) {
   double largest = 0;
   for (std::size_t level = 0; level < c.weight_levels.size(); ++level)
     for (std::size_t b = 0; b < c.bit_line_volts.size(); ++b)
-      if (const double i = std::fabs(c.current(v.x, level, 0, v.s, b)); std::isfinite(i)) largest = std::max(largest, i);
+      if (const double i = std::fabs(c.current(v.x, level, 0, v.s, b)); std::isfinite(i))
+        largest = std::max(largest, i);
   v.amperes = unit_scale(largest, "A");
   v.volts = unit_scale(*std::ranges::max_element(c.bit_line_volts), "V");
   return v;
 }
 
 bool usable(const CellSurface& c) {
-  const std::size_t wanted = c.input_levels_volts.size() * c.weight_levels.size() * c.mismatch_count() * c.source_line_volts.size() *
-                             c.bit_line_volts.size();
+  const std::size_t wanted = c.input_levels_volts.size() * c.weight_levels.size() * c.mismatch_count() *
+                             c.source_line_volts.size() * c.bit_line_volts.size();
   return wanted > 0 && c.current_amperes.size() >= wanted;
 }
 
 bool fits(const CellModel& m, const CellSurface& c) {
-  return m.inputs >= c.input_levels_volts.size() && m.levels >= c.weight_levels.size() && m.terms == c.cell_terms.size() &&
-         m.monomials() > 0;
+  return m.inputs >= c.input_levels_volts.size() && m.levels >= c.weight_levels.size() &&
+         m.terms == c.cell_terms.size() && m.monomials() > 0;
 }
 
 /// σ of the cell's current over its unit draws, to first order.
@@ -66,7 +67,8 @@ double current_sigma(const CellModel& m, std::size_t x, std::size_t level, doubl
 void add_model(Plot& plot, const CellSurface& c, const CellModel& m, const View& v, std::size_t level) {
   constexpr std::size_t kPoints = 41;
   const std::vector<double> none(m.terms, 0.0);
-  const double low = std::max(m.lowest_volts, c.bit_line_volts.front()), high = std::min(m.highest_volts, c.bit_line_volts.back());
+  const double low = std::max(m.lowest_volts, c.bit_line_volts.front()),
+               high = std::min(m.highest_volts, c.bit_line_volts.back());
   std::vector<double> x, y, y_low, y_high;
   for (std::size_t k = 0; k < kPoints; ++k) {
     const double volts = low + (high - low) * static_cast<double>(k) / (kPoints - 1);
@@ -99,10 +101,12 @@ std::string surface_figure(const CellSurface& c, const CellModel* m, double clam
     }
     plot.points(x, y, {.color = static_cast<int>(level), .legend = m == nullptr ? fmt::format("level {}", level) : ""});
   }
-  return figure(plot.svg(), m == nullptr
-                                ? "Markers are ngspice without mismatch; equal distances between the levels would make an ideal cell."
-                                : "Markers (ngspice without mismatch) should sit on the lines (fitted model); each band is one standard "
-                                  "deviation of mismatch to either side.");
+  return figure(
+      plot.svg(),
+      m == nullptr
+          ? "Markers are ngspice without mismatch; equal distances between the levels would make an ideal cell."
+          : "Markers (ngspice without mismatch) should sit on the lines (fitted model); each band is one standard "
+            "deviation of mismatch to either side.");
 }
 
 std::string residual_figure(const CellSurface& c, const CellModel& m) {
@@ -121,7 +125,8 @@ std::string residual_figure(const CellSurface& c, const CellModel& m) {
                                   c.mismatch_points.begin() + static_cast<std::ptrdiff_t>((sample + 1) * terms));
       for (std::size_t b = 0; b < c.bit_line_volts.size(); ++b) {
         const double exact = c.current(v.x, level, sample, v.s, b);
-        const double error = 100 * (m.current(v.x, level, c.bit_line_volts[b], c.source_line_volts[v.s], z) / exact - 1);
+        const double error =
+            100 * (m.current(v.x, level, c.bit_line_volts[b], c.source_line_volts[v.s], z) / exact - 1);
         x.push_back(exact * v.amperes.factor);
         y.push_back(error);
         if (std::isfinite(error)) worst = std::max(worst, std::fabs(error));
@@ -129,7 +134,8 @@ std::string residual_figure(const CellSurface& c, const CellModel& m) {
     }
     plot.points(x, y, {.color = static_cast<int>(level), .legend = fmt::format("level {}", level)});
   }
-  return figure(plot.svg(), fmt::format("Every simulated mismatch sample and voltage: a good fit is a thin cloud around zero; the worst point is {} % off.",
+  return figure(plot.svg(), fmt::format("Every simulated mismatch sample and voltage: a good fit is a thin cloud "
+                                        "around zero; the worst point is {} % off.",
                                         number(worst, 2)));
 }
 
@@ -147,12 +153,16 @@ std::string sigma_text(const MismatchTerm& term, double sigma) {
 }
 
 std::string mismatch_table(const circuit::Characterization& c) {
-  Table t{.header = {"Mismatch", "Drawn for", "Moves", "Standard deviation (by stored level)"}, .rows = {}, .text_columns = 4,
+  Table t{.header = {"Mismatch", "Drawn for", "Moves", "Standard deviation (by stored level)"},
+          .rows = {},
+          .text_columns = 4,
           .caption = "What varies, as the project declares it (severity included)."};
   for (const auto& term : c.mismatch) {
     std::string sigma;
-    for (const double s : term.sigma) sigma += (sigma.empty() ? "" : ", ") + (term.lognormal ? number(100 * s) + "\u00a0%" : sigma_text(term, s));
-    t.rows.push_back({escape(term.name), scope_title(term.scope), fmt::format("{} of {}", escape(term.parameter), escape(term.device)),
+    for (const double s : term.sigma)
+      sigma += (sigma.empty() ? "" : ", ") + (term.lognormal ? number(100 * s) + "\u00a0%" : sigma_text(term, s));
+    t.rows.push_back({escape(term.name), scope_title(term.scope),
+                      fmt::format("{} of {}", escape(term.parameter), escape(term.device)),
                       sigma + (term.lognormal ? " (lognormal)" : "")});
   }
   return table_html(t);
@@ -161,10 +171,12 @@ std::string mismatch_table(const circuit::Characterization& c) {
 }  // namespace
 
 std::string cell_chapter(const ReportInput& in) {
-  Chapter chapter{"cell", "1. From the netlist to the cell",
-                  "ngspice measured one cell between ideal sources: this is what the later stages know of the transistor and the "
-                  "memory element.",
-                  {}};
+  Chapter chapter{
+      "cell",
+      "1. From the netlist to the cell",
+      "ngspice measured one cell between ideal sources: this is what the later stages know of the transistor and the "
+      "memory element.",
+      {}};
   if (in.characterization == nullptr) {
     chapter.body = not_run("characterize");
     return chapter_html(chapter);
@@ -177,9 +189,10 @@ std::string cell_chapter(const ReportInput& in) {
   const CellModel* model = in.model != nullptr && fits(in.model->cell, c.cell) ? &in.model->cell : nullptr;
   std::vector<std::string> pictures{surface_figure(c.cell, model, c.array.clamp_volts)};
   if (model != nullptr) pictures.push_back(residual_figure(c.cell, *model));
-  std::string facts = fmt::format("{} rows, clamp {} behind {}, wire {} per segment, {} K, noise bandwidth {}; {}.", c.array.rows,
-                                  quantity(c.array.clamp_volts, "V"), quantity(c.array.clamp_ohms, "Ω"), quantity(c.array.wire_ohms, "Ω"),
-                                  number(c.array.temperature_kelvin, 5), quantity(c.array.bandwidth_hertz, "Hz"), escape(c.simulator));
+  std::string facts = fmt::format("{} rows, clamp {} behind {}, wire {} per segment, {} K, noise bandwidth {}; {}.",
+                                  c.array.rows, quantity(c.array.clamp_volts, "V"), quantity(c.array.clamp_ohms, "Ω"),
+                                  quantity(c.array.wire_ohms, "Ω"), number(c.array.temperature_kelvin, 5),
+                                  quantity(c.array.bandwidth_hertz, "Hz"), escape(c.simulator));
   if (c.failed_points > 0 || c.suspect_points > 0)
     facts += fmt::format(" {} operating points failed and {} are suspect.", c.failed_points, c.suspect_points);
   chapter.body = figures(pictures) + paragraph(facts) + mismatch_table(c);

@@ -44,11 +44,15 @@ std::string histogram_figure(const ValidationReport& v) {
              .y = {.label = "share of conversions [%]", .range = from_zero(h.percent)}});
   plot.bars(h.edges, h.percent, {.color = 0});
   plot.vertical(0, {.color = -1, .dashed = true});
-  return figure(plot.svg(), "A narrow peak at zero says that the model is unbiased; long tails would name operands that it does not understand.");
+  return figure(plot.svg(),
+                "A narrow peak at zero says that the model is unbiased; long tails would name operands that it does "
+                "not understand.");
 }
 
 std::string numbers_table(const ValidationReport& v) {
-  Table t{.header = {"Quantity", "Value"}, .rows = {}, .caption = "Columns that no fit has seen, in MAC units; the interval is over chips."};
+  Table t{.header = {"Quantity", "Value"},
+          .rows = {},
+          .caption = "Columns that no fit has seen, in MAC units; the interval is over chips."};
   t.rows = {{"RMS of model − ngspice [95 %]", with_interval({v.rms, v.rms_low, v.rms_high})},
             {"largest difference", number(v.maximum)},
             {"mean difference (bias)", number(v.bias, 2)},
@@ -65,8 +69,12 @@ std::string numbers_table(const ValidationReport& v) {
 /// Candidate degrees; the chosen one is marked.
 std::string degree_table(const BehavioralModel& m) {
   constexpr std::size_t kColumns = 7;
-  Table t{.header = {"Degree", "RMS", "Largest", "RMS, held out", "Largest, held out", "Condition number", "Widest 95 % half-width"},
-          .rows = {}, .caption = "Candidate polynomials for the cell, errors relative to its current; held-out mismatch samples choose (✓)."};
+  Table t{
+      .header = {"Degree", "RMS", "Largest", "RMS, held out", "Largest, held out", "Condition number",
+                 "Widest 95 % half-width"},
+      .rows = {},
+      .caption =
+          "Candidate polynomials for the cell, errors relative to its current; held-out mismatch samples choose (✓)."};
   for (std::size_t i = 0; i < m.fit_quality.size() / kColumns; ++i) {
     const double* q = m.fit_quality.data() + kColumns * i;
     std::vector<std::string> row{(i == m.chosen ? "✓ " : "") + number(q[0])};
@@ -81,8 +89,10 @@ std::string degree_table(const BehavioralModel& m) {
 }  // namespace
 
 std::string column_chapter(const ReportInput& in) {
-  Chapter chapter{"columns", "2. From the cell to the column: the behavioural model",
-                  "The fitted cell, mismatch, wires and clamp make a column without a simulator. It has to give what ngspice gives for whole "
+  Chapter chapter{"columns",
+                  "2. From the cell to the column: the behavioural model",
+                  "The fitted cell, mismatch, wires and clamp make a column without a simulator. It has to give what "
+                  "ngspice gives for whole "
                   "columns that it was never fitted to.",
                   {}};
   if (in.model == nullptr) {
@@ -91,14 +101,17 @@ std::string column_chapter(const ReportInput& in) {
   }
   const ValidationReport& v = in.model->validation;
   chapter.body = v.passed ? paragraph("<span class=\"status green\">✓ The model meets its specification.</span>")
-                          : paragraph("<span class=\"status red\">✗ The model misses its specification.</span> Read everything below with that in mind.");
+                          : paragraph(
+                                "<span class=\"status red\">✗ The model misses its specification.</span> Read "
+                                "everything below with that in mind.");
   const bool drawable = !v.mac.empty() && v.mac.size() == v.residual.size() && v.mac.size() == v.circuit_error.size();
   if (!drawable) {
     chapter.body += paragraph("The model file holds no conversions to draw.") + numbers_table(v);
   } else {
     chapter.body += figures({error_figure(v), residual_figure(v), histogram_figure(v), numbers_table(v)});
     if (v.mac.size() > Plot::kMostPoints)
-      chapter.body += paragraph(fmt::format("The clouds show {} of {} conversions; the numbers use all.", Plot::kMostPoints, v.mac.size()));
+      chapter.body += paragraph(
+          fmt::format("The clouds show {} of {} conversions; the numbers use all.", Plot::kMostPoints, v.mac.size()));
   }
   chapter.body += degree_table(*in.model);
   return chapter_html(chapter);

@@ -20,7 +20,10 @@ using errormodel::ErrorTable;
 constexpr double kSupported = 10.0;  // observations below which a node is hatched
 
 HeatMap surface_map(const ErrorTable& t, std::string name, std::string title, const std::vector<double>& value) {
-  HeatMap m{.name = std::move(name), .title = std::move(title), .x_label = "static state y [MAC unit]", .y_label = "total drive a [levels]"};
+  HeatMap m{.name = std::move(name),
+            .title = std::move(title),
+            .x_label = "static state y [MAC unit]",
+            .y_label = "total drive a [levels]"};
   m.x_low = t.axes.y_low;
   m.x_high = t.axes.y_high;
   m.y_low = t.axes.a_low;
@@ -39,13 +42,17 @@ std::string mean_figure(const ErrorTable& t) {
   HeatMap m = surface_map(t, "table-mu", "Deterministic shift over MAC value and total drive", t.mu);
   m.value_label = "μ(y, a) [MAC unit]";
   m.shades = Shades::kDiverging;
-  return figure(heat_map_svg(m), "White is no error; red reads too high, blue too low. Opposite colours at the two ends are compression or expansion.");
+  return figure(heat_map_svg(m),
+                "White is no error; red reads too high, blue too low. Opposite colours at the two ends are compression "
+                "or expansion.");
 }
 
 std::string sigma_figure(const ErrorTable& t) {
   HeatMap m = surface_map(t, "table-sigma", "Read noise over MAC value and total drive", t.dynamic_sigma);
   m.value_label = "σ_D(y, a) [MAC unit]";
-  return figure(heat_map_svg(m), "Noise that is new at every read; where it grows with a, the cells make it, where it does not, the sense path does.");
+  return figure(heat_map_svg(m),
+                "Noise that is new at every read; where it grows with a, the cells make it, where it does not, the "
+                "sense path does.");
 }
 
 std::vector<double> indices(std::size_t count) {
@@ -71,8 +78,10 @@ std::string level_figure(const ErrorTable& t) {
              .x = {.label = "stored level k", .names = level_names(t.level.size())},
              .y = {.label = "g(k) − k [MAC unit]"}});
   plot.horizontal(0, {.color = -1});
-  plot.error_bars(indices(t.level.size()), deviation, {.color = 0, .legend = "mean level; whisker: ± s(k), one σ of the cells"});
-  return figure(plot.svg(), "Markers on the line are evenly spaced levels; the whiskers show how far single cells stray.");
+  plot.error_bars(indices(t.level.size()), deviation,
+                  {.color = 0, .legend = "mean level; whisker: ± s(k), one σ of the cells"});
+  return figure(plot.svg(),
+                "Markers on the line are evenly spaced levels; the whiskers show how far single cells stray.");
 }
 
 std::string cell_sigma_figure(const ErrorTable& t) {
@@ -92,7 +101,9 @@ std::string cell_sigma_figure(const ErrorTable& t) {
              .x = {.label = "stored level k", .names = level_names(t.cell_sigma.size())},
              .y = {.label = "s(k) [MAC unit]", .range = range}});
   plot.error_bars(indices(t.cell_sigma.size()), s, {.color = 2, .legend = "estimate with 95 % interval"});
-  return figure(plot.svg(), "Frozen spread of single cells: the level with the largest s(k) decides what programming has to improve.");
+  return figure(
+      plot.svg(),
+      "Frozen spread of single cells: the level with the largest s(k) decides what programming has to improve.");
 }
 
 /// Estimates come as the six distinct entries 00, 01, 02, 11, 12, 22 of a symmetric matrix.
@@ -103,15 +114,18 @@ std::vector<Interval> diagonal(const std::vector<Interval>& six) {
 
 std::string covariance_figure(const ErrorTable& t) {
   const auto chip = diagonal(t.chip_interval), column = diagonal(t.column_interval);
-  Plot plot({.name = "table-covariance",
-             .title = "Variances that chips and columns share, by term",
-             .x = {.label = "term of φ, scaled to unit RMS over the design", .names = {"offset\n1", "gain\ny", "drive\na"}},
-             .y = {.label = "variance [MAC unit²]"}});
+  Plot plot(
+      {.name = "table-covariance",
+       .title = "Variances that chips and columns share, by term",
+       .x = {.label = "term of φ, scaled to unit RMS over the design", .names = {"offset\n1", "gain\ny", "drive\na"}},
+       .y = {.label = "variance [MAC unit²]"}});
   plot.horizontal(0, {.color = -1});
   if (!chip.empty()) plot.error_bars(indices(3), chip, {.color = 0, .legend = "common to a chip, Σ_C", .shift = -8});
   if (!column.empty()) plot.error_bars(indices(3), column, {.color = 1, .legend = "own to a column, Σ_K", .shift = 8});
   if (plot.empty()) return {};
-  return figure(plot.svg(), "Frozen errors by where they are shared, with 95 % intervals; an interval that holds zero is a term that was not found.");
+  return figure(plot.svg(),
+                "Frozen errors by where they are shared, with 95 % intervals; an interval that holds zero is a term "
+                "that was not found.");
 }
 
 std::string source_figure(const ErrorTable& t) {
@@ -136,7 +150,9 @@ std::string source_figure(const ErrorTable& t) {
              .y = {.label = "source", .names = t.source_names},
              .plot_height = std::clamp(34.0 * static_cast<double>(sources), 70.0, 320.0)});
   plot.named_bars(total, texts, {.color = 0});
-  return figure(plot.svg(), "Who makes the read noise, averaged over the operands of the design: the longest bars are where an engineer's time pays.");
+  return figure(plot.svg(),
+                "Who makes the read noise, averaged over the operands of the design: the longest bars are where an "
+                "engineer's time pays.");
 }
 
 /// P(code | ideal code) around the diagonal: as wide as the band that holds 99 % of every row.
@@ -144,12 +160,16 @@ std::string code_figure(const ErrorTable& t) {
   if (t.adc.bits < 1 || t.adc.bits > 10) return {};
   const int codes = 1 << t.adc.bits;
   if (t.code_pmf.size() != static_cast<std::size_t>(codes) * static_cast<std::size_t>(codes)) return {};
-  const auto p = [&](int ideal, int code) { return t.code_pmf[static_cast<std::size_t>(ideal) * static_cast<std::size_t>(codes) + static_cast<std::size_t>(code)]; };
-  const auto never_seen = [&](int ideal) {  // the compiler writes a uniform row for a code that the design never reached
-    for (int code = 0; code < codes; ++code)
-      if (std::fabs(p(ideal, code) - 1.0 / codes) > 1e-12) return false;
-    return true;
+  const auto p = [&](int ideal, int code) {
+    return t
+        .code_pmf[static_cast<std::size_t>(ideal) * static_cast<std::size_t>(codes) + static_cast<std::size_t>(code)];
   };
+  const auto never_seen =
+      [&](int ideal) {  // the compiler writes a uniform row for a code that the design never reached
+        for (int code = 0; code < codes; ++code)
+          if (std::fabs(p(ideal, code) - 1.0 / codes) > 1e-12) return false;
+        return true;
+      };
   int reach = 1;
   for (int ideal = 0; ideal < codes; ++ideal) {
     if (never_seen(ideal)) continue;
@@ -162,8 +182,11 @@ std::string code_figure(const ErrorTable& t) {
     }
     reach = std::max(reach, std::min(r, 16));
   }
-  HeatMap m{.name = "table-codes", .title = "Probability of each code error for each ideal code", .x_label = "ideal ADC code",
-            .y_label = "code − ideal code", .value_label = "probability"};
+  HeatMap m{.name = "table-codes",
+            .title = "Probability of each code error for each ideal code",
+            .x_label = "ideal ADC code",
+            .y_label = "code − ideal code",
+            .value_label = "probability"};
   m.x_low = t.adc.lowest_code();
   m.x_high = t.adc.highest_code();
   m.y_low = -reach;
@@ -183,7 +206,9 @@ std::string code_figure(const ErrorTable& t) {
       any_hatched = any_hatched || (unknown && exists);
     }
   if (any_hatched) m.hatch_legend = "never reached by the design";
-  return figure(heat_map_svg(m), "A bright row at zero and darkness elsewhere would be an ADC that is always right; a slant is nonlinearity. The two end codes collect what is clipped.");
+  return figure(heat_map_svg(m),
+                "A bright row at zero and darkness elsewhere would be an ADC that is always right; a slant is "
+                "nonlinearity. The two end codes collect what is clipped.");
 }
 
 std::string bin_figure(const verification::Verification& v) {
@@ -202,14 +227,18 @@ std::string bin_figure(const verification::Verification& v) {
   plot.error_bars(y, model, {.color = 1, .legend = "behavioural model", .shift = -3});
   plot.error_bars(y, table, {.color = 0, .legend = "error table", .shift = 3});
   if (plot.empty()) return {};
-  return figure(plot.svg(), "On the trained network's own operands, marker and whisker of the table should lie beside those of the model in every bin.");
+  return figure(plot.svg(),
+                "On the trained network's own operands, marker and whisker of the table should lie beside those of the "
+                "model in every bin.");
 }
 
 }  // namespace
 
 std::string table_chapter(const ReportInput& in) {
-  Chapter chapter{"table", "3. From the model to the error table",
-                  "The table condenses millions of virtual conversions into what a training loop can draw quickly: a deterministic shift, frozen "
+  Chapter chapter{"table",
+                  "3. From the model to the error table",
+                  "The table condenses millions of virtual conversions into what a training loop can draw quickly: a "
+                  "deterministic shift, frozen "
                   "errors of chip, column and cell, and read noise.",
                   {}};
   if (in.table == nullptr) {
@@ -226,12 +255,15 @@ std::string table_chapter(const ReportInput& in) {
   parts.push_back(source_figure(t));
   std::vector<std::string> outcome{code_figure(t)};
   if (in.verification != nullptr && !in.verification->bins.empty()) outcome.push_back(bin_figure(*in.verification));
-  chapter.body = subheading("The same for every chip, and new at every read") + figures(surfaces) + subheading("Frozen on each chip, and the sources of noise") +
-                 figures(parts) + subheading("What comes out") + figures(outcome);
+  chapter.body = subheading("The same for every chip, and new at every read") + figures(surfaces) +
+                 subheading("Frozen on each chip, and the sources of noise") + figures(parts) +
+                 subheading("What comes out") + figures(outcome);
   chapter.body += paragraph(fmt::format(
-      "{}-bit ADC over ±{} MAC units, in steps of {}; {} operands; static terms from {}; one MAC unit is {}. Without mismatch, the deterministic part leaves "
+      "{}-bit ADC over ±{} MAC units, in steps of {}; {} operands; static terms from {}; one MAC unit is {}. Without "
+      "mismatch, the deterministic part leaves "
       "{} MAC units unexplained.",
-      t.adc.bits, number(t.adc.range, 4), number(t.adc.step(), 4), escape(t.operands), counted(t.columns_used, "virtual column"), quantity(t.unit_amperes, "A", 4), number(t.residual_sigma, 2)));
+      t.adc.bits, number(t.adc.range, 4), number(t.adc.step(), 4), escape(t.operands),
+      counted(t.columns_used, "virtual column"), quantity(t.unit_amperes, "A", 4), number(t.residual_sigma, 2)));
   return chapter_html(chapter);
 }
 

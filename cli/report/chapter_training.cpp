@@ -22,19 +22,25 @@ std::string curve_figure(const ReportInput& in, bool loss) {
     if (y.size() <= 60) plot.points(c.epoch, y, {.color = style.color});
   }
   if (plot.empty()) return {};
-  return figure(plot.svg(), loss ? "Every curve should flatten; an arm that trains with errors may settle higher, because it never sees a clean chip."
-                                 : "Accuracy on the test set as training measured it; chapter 5 holds the comparison on virtual chips that counts.");
+  return figure(plot.svg(), loss ? "Every curve should flatten; an arm that trains with errors may settle higher, "
+                                   "because it never sees a clean chip."
+                                 : "Accuracy on the test set as training measured it; chapter 5 holds the comparison "
+                                   "on virtual chips that counts.");
 }
 
 }  // namespace
 
 std::string training_chapter(const ReportInput& in) {
-  Chapter chapter{"training", "4. Training with the table",
-                  "The same network was trained once for every arm: on ideal hardware, and with errors that the table draws anew for each "
+  Chapter chapter{"training",
+                  "4. Training with the table",
+                  "The same network was trained once for every arm: on ideal hardware, and with errors that the table "
+                  "draws anew for each "
                   "mini-batch of virtual chips.",
                   {}};
   const std::string loss = curve_figure(in, true), accuracy = curve_figure(in, false);
-  chapter.body = in.curves.empty() ? not_run("train") : loss.empty() && accuracy.empty() ? paragraph("No epoch was recorded.") : figures({loss, accuracy});
+  chapter.body = in.curves.empty()                  ? not_run("train")
+                 : loss.empty() && accuracy.empty() ? paragraph("No epoch was recorded.")
+                                                    : figures({loss, accuracy});
   return chapter_html(chapter);
 }
 

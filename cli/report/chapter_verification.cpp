@@ -43,7 +43,9 @@ std::string rate_figure(const Verification& v, const RatePicture& picture) {
   Range range;
   std::vector<Interval> observed, predicted;
   for (const auto& l : v.layers) {
-    const auto scaled = [&](const Interval& i) { return Interval{i.estimate * picture.scale, i.low * picture.scale, i.high * picture.scale}; };
+    const auto scaled = [&](const Interval& i) {
+      return Interval{i.estimate * picture.scale, i.low * picture.scale, i.high * picture.scale};
+    };
     observed.push_back(scaled(l.*picture.observed));
     predicted.push_back(scaled(l.*picture.predicted));
     for (const auto* i : {&observed.back(), &predicted.back()})
@@ -58,8 +60,9 @@ std::string rate_figure(const Verification& v, const RatePicture& picture) {
   add_identity(plot, range, picture.tolerance);
   for (std::size_t i = 0; i < v.layers.size(); ++i) {
     const int color = static_cast<int>(i);
-    plot.error_crosses(std::span(observed).subspan(i, 1), std::span(predicted).subspan(i, 1),
-                       {.color = color, .legend = v.layers.size() <= 12 ? fmt::format("layer {}", v.layers[i].layer) : ""});
+    plot.error_crosses(
+        std::span(observed).subspan(i, 1), std::span(predicted).subspan(i, 1),
+        {.color = color, .legend = v.layers.size() <= 12 ? fmt::format("layer {}", v.layers[i].layer) : ""});
   }
   return figure(plot.svg(), picture.sentence);
 }
@@ -84,10 +87,13 @@ std::string replay_figure(const Verification& v) {
              .title = "Conversions of the trained network by model against ngspice",
              .x = {.label = "ngspice [MAC unit]", .range = range},
              .y = {.label = "behavioural model [MAC unit]", .range = range}});
-  plot.line(std::vector{range.low, range.high}, std::vector{range.low, range.high}, {.color = -1, .legend = "equal", .dashed = true});
+  plot.line(std::vector{range.low, range.high}, std::vector{range.low, range.high},
+            {.color = -1, .legend = "equal", .dashed = true});
   plot.points(v.replay_circuit, v.replay_model, {.color = 0, .legend = "one conversion"});
-  return figure(plot.svg(), fmt::format("The trained network's own operands, replayed in ngspice: {} dots on the line, RMS difference {}, largest {} MAC units.",
-                                        count, number(std::sqrt(square / static_cast<double>(count)), 2), number(worst, 2)));
+  return figure(plot.svg(),
+                fmt::format("The trained network's own operands, replayed in ngspice: {} dots on the line, RMS "
+                            "difference {}, largest {} MAC units.",
+                            count, number(std::sqrt(square / static_cast<double>(count)), 2), number(worst, 2)));
 }
 
 std::string distance_figure(const Verification& v) {
@@ -120,11 +126,14 @@ std::string bullet(const Check& c) {
     return coordinate(std::isfinite(value) ? kWidth * std::clamp((value - r.low) / r.width(), 0.0, 1.0) : fallback);
   };
   const double left = std::stod(x(c.low, 0)), right = std::stod(x(c.high, kWidth));
-  std::string out = fmt::format("<svg class=\"bullet {}\" viewBox=\"0 0 150 18\" role=\"img\" aria-label=\"interval and tolerance\" "
-                                "xmlns=\"http://www.w3.org/2000/svg\">\n<rect class=\"tolerance\" x=\"{}\" y=\"1\" width=\"{}\" height=\"{}\"/>\n",
-                                to_string(c.color), coordinate(left), coordinate(std::max(1.0, right - left)), coordinate(kHeight - 2));
+  std::string out = fmt::format(
+      "<svg class=\"bullet {}\" viewBox=\"0 0 150 18\" role=\"img\" aria-label=\"interval and tolerance\" "
+      "xmlns=\"http://www.w3.org/2000/svg\">\n<rect class=\"tolerance\" x=\"{}\" y=\"1\" width=\"{}\" "
+      "height=\"{}\"/>\n",
+      to_string(c.color), coordinate(left), coordinate(std::max(1.0, right - left)), coordinate(kHeight - 2));
   out += fmt::format("<path class=\"stroke-status\" d=\"M{} 9H{}\"/>\n", x(c.value.low, 0), x(c.value.high, kWidth));
-  return out + fmt::format("<circle class=\"fill-status\" cx=\"{}\" cy=\"9\" r=\"4\"/></svg>\n", x(c.value.estimate, 0));
+  return out +
+         fmt::format("<circle class=\"fill-status\" cx=\"{}\" cy=\"9\" r=\"4\"/></svg>\n", x(c.value.estimate, 0));
 }
 
 std::string status(Color color) {
@@ -140,22 +149,35 @@ std::string tolerance_text(const Check& c) {
 
 const char* level_title(int level) {
   switch (level) {
-    case 1: return "Level 1: model against circuit";
-    case 2: return "Level 2: table against model";
-    case 3: return "Level 3: network by table against network by model";
-    case 4: return "Level 4: error rates after training";
-    case 5: return "Level 5: specification";
-    default: return "Other checks";
+    case 1:
+      return "Level 1: model against circuit";
+    case 2:
+      return "Level 2: table against model";
+    case 3:
+      return "Level 3: network by table against network by model";
+    case 4:
+      return "Level 4: error rates after training";
+    case 5:
+      return "Level 5: specification";
+    default:
+      return "Other checks";
   }
 }
 
 std::string check_table(const Verification& v) {
-  Table t{.header = {"Check", "Verdict", "Interval (line) in tolerance (grey)", "Measured [95 % interval]", "Tolerance", "Unit"},
-          .rows = {}, .text_columns = 3, .caption = "Green: the whole interval lies inside the tolerance. Red: it lies outside. Inconclusive: more chips decide."};
+  Table t{.header = {"Check", "Verdict", "Interval (line) in tolerance (grey)", "Measured [95 % interval]", "Tolerance",
+                     "Unit"},
+          .rows = {},
+          .text_columns = 3,
+          .caption =
+              "Green: the whole interval lies inside the tolerance. Red: it lies outside. Inconclusive: more chips "
+              "decide."};
   const char* group = nullptr;
   for (const auto& c : v.checks) {
     if (const char* title = level_title(c.level); title != group) t.rows.push_back({group = title});
-    const std::string advice = c.color == Color::kGreen || c.advice.empty() ? "" : fmt::format("<span class=\"advice\">{}</span>", escape(c.advice));
+    const std::string advice = c.color == Color::kGreen || c.advice.empty()
+                                   ? ""
+                                   : fmt::format("<span class=\"advice\">{}</span>", escape(c.advice));
     t.rows.push_back({escape(c.name) + advice, status(c.color), bullet(c), with_interval(c.value), tolerance_text(c),
                       c.unit == "1" ? "" : escape(c.unit)});
   }
@@ -163,30 +185,43 @@ std::string check_table(const Verification& v) {
 }
 
 std::string layer_table(const Verification& v) {
-  Table t{.header = {"Layer", "P(code ≠ ideal), %<br/>observed", "<br/>predicted", "mean |Δcode|<br/>observed", "<br/>predicted",
-                     "P(|Δcode| &gt; 2), %<br/>observed", "<br/>predicted", "out of support,<br/>%"},
-          .rows = {}, .caption = "Error rates of each layer on the trained network's own operands; |Δcode| in ADC steps."};
+  Table t{.header = {"Layer", "P(code ≠ ideal), %<br/>observed", "<br/>predicted", "mean |Δcode|<br/>observed",
+                     "<br/>predicted", "P(|Δcode| &gt; 2), %<br/>observed", "<br/>predicted", "out of support,<br/>%"},
+          .rows = {},
+          .caption = "Error rates of each layer on the trained network's own operands; |Δcode| in ADC steps."};
   const auto percent = [](const Interval& i) { return with_interval({100 * i.estimate, 100 * i.low, 100 * i.high}); };
   for (const auto& l : v.layers)
-    t.rows.push_back({std::to_string(l.layer), percent(l.observed_change), percent(l.predicted_change), with_interval(l.observed_magnitude),
-                      with_interval(l.predicted_magnitude), number(100 * l.observed_large, 2), number(100 * l.predicted_large, 2),
+    t.rows.push_back({std::to_string(l.layer), percent(l.observed_change), percent(l.predicted_change),
+                      with_interval(l.observed_magnitude), with_interval(l.predicted_magnitude),
+                      number(100 * l.observed_large, 2), number(100 * l.predicted_large, 2),
                       number(100 * l.out_of_support, 2)});
   return table_html(t);
 }
 
-constexpr RatePicture kChange{"verification-change", "Predicted against observed rate of changed codes by layer", "P(code ≠ ideal) [%]",
+constexpr RatePicture kChange{"verification-change",
+                              "Predicted against observed rate of changed codes by layer",
+                              "P(code ≠ ideal) [%]",
                               "One marker per layer: inside the grey band the table predicts how often a code changes.",
-                              &LayerErrors::observed_change, &LayerErrors::predicted_change, 100.0,
+                              &LayerErrors::observed_change,
+                              &LayerErrors::predicted_change,
+                              100.0,
                               [](double observed) { return std::max(0.5, 0.1 * std::fabs(observed)); }};
-constexpr RatePicture kMagnitude{"verification-magnitude", "Predicted against observed mean code error by layer", "mean |Δcode| [ADC step]",
-                                 "The same for how large the change is; the band is ±0.05 ADC step.", &LayerErrors::observed_magnitude,
-                                 &LayerErrors::predicted_magnitude, 1.0, [](double) { return 0.05; }};
+constexpr RatePicture kMagnitude{"verification-magnitude",
+                                 "Predicted against observed mean code error by layer",
+                                 "mean |Δcode| [ADC step]",
+                                 "The same for how large the change is; the band is ±0.05 ADC step.",
+                                 &LayerErrors::observed_magnitude,
+                                 &LayerErrors::predicted_magnitude,
+                                 1.0,
+                                 [](double) { return 0.05; }};
 
 }  // namespace
 
 std::string verification_chapter(const ReportInput& in) {
-  Chapter chapter{"verification", "6. Verification: does the prediction hold?",
-                  "Each level is compared with the one below it, on chips that the upper one has not seen.", {}};
+  Chapter chapter{"verification",
+                  "6. Verification: does the prediction hold?",
+                  "Each level is compared with the one below it, on chips that the upper one has not seen.",
+                  {}};
   if (in.verification == nullptr) {
     chapter.body = not_run("verify");
     return chapter_html(chapter);

@@ -32,7 +32,8 @@ std::string table_html(const Table& t) {
   if (!t.caption.empty()) out += fmt::format("<p class=\"caption\">{}</p>\n", hold_together(escape(t.caption)));
   out += fmt::format("<div class=\"scroll\"><table{}>\n<thead><tr>",
                      t.caption.empty() ? "" : fmt::format(" aria-label=\"{}\"", escape(t.caption)));
-  for (std::size_t i = 0; i < t.header.size(); ++i) out += fmt::format("<th{} scope=\"col\">{}</th>", cell_class(i), t.header[i]);
+  for (std::size_t i = 0; i < t.header.size(); ++i)
+    out += fmt::format("<th{} scope=\"col\">{}</th>", cell_class(i), t.header[i]);
   out += "</tr></thead>\n<tbody>\n";
   for (const auto& row : t.rows) {
     if (row.size() == 1 && t.header.size() > 1) {
@@ -50,11 +51,13 @@ std::string paragraph(std::string_view html) { return fmt::format("<p>{}</p>\n",
 std::string subheading(std::string_view text) { return fmt::format("<h3>{}</h3>\n", escape(text)); }
 
 std::string chapter_html(const Chapter& c) {
-  return fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n<p class=\"lead\">{}</p>\n{}</section>\n", escape(c.id), escape(c.title), c.lead, c.body);
+  return fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n<p class=\"lead\">{}</p>\n{}</section>\n", escape(c.id),
+                     escape(c.title), c.lead, c.body);
 }
 
 std::string not_run(std::string_view stage) {
-  return fmt::format("<p class=\"missing\">This stage has not run yet. <code>errata {}</code> runs it.</p>\n", escape(stage));
+  return fmt::format("<p class=\"missing\">This stage has not run yet. <code>errata {}</code> runs it.</p>\n",
+                     escape(stage));
 }
 
 std::string page(std::string_view title, std::string_view body_html) {

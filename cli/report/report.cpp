@@ -24,7 +24,8 @@ std::string path_html(const ReportInput& in) {
                {"provenance", "provenance", true}};
   std::string out = "<ol class=\"path\">\n";
   for (const auto& s : steps)
-    out += fmt::format("<li><a href=\"#{}\"{}>{}</a></li>\n", s.id, s.ran ? "" : " class=\"absent\" title=\"has not run\"", s.name);
+    out += fmt::format("<li><a href=\"#{}\"{}>{}</a></li>\n", s.id,
+                       s.ran ? "" : " class=\"absent\" title=\"has not run\"", s.name);
   return out + "</ol>\n";
 }
 
@@ -56,7 +57,8 @@ int arm_color(std::string_view arm) {
 std::string render_report(const ReportInput& in) {
   const std::string name = in.project.empty() ? "unnamed project" : in.project;
   std::string body = fmt::format(
-      "<header>\n<h1>{}</h1>\n<p class=\"subtitle\">From an in-memory-computing netlist to a verified network: report of errata.</p>\n"
+      "<header>\n<h1>{}</h1>\n<p class=\"subtitle\">From an in-memory-computing netlist to a verified network: report "
+      "of errata.</p>\n"
       "</header>\n",
       escape(name));
   body += verdict_box(in) + path_html(in);

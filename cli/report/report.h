@@ -3,18 +3,26 @@
 #include <string>
 #include <vector>
 
-namespace errata::circuit { struct Characterization; }
-namespace errata::behavioral { struct BehavioralModel; }
-namespace errata::errormodel { struct ErrorTable; }
-namespace errata::verification { struct Verification; }
+namespace errata::circuit {
+struct Characterization;
+}
+namespace errata::behavioral {
+struct BehavioralModel;
+}
+namespace errata::errormodel {
+struct ErrorTable;
+}
+namespace errata::verification {
+struct Verification;
+}
 
 namespace errata::report {
 
 /// How the training of one arm went; equal lengths.
 struct TrainingCurve {
-  std::string arm;                          ///< "ideal", "error_aware", …
+  std::string arm;  ///< "ideal", "error_aware", …
   std::vector<double> epoch, train_loss;
-  std::vector<double> test_accuracy;        ///< percent
+  std::vector<double> test_accuracy;  ///< percent
 };
 
 /// What the report tells. A null pointer: that stage has not run, and its chapter says so.

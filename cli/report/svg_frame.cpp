@@ -11,15 +11,17 @@ namespace errata::report {
 
 namespace {
 
-constexpr double kLine = 16.0;        // height of a line of text
-constexpr double kSymbol = 22.0;      // width of a legend symbol
-constexpr double kLegendGap = 14.0;   // between two entries
+constexpr double kLine = 16.0;       // height of a line of text
+constexpr double kSymbol = 22.0;     // width of a legend symbol
+constexpr double kLegendGap = 14.0;  // between two entries
 
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines(1);
   for (const char c : text) {
-    if (c == '\n') lines.emplace_back();
-    else lines.back() += c;
+    if (c == '\n')
+      lines.emplace_back();
+    else
+      lines.back() += c;
   }
   return lines;
 }
@@ -65,11 +67,12 @@ std::string coordinate(double value) {
   return fmt::format("{:g}", rounded == 0 ? 0.0 : rounded);
 }
 
-std::string text_element(double x, double y, std::string_view anchor, std::string_view text, std::string_view css_class) {
+std::string text_element(double x, double y, std::string_view anchor, std::string_view text,
+                         std::string_view css_class) {
   const auto lines = lines_of(text);
   if (lines.size() == 1)
-    return fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"{}\" class=\"{}\">{}</text>\n", coordinate(x), coordinate(y), anchor,
-                       css_class, escape(text));
+    return fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"{}\" class=\"{}\">{}</text>\n", coordinate(x),
+                       coordinate(y), anchor, css_class, escape(text));
   std::string out;
   for (std::size_t i = 0; i < lines.size(); ++i)
     out += text_element(x, y + static_cast<double>(i) * (kLine - 2), anchor, lines[i], css_class);
@@ -77,7 +80,12 @@ std::string text_element(double x, double y, std::string_view anchor, std::strin
 }
 
 Frame::Frame(Axis x, Axis y, const std::vector<std::string>& legend, double plot_height, double right)
-    : x_(std::move(x)), y_(std::move(y)), plot_height_(plot_height), right_(right), x_ticks_(marks_of(x_)), y_ticks_(marks_of(y_)) {
+    : x_(std::move(x)),
+      y_(std::move(y)),
+      plot_height_(plot_height),
+      right_(right),
+      x_ticks_(marks_of(x_)),
+      y_ticks_(marks_of(y_)) {
   left_ = std::max(24.0, extent(y_ticks_.label).first + 12);
   // The last x label is centred at the edge of the plot and must not be cut.
   if (!x_ticks_.label.empty()) right_ = std::max(right_, text_width(x_ticks_.label.back()) / 2 + 4);
@@ -94,7 +102,8 @@ Frame::Frame(Axis x, Axis y, const std::vector<std::string>& legend, double plot
     any = true;
   }
   top_ = (any ? y_at + 6 : y_.label.empty() ? 0 : kLine) + 12;
-  const double below = 8 + kLine * static_cast<double>(extent(x_ticks_.label).second) + (x_.label.empty() ? 0 : kLine + 4);
+  const double below =
+      8 + kLine * static_cast<double>(extent(x_ticks_.label).second) + (x_.label.empty() ? 0 : kLine + 4);
   height_ = top_ + plot_height_ + below + 4;
 }
 
@@ -124,7 +133,8 @@ std::string Frame::x_marks() const {
   for (std::size_t i = 0; i < x_ticks_.value.size(); ++i) {
     const double x = px(x_ticks_.value[i]);
     if (x_.names.empty())
-      out += fmt::format("<path class=\"grid\" d=\"M{} {}V{}\"/>\n", coordinate(x), coordinate(top_), coordinate(bottom_edge()));
+      out += fmt::format("<path class=\"grid\" d=\"M{} {}V{}\"/>\n", coordinate(x), coordinate(top_),
+                         coordinate(bottom_edge()));
     const double half = extent({x_ticks_.label[i]}).first / 2;
     if (x - half < free_from) continue;  // names that would overlap are left out
     free_from = x + half + 4;
@@ -137,7 +147,8 @@ std::string Frame::y_marks() const {
   std::string out;
   for (std::size_t i = 0; i < y_ticks_.value.size(); ++i) {
     const double y = py(y_ticks_.value[i]);
-    out += fmt::format("<path class=\"grid\" d=\"M{} {}H{}\"/>\n", coordinate(left_), coordinate(y), coordinate(right_edge()));
+    out += fmt::format("<path class=\"grid\" d=\"M{} {}H{}\"/>\n", coordinate(left_), coordinate(y),
+                       coordinate(right_edge()));
     const double lift = (static_cast<double>(lines_of(y_ticks_.label[i]).size()) - 1) * (kLine - 2) / 2;
     out += text_element(left_ - 6, y + 4 - lift, "end", y_ticks_.label[i], "tick");
   }
@@ -146,8 +157,8 @@ std::string Frame::y_marks() const {
 
 std::string Frame::furniture(const std::vector<std::string>& legend) const {
   std::string out = x_marks() + y_marks();
-  out += fmt::format("<path class=\"axis\" d=\"M{0} {1}V{2}H{3}\"/>\n", coordinate(left_), coordinate(top_), coordinate(bottom_edge()),
-                     coordinate(right_edge()));
+  out += fmt::format("<path class=\"axis\" d=\"M{0} {1}V{2}H{3}\"/>\n", coordinate(left_), coordinate(top_),
+                     coordinate(bottom_edge()), coordinate(right_edge()));
   if (!y_.label.empty()) out += text_element(4, kLine - 2, "start", y_.label, "label");
   if (!x_.label.empty()) out += text_element((left_ + right_edge()) / 2, height_ - 6, "middle", x_.label, "label");
   for (std::size_t i = 0; i < legend_.size(); ++i)

@@ -26,7 +26,8 @@ double text_width(std::string_view text);
 std::string coordinate(double value);
 
 /// One text element. `anchor` is "start", "middle" or "end"; the text may hold '\n'.
-std::string text_element(double x, double y, std::string_view anchor, std::string_view text, std::string_view css_class);
+std::string text_element(double x, double y, std::string_view anchor, std::string_view text,
+                         std::string_view css_class);
 
 /// One entry of a legend: its symbol is drawn by the caller in a box of 22 × 12 px around (x + 11, y).
 struct LegendPlace {

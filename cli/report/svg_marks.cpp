@@ -24,10 +24,14 @@ std::string marker(double x, double y, const Style& style) {
     return fmt::format("<path class=\"{}\" d=\"M{} {}{}z\"/>\n", css, coordinate(x), coordinate(y), d);
   };
   switch (std::max(0, style.color) % 4) {
-    case 1: return path("m-3.5-3.5h7v7h-7");
-    case 2: return path("m0-5l4.5 5l-4.5 5l-4.5-5");
-    case 3: return path("m0-4.5l4.5 8h-9");
-    default: return fmt::format("<circle class=\"{}\" cx=\"{}\" cy=\"{}\" r=\"3.6\"/>\n", css, coordinate(x), coordinate(y));
+    case 1:
+      return path("m-3.5-3.5h7v7h-7");
+    case 2:
+      return path("m0-5l4.5 5l-4.5 5l-4.5-5");
+    case 3:
+      return path("m0-4.5l4.5 8h-9");
+    default:
+      return fmt::format("<circle class=\"{}\" cx=\"{}\" cy=\"{}\" r=\"3.6\"/>\n", css, coordinate(x), coordinate(y));
   }
 }
 
@@ -53,10 +57,13 @@ std::string draw_points(const Frame& f, Real x, Real y, const Style& style) {
   std::string out, dots;
   for (std::size_t i = 0; i < x.size(); ++i) {
     if (!std::isfinite(x[i]) || !std::isfinite(y[i]) || !f.holds(x[i], y[i])) continue;
-    if (x.size() <= kFew) out += marker(f.px(x[i]) + style.shift, f.py(y[i]), style);
-    else dots += fmt::format("M{} {}h0", coordinate(f.px(x[i]) + style.shift), coordinate(f.py(y[i])));
+    if (x.size() <= kFew)
+      out += marker(f.px(x[i]) + style.shift, f.py(y[i]), style);
+    else
+      dots += fmt::format("M{} {}h0", coordinate(f.px(x[i]) + style.shift), coordinate(f.py(y[i])));
   }
-  if (!dots.empty()) out = fmt::format("<path class=\"{}\" d=\"{}\"/>\n", classes(style, x.size() > 500 ? "dots fine" : "dots"), dots);
+  if (!dots.empty())
+    out = fmt::format("<path class=\"{}\" d=\"{}\"/>\n", classes(style, x.size() > 500 ? "dots fine" : "dots"), dots);
   return out;
 }
 
@@ -76,8 +83,9 @@ std::string draw_bars(const Frame& f, Real edges, Real heights, const Style& sty
   for (std::size_t i = 0; i < heights.size(); ++i) {
     if (!std::isfinite(heights[i]) || heights[i] == 0) continue;
     const double left = f.px(edges[i]), right = f.px(edges[i + 1]), zero = f.py(0), top = f.py(heights[i]);
-    out += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", classes(style, "bar"), coordinate(left + 0.5),
-                       coordinate(std::min(zero, top)), coordinate(std::max(0.5, right - left - 1)), coordinate(std::fabs(zero - top)));
+    out += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", classes(style, "bar"),
+                       coordinate(left + 0.5), coordinate(std::min(zero, top)),
+                       coordinate(std::max(0.5, right - left - 1)), coordinate(std::fabs(zero - top)));
   }
   return out;
 }
@@ -89,8 +97,8 @@ std::string draw_named_bars(const Frame& f, Real lengths, const std::vector<std:
     if (!std::isfinite(lengths[i])) continue;
     const double zero = f.px(0), end = f.px(lengths[i]), middle = f.py(static_cast<double>(i));
     out += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", classes(style, "bar"),
-                       coordinate(std::min(zero, end)), coordinate(middle - thickness / 2), coordinate(std::fabs(end - zero)),
-                       coordinate(thickness));
+                       coordinate(std::min(zero, end)), coordinate(middle - thickness / 2),
+                       coordinate(std::fabs(end - zero)), coordinate(thickness));
   }
   return out;
 }
@@ -99,19 +107,22 @@ std::string bar_texts(const Frame& f, Real lengths, const std::vector<std::strin
   std::string out;
   for (std::size_t i = 0; i < std::min(lengths.size(), texts.size()); ++i)
     if (std::isfinite(lengths[i]))
-      out += text_element(f.px(std::max(0.0, lengths[i])) + 5, f.py(static_cast<double>(i)) + 4, "start", texts[i], "tick");
+      out += text_element(f.px(std::max(0.0, lengths[i])) + 5, f.py(static_cast<double>(i)) + 4, "start", texts[i],
+                          "tick");
   return out;
 }
 
 std::string draw_box(const Frame& f, double row, Real five, const Style& style) {
   const double y = f.py(row), half = 0.2 * std::fabs(f.py(1) - f.py(0));
   const auto x = [&](std::size_t i) { return f.px(five[i]); };
-  std::string out = fmt::format("<path class=\"{}\" d=\"M{} {}H{}M{} {}H{}\"/>\n", classes(style, "line"), coordinate(x(0)), coordinate(y),
-                                coordinate(x(1)), coordinate(x(3)), coordinate(y), coordinate(x(4)));
-  out += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", classes(style, "box"), coordinate(x(1)),
-                     coordinate(y - half), coordinate(std::max(1.0, x(3) - x(1))), coordinate(2 * half));
-  return out + fmt::format("<path class=\"{} median\" d=\"M{} {}V{}\"/>\n", classes(style, "line"), coordinate(x(2)), coordinate(y - half),
-                           coordinate(y + half));
+  std::string out =
+      fmt::format("<path class=\"{}\" d=\"M{} {}H{}M{} {}H{}\"/>\n", classes(style, "line"), coordinate(x(0)),
+                  coordinate(y), coordinate(x(1)), coordinate(x(3)), coordinate(y), coordinate(x(4)));
+  out +=
+      fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", classes(style, "box"),
+                  coordinate(x(1)), coordinate(y - half), coordinate(std::max(1.0, x(3) - x(1))), coordinate(2 * half));
+  return out + fmt::format("<path class=\"{} median\" d=\"M{} {}V{}\"/>\n", classes(style, "line"), coordinate(x(2)),
+                           coordinate(y - half), coordinate(y + half));
 }
 
 std::string draw_whiskers(const Frame& f, const Whiskers& w, const Style& style) {
@@ -120,9 +131,11 @@ std::string draw_whiskers(const Frame& f, const Whiskers& w, const Style& style)
     if (!std::isfinite(w.x[i]) || !std::isfinite(w.y[i])) continue;
     const double x = f.px(w.x[i]) + style.shift, y = f.py(w.y[i]);
     if (w.y_high[i] > w.y_low[i])
-      bars += fmt::format("M{0} {1}V{2}m-3 0h6M{0} {1}m-3 0h6", coordinate(x), coordinate(f.py(w.y_low[i])), coordinate(f.py(w.y_high[i])));
+      bars += fmt::format("M{0} {1}V{2}m-3 0h6M{0} {1}m-3 0h6", coordinate(x), coordinate(f.py(w.y_low[i])),
+                          coordinate(f.py(w.y_high[i])));
     if (w.x_high[i] > w.x_low[i])
-      bars += fmt::format("M{1} {0}H{2}m0-3v6M{1} {0}m0-3v6", coordinate(y), coordinate(f.px(w.x_low[i])), coordinate(f.px(w.x_high[i])));
+      bars += fmt::format("M{1} {0}H{2}m0-3v6M{1} {0}m0-3v6", coordinate(y), coordinate(f.px(w.x_low[i])),
+                          coordinate(f.px(w.x_high[i])));
     marks += marker(x, y, style);
   }
   if (!bars.empty()) bars = fmt::format("<path class=\"{}\" d=\"{}\"/>\n", classes(style, "whisker"), bars);
@@ -132,9 +145,10 @@ std::string draw_whiskers(const Frame& f, const Whiskers& w, const Style& style)
 std::string legend_symbol(const LegendPlace& at, const Style& style, Symbol symbol) {
   if (symbol == Symbol::kMarker) return marker(at.x + 13, at.y, style);
   if (symbol == Symbol::kArea)
-    return fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"18\" height=\"10\"/>\n", classes(style, "area"), coordinate(at.x + 4),
-                       coordinate(at.y - 5));
-  return fmt::format("<path class=\"{}\" d=\"M{} {}h17\"/>\n", classes(style, "line"), coordinate(at.x + 3), coordinate(at.y));
+    return fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"18\" height=\"10\"/>\n", classes(style, "area"),
+                       coordinate(at.x + 4), coordinate(at.y - 5));
+  return fmt::format("<path class=\"{}\" d=\"M{} {}h17\"/>\n", classes(style, "line"), coordinate(at.x + 3),
+                     coordinate(at.y));
 }
 
 }  // namespace errata::report

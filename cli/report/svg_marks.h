@@ -9,13 +9,15 @@
 
 namespace errata::report {
 
-// Drawing of single series inside a frame; used by Plot only. Values that are not finite interrupt a line or are left out.
+// Drawing of single series inside a frame; used by Plot only. Values that are not finite interrupt a line or are left
+// out.
 
 std::string draw_line(const Frame& frame, std::span<const double> x, std::span<const double> y, const Style& style);
 std::string draw_points(const Frame& frame, std::span<const double> x, std::span<const double> y, const Style& style);
-std::string draw_band(const Frame& frame, std::span<const double> x, std::span<const double> low, std::span<const double> high,
+std::string draw_band(const Frame& frame, std::span<const double> x, std::span<const double> low,
+                      std::span<const double> high, const Style& style);
+std::string draw_bars(const Frame& frame, std::span<const double> edges, std::span<const double> heights,
                       const Style& style);
-std::string draw_bars(const Frame& frame, std::span<const double> edges, std::span<const double> heights, const Style& style);
 std::string draw_named_bars(const Frame& frame, std::span<const double> lengths, const std::vector<std::string>& texts,
                             const Style& style);
 std::string bar_texts(const Frame& frame, std::span<const double> lengths, const std::vector<std::string>& texts);

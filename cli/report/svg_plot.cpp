@@ -30,7 +30,9 @@ Split split(std::span<const Interval> intervals) {
 
 }  // namespace
 
-void Plot::line(Real x, Real y, Style style) { series_.push_back({Kind::kLine, copy(x), copy(y), {}, {}, {}, {}, {}, std::move(style)}); }
+void Plot::line(Real x, Real y, Style style) {
+  series_.push_back({Kind::kLine, copy(x), copy(y), {}, {}, {}, {}, {}, std::move(style)});
+}
 
 void Plot::points(Real x, Real y, Style style) {
   // The lowest and the highest point are always drawn: what matters in a residual is its worst value.
@@ -85,13 +87,20 @@ void Plot::box(double row, Real values, Style style) {
   series_.push_back({Kind::kBox, std::move(five), {row}, {}, {}, {}, {}, {}, std::move(style)});
 }
 
-void Plot::horizontal(double y, Style style) { series_.push_back({Kind::kHorizontal, {}, {y}, {}, {}, {}, {}, {}, std::move(style)}); }
-void Plot::vertical(double x, Style style) { series_.push_back({Kind::kVertical, {x}, {}, {}, {}, {}, {}, {}, std::move(style)}); }
+void Plot::horizontal(double y, Style style) {
+  series_.push_back({Kind::kHorizontal, {}, {y}, {}, {}, {}, {}, {}, std::move(style)});
+}
+void Plot::vertical(double x, Style style) {
+  series_.push_back({Kind::kVertical, {x}, {}, {}, {}, {}, {}, {}, std::move(style)});
+}
 
 bool Plot::empty() const {
   return std::ranges::none_of(series_, [](const Series& s) {
-    const auto any = [](const std::vector<double>& v) { return std::ranges::any_of(v, [](double d) { return std::isfinite(d); }); };
-    return s.kind != Kind::kHorizontal && s.kind != Kind::kVertical && any(s.x) && (any(s.y) || any(s.low) || s.y.empty());
+    const auto any = [](const std::vector<double>& v) {
+      return std::ranges::any_of(v, [](double d) { return std::isfinite(d); });
+    };
+    return s.kind != Kind::kHorizontal && s.kind != Kind::kVertical && any(s.x) &&
+           (any(s.y) || any(s.low) || s.y.empty());
   });
 }
 
@@ -122,15 +131,24 @@ double Plot::room_for_end_labels() const {
 
 std::string Plot::draw(const Series& s, const Frame& f) const {
   switch (s.kind) {
-    case Kind::kLine: return draw_line(f, s.x, s.y, s.style);
-    case Kind::kPoints: return draw_points(f, s.x, s.y, s.style);
-    case Kind::kErrorBars: return draw_whiskers(f, {s.x, s.y, s.x_low, s.x_high, s.low, s.high}, s.style);
-    case Kind::kBand: return draw_band(f, s.x, s.low, s.high, s.style);
-    case Kind::kBars: return draw_bars(f, s.x, s.y, s.style);
-    case Kind::kNamedBars: return draw_named_bars(f, s.x, s.texts, s.style);
-    case Kind::kBox: return draw_box(f, s.y[0], s.x, s.style);
-    case Kind::kHorizontal: return draw_line(f, std::vector{f.x_range().low, f.x_range().high}, std::vector{s.y[0], s.y[0]}, s.style);
-    case Kind::kVertical: return draw_line(f, std::vector{s.x[0], s.x[0]}, std::vector{f.y_range().low, f.y_range().high}, s.style);
+    case Kind::kLine:
+      return draw_line(f, s.x, s.y, s.style);
+    case Kind::kPoints:
+      return draw_points(f, s.x, s.y, s.style);
+    case Kind::kErrorBars:
+      return draw_whiskers(f, {s.x, s.y, s.x_low, s.x_high, s.low, s.high}, s.style);
+    case Kind::kBand:
+      return draw_band(f, s.x, s.low, s.high, s.style);
+    case Kind::kBars:
+      return draw_bars(f, s.x, s.y, s.style);
+    case Kind::kNamedBars:
+      return draw_named_bars(f, s.x, s.texts, s.style);
+    case Kind::kBox:
+      return draw_box(f, s.y[0], s.x, s.style);
+    case Kind::kHorizontal:
+      return draw_line(f, std::vector{f.x_range().low, f.x_range().high}, std::vector{s.y[0], s.y[0]}, s.style);
+    case Kind::kVertical:
+      return draw_line(f, std::vector{s.x[0], s.x[0]}, std::vector{f.y_range().low, f.y_range().high}, s.style);
   }
   return {};
 }
@@ -145,7 +163,8 @@ std::string Plot::end_labels(const Frame& f) const {
     if (s.style.end_label.empty() || s.x.empty()) continue;
     const double x = s.x.back(), y = s.kind == Kind::kBand ? 0.5 * (s.low.back() + s.high.back()) : s.y.back();
     if (!std::isfinite(x) || !std::isfinite(y)) continue;
-    labels.push_back({f.py(y), text_element(f.px(x) + 6, f.py(y) + 4, "start", s.style.end_label, "tick " + color_class(s.style.color) + " name")});
+    labels.push_back({f.py(y), text_element(f.px(x) + 6, f.py(y) + 4, "start", s.style.end_label,
+                                            "tick " + color_class(s.style.color) + " name")});
   }
   std::ranges::stable_sort(labels, {}, &Label::y);
   std::string out;
@@ -176,7 +195,8 @@ std::string Plot::svg() const {
   for (const auto& s : series_) {
     if (s.style.legend.empty()) continue;
     const LegendPlace at = frame.legend_places()[entry++];
-    const bool filled = s.kind == Kind::kBand || s.kind == Kind::kBars || s.kind == Kind::kNamedBars || s.kind == Kind::kBox;
+    const bool filled =
+        s.kind == Kind::kBand || s.kind == Kind::kBars || s.kind == Kind::kNamedBars || s.kind == Kind::kBox;
     const bool marker = s.kind == Kind::kPoints || s.kind == Kind::kErrorBars;
     out += legend_symbol(at, s.style, filled ? Symbol::kArea : marker ? Symbol::kMarker : Symbol::kStroke);
   }
@@ -189,7 +209,8 @@ std::vector<std::size_t> thinned(std::size_t count, std::size_t most) {
     // A golden-ratio jitter inside each stratum: a plain stride would meet the same operand of every column.
     double whole = 0;
     const double jitter = std::modf(static_cast<double>(i) * 0.6180339887498949, &whole);
-    const double at = (static_cast<double>(i) + jitter) * static_cast<double>(count) / static_cast<double>(chosen.size());
+    const double at =
+        (static_cast<double>(i) + jitter) * static_cast<double>(count) / static_cast<double>(chosen.size());
     chosen[i] = count <= most ? i : std::min(count - 1, static_cast<std::size_t>(at));
   }
   return chosen;
@@ -209,7 +230,8 @@ Histogram histogram(Real values, std::size_t bins) {
     ++total;
   }
   for (double& p : h.percent) p *= 100.0 / static_cast<double>(total);
-  for (std::size_t i = 0; i <= bins; ++i) h.edges.push_back(r.low + r.width() * static_cast<double>(i) / static_cast<double>(bins));
+  for (std::size_t i = 0; i <= bins; ++i)
+    h.edges.push_back(r.low + r.width() * static_cast<double>(i) / static_cast<double>(bins));
   return h;
 }
 

@@ -18,13 +18,13 @@ struct Style {
   std::string legend;     ///< empty: no entry
   std::string end_label;  ///< written right of a line's last point
   bool dashed = false;
-  double shift = 0.0;     ///< px sideways, so that error bars at one x stay apart
+  double shift = 0.0;  ///< px sideways, so that error bars at one x stay apart
 };
 
 struct PlotOptions {
-  std::string name;        ///< unique on the page; becomes part of ids
-  std::string title;       ///< what the picture shows, for readers who can't see it
-  Axis x, y;               ///< a range that is not empty is used as it is; else the data decide
+  std::string name;   ///< unique on the page; becomes part of ids
+  std::string title;  ///< what the picture shows, for readers who can't see it
+  Axis x, y;          ///< a range that is not empty is used as it is; else the data decide
   double plot_height = 240.0;
 };
 

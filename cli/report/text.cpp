@@ -17,12 +17,17 @@ constexpr std::string_view kMinus = "−";
 std::size_t sequence_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
-  const std::size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+  const std::size_t length = first < 0x80   ? 1
+                             : first < 0xC2 ? 0
+                             : first < 0xE0 ? 2
+                             : first < 0xF0 ? 3
+                             : first < 0xF5 ? 4
+                                            : 0;
   if (length == 0 || length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i)
     if ((byte(i) & 0xC0) != 0x80) return 0;
-  if (length == 3 && first == 0xE0 && byte(1) < 0xA0) return 0;   // overlong
-  if (length == 3 && first == 0xED && byte(1) >= 0xA0) return 0;  // surrogates
+  if (length == 3 && first == 0xE0 && byte(1) < 0xA0) return 0;                      // overlong
+  if (length == 3 && first == 0xED && byte(1) >= 0xA0) return 0;                     // surrogates
   if (length == 3 && first == 0xEF && byte(1) == 0xBF && byte(2) >= 0xBE) return 0;  // not characters in XML
   if (length == 4 && first == 0xF0 && byte(1) < 0x90) return 0;
   if (length == 4 && first == 0xF4 && byte(1) >= 0x90) return 0;
@@ -53,13 +58,20 @@ std::string escape(std::string_view text) {
     const std::size_t length = sequence_length(text.substr(i));
     const char c = text[i];
     const bool control = static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t';
-    if (length == 0 || control) out += kReplacement;
-    else if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&quot;";
-    else if (c == '\'') out += "&#39;";
-    else out += text.substr(i, length);
+    if (length == 0 || control)
+      out += kReplacement;
+    else if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else if (c == '\'')
+      out += "&#39;";
+    else
+      out += text.substr(i, length);
     i += std::max<std::size_t>(length, 1);
   }
   return out;
@@ -72,7 +84,10 @@ std::string number(double value, int digits) {
   if (e == std::string::npos) return typeset(std::move(text));
   const int exponent = std::stoi(text.substr(e + 1));
   const std::string mantissa = text.substr(0, e);
-  return (mantissa == "1" ? "" : mantissa == "-1" ? std::string(kMinus) : typeset(mantissa) + "×") + "10" + superscript(exponent);
+  return (mantissa == "1"    ? ""
+          : mantissa == "-1" ? std::string(kMinus)
+                             : typeset(mantissa) + "×") +
+         "10" + superscript(exponent);
 }
 
 std::string fixed(double value, int decimals) {
@@ -99,7 +114,9 @@ std::string short_hash(std::string_view hash) {
   return fmt::format("<code title=\"{}\">{}…</code>", escape(hash), escape(hash.substr(0, 12)));
 }
 
-std::string counted(std::size_t count, std::string_view noun) { return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s"); }
+std::string counted(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
 
 UnitScale unit_scale(double largest, std::string_view unit) {
   static constexpr std::array<std::string_view, 11> kPrefixes{"a", "f", "p", "n", "µ", "m", "", "k", "M", "G", "T"};
@@ -107,7 +124,8 @@ UnitScale unit_scale(double largest, std::string_view unit) {
   if (!(largest > 0) || !std::isfinite(largest)) return {1.0, std::string(unit)};
   // The small excess keeps 0.001 at "1 m" although its logarithm rounds to just below −3.
   const int thousands = std::clamp(static_cast<int>(std::floor(std::log10(largest) / 3 + 1e-9)), -6, 4);
-  return {std::pow(10.0, -3 * thousands), fmt::format("{}{}", kPrefixes[static_cast<std::size_t>(thousands + 6)], unit)};
+  return {std::pow(10.0, -3 * thousands),
+          fmt::format("{}{}", kPrefixes[static_cast<std::size_t>(thousands + 6)], unit)};
 }
 
 std::string quantity(double value, std::string_view unit, int digits) {

@@ -26,7 +26,8 @@ Ticks nice_ticks(double low, double high, int wanted) {
   }
   if (step == 10) step = 1, ++exponent;
   const double unit = step * std::pow(10.0, exponent);
-  const auto first = static_cast<long long>(std::ceil(low / unit - 1e-9)), last = static_cast<long long>(std::floor(high / unit + 1e-9));
+  const auto first = static_cast<long long>(std::ceil(low / unit - 1e-9)),
+             last = static_cast<long long>(std::floor(high / unit + 1e-9));
   for (long long k = first; k <= last; ++k) {
     const double value = static_cast<double>(k) * unit;
     ticks.value.push_back(value);

@@ -13,7 +13,8 @@ using testing::ProgramResult;
 
 void expect(const ProgramResult& r, int status, std::initializer_list<const char*> words) {
   EXPECT_EQ(r.status, status) << r.output;
-  for (const char* word : words) EXPECT_NE(r.output.find(word), std::string::npos) << "no '" << word << "' in: " << r.output;
+  for (const char* word : words)
+    EXPECT_NE(r.output.find(word), std::string::npos) << "no '" << word << "' in: " << r.output;
 }
 
 TEST(BadInput, MalformedToml) {
@@ -69,7 +70,8 @@ TEST(BadInput, UnknownMismatchTarget) {
 TEST(BadInput, NonConvergingCell) {
   // A current source that feeds itself: the operating point has no solution within reach.
   const CliProject p;
-  p.replace("cell.cir", ".ends rram_cell", "bbad bl 0 i = -1e3*exp(min(60*abs(v(bl)), 600)) + 1e40*v(drain)*v(drain)\n.ends rram_cell");
+  p.replace("cell.cir", ".ends rram_cell",
+            "bbad bl 0 i = -1e3*exp(min(60*abs(v(bl)), 600)) + 1e40*v(drain)*v(drain)\n.ends rram_cell");
   const ProgramResult r = p.run("characterize");
   EXPECT_EQ(r.status, 5) << r.output;
   EXPECT_FALSE(std::filesystem::exists(p.artifact("characterization.h5")));
@@ -78,7 +80,9 @@ TEST(BadInput, NonConvergingCell) {
 TEST(BadInput, HangingSimulation) {
   // A chattering conditional source never converges and never gives up (docs/design/ngspice.md).
   const CliProject p;
-  p.replace("cell.cir", ".ends rram_cell", "bhang bl 0 i = v(drain) > 0.01 ? (v(drain) > 0.02 ? 1e-3 : -1e-3) : 1e-3*sin(1e9*v(drain))\n.ends rram_cell");
+  p.replace(
+      "cell.cir", ".ends rram_cell",
+      "bhang bl 0 i = v(drain) > 0.01 ? (v(drain) > 0.02 ? 1e-3 : -1e-3) : 1e-3*sin(1e9*v(drain))\n.ends rram_cell");
   p.replace("errata.toml", "read = \"current\"", "read = \"current\"\ndeadline = \"10 ms\"\nretries = 0");
   const auto began = std::chrono::steady_clock::now();
   const ProgramResult r = p.run("characterize");
@@ -128,7 +132,8 @@ TEST(BadInput, UsageErrors) {
 
 TEST(BadInput, ControlBlockIsDroppedAndSaid) {
   const CliProject p;
-  p.replace("cell.cir", ".ends rram_cell", ".ends rram_cell\n.control\nshell touch " + (p.path() / "pwned").string() + "\n.endc");
+  p.replace("cell.cir", ".ends rram_cell",
+            ".ends rram_cell\n.control\nshell touch " + (p.path() / "pwned").string() + "\n.endc");
   const ProgramResult r = p.run("check");
   expect(r, 0, {"W210", "control block dropped"});
   EXPECT_FALSE(std::filesystem::exists(p.path() / "pwned"));

@@ -17,7 +17,8 @@ using testing::bytes_of;
 using testing::CliProject;
 using testing::ProgramResult;
 
-const char* const kArtifacts[] = {"characterization.h5", "behavioral.h5", "error_table.h5", "checkpoint.h5", "verification.h5", "report.html"};
+const char* const kArtifacts[] = {"metrics.jsonl", "characterization.h5", "behavioral.h5",   "error_table.h5",
+                                  "checkpoint.h5",       "verification.h5", "report.html"};
 
 /// The verdict of so small a run may be inconclusive: status 1 says that a run was complete but not green.
 void expect_complete(const ProgramResult& r) { EXPECT_TRUE(r.status == 0 || r.status == 1) << r.output; }
@@ -26,7 +27,8 @@ TEST(Pipeline, RunsRerunsAndTellsWhyItIsStale) {
   const CliProject p;
   const ProgramResult first = p.run("run", "--jobs 2");
   expect_complete(first);
-  for (const char* name : kArtifacts) EXPECT_TRUE(std::filesystem::exists(p.artifact(name))) << name << "\n" << first.output;
+  for (const char* name : kArtifacts)
+    EXPECT_TRUE(std::filesystem::exists(p.artifact(name))) << name << "\n" << first.output;
   EXPECT_NE(first.output.find("report.html"), std::string::npos);
 
   const auto began = std::chrono::steady_clock::now();
@@ -57,8 +59,8 @@ TEST(Pipeline, SameBytesForOneAndTwoJobs) {
 bool run_and_kill(const CliProject& p, const std::function<bool()>& condition) {
   const pid_t child = ::fork();
   if (child == 0) {
-    const std::string command = std::string("exec ") + ERRATA_PROGRAM + " run " + p.path().string() + " " + CliProject::kReduced +
-                                " --set training.train_images=4000 >/dev/null 2>&1";
+    const std::string command = std::string("exec ") + ERRATA_PROGRAM + " run " + p.path().string() + " " +
+                                CliProject::kReduced + " --set training.train_images=4000 >/dev/null 2>&1";
     ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
     ::_exit(127);
   }
@@ -77,7 +79,8 @@ TEST(Pipeline, KilledRunsContinueToTheSameBytes) {
   const std::string images = "--set training.train_images=4000";
   expect_complete(straight.run("run", images));
   const auto journal = killed.artifact("shards/characterization.journal");
-  EXPECT_TRUE(run_and_kill(killed, [&] { return std::filesystem::exists(journal) && std::filesystem::file_size(journal) > 20000; }));
+  EXPECT_TRUE(run_and_kill(
+      killed, [&] { return std::filesystem::exists(journal) && std::filesystem::file_size(journal) > 20000; }));
   EXPECT_FALSE(std::filesystem::exists(killed.artifact("characterization.h5")));
   EXPECT_NE(killed.run("status", images).output.find("partial"), std::string::npos);
   // Once more in the middle of training, after the first arm's shard has been written.
@@ -88,7 +91,8 @@ TEST(Pipeline, KilledRunsContinueToTheSameBytes) {
     return false;
   }));
   expect_complete(killed.run("run", images));
-  for (const char* name : kArtifacts) EXPECT_EQ(bytes_of(straight.artifact(name)), bytes_of(killed.artifact(name))) << name;
+  for (const char* name : kArtifacts)
+    EXPECT_EQ(bytes_of(straight.artifact(name)), bytes_of(killed.artifact(name))) << name;
   EXPECT_FALSE(std::filesystem::exists(journal));
 }
 
@@ -96,7 +100,8 @@ TEST(Pipeline, InstalledTreeWorksWithoutTheCheckout) {
   const testing::TemporaryFolder folder;
   const auto prefix = folder / "prefix";
   const auto build = std::filesystem::path(ERRATA_PROGRAM).parent_path().parent_path();
-  const ProgramResult installed = testing::run_shell("cmake --install " + build.string() + " --prefix " + prefix.string());
+  const ProgramResult installed =
+      testing::run_shell("cmake --install " + build.string() + " --prefix " + prefix.string());
   ASSERT_EQ(installed.status, 0) << installed.output;
   const std::string program = (prefix / "bin/errata").string(), project = (folder / "chip").string();
   EXPECT_EQ(testing::run_shell(program + " init " + project).status, 0);
@@ -110,8 +115,8 @@ TEST(Pipeline, InstalledTreeWorksWithoutTheCheckout) {
 
 TEST(Pipeline, InterruptedRunsSayThatTheyCanContinue) {
   const CliProject p;
-  const std::string command = "timeout -s INT 1.0 " + std::string(ERRATA_PROGRAM) + " run " + p.path().string() + " " + CliProject::kReduced +
-                              " --set circuit.design.operands=4000 --jobs 1";
+  const std::string command = "timeout -s INT 1.0 " + std::string(ERRATA_PROGRAM) + " run " + p.path().string() + " " +
+                              CliProject::kReduced + " --set circuit.design.operands=4000 --jobs 1";
   const ProgramResult r = testing::run_shell(command + "; echo status $?");
   EXPECT_NE(r.output.find("continues"), std::string::npos) << r.output;
 }
@@ -119,8 +124,8 @@ TEST(Pipeline, InterruptedRunsSayThatTheyCanContinue) {
 TEST(Cli, EveryCommandHasHelpWithAnExample) {
   const ProgramResult all = testing::errata("help");
   EXPECT_EQ(all.status, 0);
-  for (const char* command : {"init", "check", "plan", "characterize", "fit", "compile", "train", "verify", "report", "run", "status",
-                              "evaluate", "inspect", "data", "doctor", "explain", "completion"}) {
+  for (const char* command : {"init", "check", "plan", "characterize", "fit", "compile", "train", "verify", "report",
+                              "run", "status", "evaluate", "inspect", "data", "doctor", "explain", "completion"}) {
     EXPECT_NE(all.output.find(command), std::string::npos);
     const ProgramResult one = testing::errata(std::string("help ") + command);
     EXPECT_EQ(one.status, 0);
@@ -132,7 +137,8 @@ TEST(Cli, EveryCommandHasHelpWithAnExample) {
 
 TEST(Cli, ReferencePageIsTheCommittedOne) {
   // docs/reference/project-file.md is generated: `errata help project-file > docs/reference/project-file.md`.
-  EXPECT_EQ(testing::errata("help project-file").output, bytes_of(std::filesystem::path(ERRATA_SOURCE_DIR) / "docs/reference/project-file.md"));
+  EXPECT_EQ(testing::errata("help project-file").output,
+            bytes_of(std::filesystem::path(ERRATA_SOURCE_DIR) / "docs/reference/project-file.md"));
 }
 
 }  // namespace

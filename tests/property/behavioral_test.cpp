@@ -14,8 +14,11 @@ using testing::real;
 
 LineShape any_shape() {
   const auto zero_or = [](double high) { return *rc::gen::arbitrary<bool>() ? 0.0 : *real(0, high); };
-  return {.rows = *rc::gen::inRange<std::size_t>(1, 40), .wire_ohms = zero_or(20), .source_line_ohms = zero_or(5),
-          .clamp_ohms = zero_or(300), .offset_amperes = *real(-5e-6, 5e-6)};
+  return {.rows = *rc::gen::inRange<std::size_t>(1, 40),
+          .wire_ohms = zero_or(20),
+          .source_line_ohms = zero_or(5),
+          .clamp_ohms = zero_or(300),
+          .offset_amperes = *real(-5e-6, 5e-6)};
 }
 
 TEST(Property, SolversAgree) {

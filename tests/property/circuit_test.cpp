@@ -11,16 +11,18 @@ namespace {
 using testing::check_property;
 
 TEST(Property, PointResultsSurviveTheWay) {
-  check_property("decode(encode(r)) is r, bit by bit", [](const std::vector<std::uint64_t>& bits, const std::string& log) {
-    PointResult r{.status = PointStatus::kSuspect, .values = {}, .log = log};
-    r.values.resize(bits.size());
-    if (!bits.empty()) std::memcpy(r.values.data(), bits.data(), 8 * bits.size());  // also NaNs with payload
-    const PointResult back = decode(encode(r));
-    RC_ASSERT(back.status == r.status);
-    RC_ASSERT(back.log == log);
-    RC_ASSERT(back.values.size() == r.values.size());
-    if (!bits.empty()) RC_ASSERT(std::memcmp(back.values.data(), r.values.data(), 8 * bits.size()) == 0);
-  });
+  check_property("decode(encode(r)) is r, bit by bit",
+                 [](const std::vector<std::uint64_t>& bits, const std::string& log) {
+                   PointResult r{.status = PointStatus::kSuspect, .values = {}, .log = log};
+                   r.values.resize(bits.size());
+                   if (!bits.empty())
+                     std::memcpy(r.values.data(), bits.data(), 8 * bits.size());  // also NaNs with payload
+                   const PointResult back = decode(encode(r));
+                   RC_ASSERT(back.status == r.status);
+                   RC_ASSERT(back.log == log);
+                   RC_ASSERT(back.values.size() == r.values.size());
+                   if (!bits.empty()) RC_ASSERT(std::memcmp(back.values.data(), r.values.data(), 8 * bits.size()) == 0);
+                 });
 }
 
 TEST(Property, DamagedResultsAreNoticedOrDecoded) {
@@ -34,7 +36,8 @@ TEST(Property, DamagedResultsAreNoticedOrDecoded) {
 
 TEST(Property, WordsJoinBack) {
   check_property("words of words joined by blanks are the words", [] {
-    const auto word = rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::elementOf(std::string("abcXYZ019=._:@[]+-*/"))));
+    const auto word =
+        rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::elementOf(std::string("abcXYZ019=._:@[]+-*/"))));
     const auto words = *rc::gen::container<std::vector<std::string>>(word);
     std::string text;
     for (const auto& w : words) text += w + (text.size() % 2 == 0 ? "\t " : " ");

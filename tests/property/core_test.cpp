@@ -18,8 +18,9 @@ using testing::real;
 TEST(Property, FormattedQuantitiesReadBack) {
   check_property("parse(format(x)) is x to 1e-12", [] {
     const double value = std::pow(10, *real(-17, 14)) * (*rc::gen::arbitrary<bool>() ? 1 : -1);
-    const auto dimension = *rc::gen::element(dimension::kVoltage, dimension::kResistance, dimension::kCurrent, dimension::kTime,
-                                             dimension::kLength, dimension::kCapacitance, dimension::kConductance, dimension::kNone);
+    const auto dimension =
+        *rc::gen::element(dimension::kVoltage, dimension::kResistance, dimension::kCurrent, dimension::kTime,
+                          dimension::kLength, dimension::kCapacitance, dimension::kConductance, dimension::kNone);
     const auto back = parse_quantity(format_quantity(value, dimension));
     RC_ASSERT(back.has_value());
     RC_ASSERT(back->dimension == dimension);
@@ -41,14 +42,15 @@ TEST(Property, NearestNameOfAKnownNameIsItself) {
 }
 
 TEST(Property, StreamsArePure) {
-  check_property("a stream depends on its name only", [](std::uint64_t seed, std::uint64_t a, std::uint64_t b, std::uint64_t c) {
-    RandomStream one(seed, StreamPurpose::kTest, a, b, c), two(seed, StreamPurpose::kTest, a, b, c);
-    for (int i = 0; i < 9; ++i) {
-      const double u = one.uniform();
-      RC_ASSERT(u > 0.0 && u < 1.0);
-      RC_ASSERT(u == two.uniform());
-    }
-  });
+  check_property("a stream depends on its name only",
+                 [](std::uint64_t seed, std::uint64_t a, std::uint64_t b, std::uint64_t c) {
+                   RandomStream one(seed, StreamPurpose::kTest, a, b, c), two(seed, StreamPurpose::kTest, a, b, c);
+                   for (int i = 0; i < 9; ++i) {
+                     const double u = one.uniform();
+                     RC_ASSERT(u > 0.0 && u < 1.0);
+                     RC_ASSERT(u == two.uniform());
+                   }
+                 });
 }
 
 TEST(Property, WassersteinIsAMetric) {
@@ -79,7 +81,8 @@ TEST(Property, QuantilesAreOrdered) {
 
 TEST(Property, OperandsStayInsideTheirLimits) {
   check_property("levels, inputs and MACs", [] {
-    const OperandDesign design{.rows = *rc::gen::inRange<std::size_t>(1, 70), .levels = *rc::gen::inRange<std::size_t>(2, 9),
+    const OperandDesign design{.rows = *rc::gen::inRange<std::size_t>(1, 70),
+                               .levels = *rc::gen::inRange<std::size_t>(2, 9),
                                .operands = *rc::gen::inRange<std::size_t>(1, 20)};
     const auto o = make_operands(design, *rc::gen::inRange<std::uint64_t>(0, 1000), 3, 4);
     for (std::size_t p = 0; p < o.count(); ++p) {

@@ -17,8 +17,9 @@ void check_property(const std::string& what, Property&& property) {
 
 /// A real number in [low, high).
 inline rc::Gen<double> real(double low, double high) {
-  return rc::gen::map(rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 40),
-                      [=](std::int64_t k) { return low + (high - low) * static_cast<double>(k) / static_cast<double>(std::int64_t{1} << 40); });
+  return rc::gen::map(rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 40), [=](std::int64_t k) {
+    return low + (high - low) * static_cast<double>(k) / static_cast<double>(std::int64_t{1} << 40);
+  });
 }
 
 }  // namespace errata::testing

@@ -20,16 +20,20 @@ inline const char* const kTransistorCell =
 
 /// A small campaign, quick enough for a unit test; further overrides come after these.
 inline std::vector<SettingOverride> small_campaign(std::vector<SettingOverride> more = {}) {
-  std::vector<SettingOverride> all = {{"circuit.design.chips", "2"},           {"circuit.design.columns", "2"},
-                                      {"circuit.design.operands", "4"},        {"circuit.design.bit_line_points", "4"},
-                                      {"array.rows", "4"},                     {"hardware.adc_range", "6"}};
+  std::vector<SettingOverride> all = {{"circuit.design.chips", "2"},
+                                      {"circuit.design.columns", "2"},
+                                      {"circuit.design.operands", "4"},
+                                      {"circuit.design.bit_line_points", "4"},
+                                      {"array.rows", "4"},
+                                      {"hardware.adc_range", "6"}};
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 
 /// Writes `folder`/errata.toml and its netlist and reads the project.
-inline Settings write_project(const std::filesystem::path& folder, const std::string& project, const std::string& netlist,
-                              const std::vector<SettingOverride>& overrides, const std::string& netlist_name = "cell.cir") {
+inline Settings write_project(const std::filesystem::path& folder, const std::string& project,
+                              const std::string& netlist, const std::vector<SettingOverride>& overrides,
+                              const std::string& netlist_name = "cell.cir") {
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "errata.toml") << project;
   std::filesystem::create_directories((folder / netlist_name).parent_path());

@@ -31,10 +31,14 @@ class CliProject {
   }
 
   static constexpr const char* kReduced =
-      "--set circuit.design.chips=2 --set circuit.design.columns=2 --set circuit.design.operands=8 --set circuit.design.bit_line_points=7 "
-      "--set array.rows=16 --set hardware.adc_range=16 --set errormodel.chips=20 --set errormodel.columns=4 --set errormodel.operands_per_column=16 "
-      "--set training.network=mlp --set training.train_images=600 --set training.test_images=100 --set training.epochs=2 "
-      "--set training.adaptation_epochs=1 --set verification.chips=3 --set verification.images=20 --set verification.table_chips=20 "
+      "--set circuit.design.chips=2 --set circuit.design.columns=2 --set circuit.design.operands=8 --set "
+      "circuit.design.bit_line_points=7 "
+      "--set array.rows=16 --set hardware.adc_range=16 --set errormodel.chips=20 --set errormodel.columns=4 --set "
+      "errormodel.operands_per_column=16 "
+      "--set training.network=mlp --set training.train_images=600 --set training.test_images=100 --set "
+      "training.epochs=2 "
+      "--set training.adaptation_epochs=1 --set verification.chips=3 --set verification.images=20 --set "
+      "verification.table_chips=20 "
       "--set verification.replay_chips=8 --set verification.replay_operands=8 --set verification.ngspice_operands=2";
 
  private:

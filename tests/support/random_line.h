@@ -13,8 +13,11 @@ struct LineShape {
 /// A bit line of 1T1R-like cells at 0.2 V: up to 8 uA with a slope of about I/V, a small curvature and leakage.
 inline behavioral::PreparedLine random_line(const LineShape& shape, std::uint64_t which) {
   RandomStream stream(21, StreamPurpose::kTest, which);
-  behavioral::PreparedLine line{.rows = shape.rows, .clamp_volts = 0.2, .clamp_ohms = shape.clamp_ohms,
-                                .offset_amperes = shape.offset_amperes, .wire_ohms = shape.wire_ohms,
+  behavioral::PreparedLine line{.rows = shape.rows,
+                                .clamp_volts = 0.2,
+                                .clamp_ohms = shape.clamp_ohms,
+                                .offset_amperes = shape.offset_amperes,
+                                .wire_ohms = shape.wire_ohms,
                                 .source_line_ohms = shape.source_line_ohms};
   for (std::size_t j = 0; j < shape.rows; ++j) {
     const double current = 8e-6 * stream.uniform(), slope = current / 0.2 * (0.7 + 0.3 * stream.uniform());
@@ -30,7 +33,8 @@ inline behavioral::PreparedLine random_line(const LineShape& shape, std::uint64_
 inline std::vector<std::uint8_t> random_inputs(std::size_t rows, std::size_t count, std::uint64_t which) {
   RandomStream stream(22, StreamPurpose::kTest, which);
   std::vector<std::uint8_t> inputs(rows * count);
-  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] = stream.uniform() < static_cast<double>(i / rows % 5 + 1) / 6 ? 1 : 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    inputs[i] = stream.uniform() < static_cast<double>(i / rows % 5 + 1) / 6 ? 1 : 0;
   return inputs;
 }
 

@@ -12,8 +12,11 @@ namespace errata::testing {
 
 /// The shipped RRAM macro with a reduced design, by the same code path as a full run.
 inline std::vector<SettingOverride> small_design() {
-  return {{"circuit.design.chips", "3"}, {"circuit.design.columns", "2"}, {"circuit.design.operands", "12"},
-          {"circuit.design.bit_line_points", "7"}, {"array.rows", "32"}};
+  return {{"circuit.design.chips", "3"},
+          {"circuit.design.columns", "2"},
+          {"circuit.design.operands", "12"},
+          {"circuit.design.bit_line_points", "7"},
+          {"array.rows", "32"}};
 }
 
 inline Settings small_settings(std::vector<SettingOverride> more = {}) {

@@ -13,8 +13,7 @@ void split_planes(std::span<const float> codes, std::size_t rows, int planes, st
   for (std::size_t k = 0; k < count; ++k)
     for (std::size_t j = 0; j < rows; ++j) {
       const auto code = static_cast<std::uint32_t>(codes[k * rows + j]);
-      for (int b = 0; b < planes; ++b)
-        out[(k * planes + b) * rows + j] = static_cast<float>((code >> b) & 1u);
+      for (int b = 0; b < planes; ++b) out[(k * planes + b) * rows + j] = static_cast<float>((code >> b) & 1u);
     }
 }
 
@@ -55,7 +54,9 @@ void BitTrueHook::product(const MatrixLayer& layer, std::size_t shard, const Bat
     value.resize(images * positions * planes * tile.columns);
     im2col_rows(g, codes, 0, images * positions, tile.first_row, tile.rows, patch.data());
     split_planes(patch, tile.rows, options_.input_bits, inputs);
-    mapped.prepared->read({.inputs = inputs, .images = images, .reads_per_image = positions * planes,
+    mapped.prepared->read({.inputs = inputs,
+                           .images = images,
+                           .reads_per_image = positions * planes,
                            .first_image = context.first_image + shard_begin(shard) + (pass_ << 26)},
                           value);
     for (std::size_t k = 0; k < images * positions; ++k)

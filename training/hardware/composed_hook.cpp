@@ -43,7 +43,8 @@ class OperandCollector final : public ProductHook {
     const std::size_t slices = weight_slices(hardware_), each = kOperands * slices / tiles.size() + 1;
     for (std::size_t t = 0; t < tiles.size(); ++t) {
       RandomStream stream(seed_, StreamPurpose::kCalibration, t, layer.index(), 1);
-      for (std::size_t k = 0; k < each; ++k) operands[layer.index()][t % slices].push_back(draw(layer, tiles[t], codes, stream));
+      for (std::size_t k = 0; k < each; ++k)
+        operands[layer.index()][t % slices].push_back(draw(layer, tiles[t], codes, stream));
     }
   }
 
@@ -108,7 +109,9 @@ __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) vo
 }  // namespace
 
 ComposedHook::ComposedHook(const ErrorTable& table, ComposedOptions options)
-    : table_(table), options_(options), chip_factor_(ErrorTable::factor(table.chip)),
+    : table_(table),
+      options_(options),
+      chip_factor_(ErrorTable::factor(table.chip)),
       column_factor_(ErrorTable::factor(table.column)) {
   // Constant part of (C + K)·φ: variance of the coefficient that multiplies 1.
   double variance = 0.0;
@@ -126,8 +129,7 @@ void ComposedHook::calibrate(Network& network, const Tensor& images) {
   layers_.resize(network.matrix_layers().size());
   for (std::size_t l = 0; l < layers_.size(); ++l)
     for (const auto& operands : collector.operands[l])
-      layers_[l].composed.push_back(
-          operands.empty() ? ComposedTable{} : compose(table_, operands, offset_reach_));
+      layers_[l].composed.push_back(operands.empty() ? ComposedTable{} : compose(table_, operands, offset_reach_));
 }
 
 void ComposedHook::begin_batch(Network& network, const BatchContext& context) {
@@ -165,7 +167,8 @@ void ComposedHook::draw_tile(MappedTile& mapped, const ComposedTable& composed, 
   mapped.weight.resize(rows * columns);
   mapped.shift.resize(columns * bins);
   mapped.sigma.resize(columns * bins);
-  std::vector<float> level(table_.level.begin(), table_.level.end()), spread(table_.cell_sigma.begin(), table_.cell_sigma.end());
+  std::vector<float> level(table_.level.begin(), table_.level.end()),
+      spread(table_.cell_sigma.begin(), table_.cell_sigma.end());
   const auto g_min = static_cast<float>(2 * table_.minimum_conductance);
   for (std::size_t c = 0; c < columns; ++c) {
     double theta[3] = {0, 0, 0};
@@ -175,7 +178,8 @@ void ComposedHook::draw_tile(MappedTile& mapped, const ComposedTable& composed, 
     float on[3] = {0, 0, 0};
     for (int k = 0; k < 3; ++k)
       for (int i = 0; i < 3; ++i) on[k] += static_cast<float>(theta[i] * table_.basis[3 * i + k]);
-    composed.of_column(on[0], std::span(mapped.shift).subspan(c * bins, bins), std::span(mapped.sigma).subspan(c * bins, bins));
+    composed.of_column(on[0], std::span(mapped.shift).subspan(c * bins, bins),
+                       std::span(mapped.sigma).subspan(c * bins, bins));
     const float* z = cell.data() + 2 * c * rows;
     for (std::size_t j = 0; j < rows; ++j) {
       const std::size_t p = tile.plus[c * rows + j], m = tile.minus[c * rows + j];
@@ -186,8 +190,8 @@ void ComposedHook::draw_tile(MappedTile& mapped, const ComposedTable& composed, 
   }
 }
 
-void ComposedHook::product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context, const Tensor& codes,
-                           Tensor& product, Tensor* slope) {
+void ComposedHook::product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context,
+                           const Tensor& codes, Tensor& product, Tensor* slope) {
   const LayerState& state = layers_[layer.index()];
   product.fill(0.0f);
   const bool table_slope = options_.gradient == HardwareGradient::kTableSlope;
@@ -202,24 +206,30 @@ void ComposedHook::add_tile(const MatrixLayer& layer, const MappedTile& mapped, 
                             Tensor* slope) const {
   const Tile& tile = mapped.tile;
   const std::size_t total = codes.images() * layer.geometry().positions(), columns = tile.columns;
-  constexpr std::size_t kBlock = 256;  // positions at once: patch, partial sums and normals stay in the second-level cache
-  std::vector<float> patch(std::min(kBlock, total) * tile.rows), partial(std::min(kBlock, total) * columns), normal(partial.size());
+  constexpr std::size_t kBlock =
+      256;  // positions at once: patch, partial sums and normals stay in the second-level cache
+  std::vector<float> patch(std::min(kBlock, total) * tile.rows), partial(std::min(kBlock, total) * columns),
+      normal(partial.size());
   // A slope belongs to the tiles that add up to one output, in proportion to their slices' weights.
   double slice_sum = 0.0;
   for (const auto& other : layers_[layer.index()].tiles) slice_sum += other.tile.slice_weight;
   for (std::size_t first = 0; first < total; first += kBlock) {
     const std::size_t count = std::min(kBlock, total - first);
     im2col_rows(layer.geometry(), codes, first, count, tile.first_row, tile.rows, patch.data());
-    const auto m = static_cast<dnnl_dim_t>(count), n = static_cast<dnnl_dim_t>(columns), k = static_cast<dnnl_dim_t>(tile.rows);
-    if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, patch.data(), k, mapped.weight.data(), n, 0.0f, partial.data(), n) != dnnl_success)
+    const auto m = static_cast<dnnl_dim_t>(count), n = static_cast<dnnl_dim_t>(columns),
+               k = static_cast<dnnl_dim_t>(tile.rows);
+    if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, patch.data(), k, mapped.weight.data(), n, 0.0f, partial.data(), n) !=
+        dnnl_success)
       throw Error(ExitStatus::kBug, "E700", "matrix product failed");
     fill_normals({options_.seed, static_cast<std::uint32_t>(StreamPurpose::kTrainingRead), tile.number * 65536 + shard,
                   first / kBlock, options_.first_chip + context.step},
                  std::span(normal).first(count * columns));
     const float per_bin = static_cast<float>(composed.bins - 1) / (composed.y_high - composed.y_low);
-    const Epilogue e{count, columns, composed.bins, composed.y_low, per_bin, 1.0f / per_bin, mapped.shift.data(), mapped.sigma.data()};
-    add_errors(e, partial.data(), normal.data(), static_cast<float>(tile.slice_weight), product.data() + first * columns,
-               static_cast<float>(tile.slice_weight / slice_sum), slope == nullptr ? nullptr : slope->data() + first * columns);
+    const Epilogue e{count,   columns,        composed.bins,       composed.y_low,
+                     per_bin, 1.0f / per_bin, mapped.shift.data(), mapped.sigma.data()};
+    add_errors(e, partial.data(), normal.data(), static_cast<float>(tile.slice_weight),
+               product.data() + first * columns, static_cast<float>(tile.slice_weight / slice_sum),
+               slope == nullptr ? nullptr : slope->data() + first * columns);
   }
 }
 

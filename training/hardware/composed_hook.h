@@ -19,7 +19,7 @@ struct ComposedOptions {
   HardwareOptions hardware;
   HardwareGradient gradient = HardwareGradient::kTableSlope;
   std::uint64_t seed = 1;
-  std::uint64_t first_chip = 0;     ///< chip of batch k is first_chip + k: every mini-batch has a new one
+  std::uint64_t first_chip = 0;  ///< chip of batch k is first_chip + k: every mini-batch has a new one
 };
 
 /// Composed injection for training (methods.md §4.3): one sample per tile, slice and multi-bit partial sum.
@@ -43,12 +43,12 @@ class ComposedHook final : public ProductHook {
  private:
   struct MappedTile {
     Tile tile;
-    std::vector<float> weight;          ///< [rows][columns] with the chip's static errors
-    std::vector<float> shift, sigma;    ///< [columns][bins]
+    std::vector<float> weight;        ///< [rows][columns] with the chip's static errors
+    std::vector<float> shift, sigma;  ///< [columns][bins]
   };
   struct LayerState {
     std::vector<MappedTile> tiles;
-    std::vector<ComposedTable> composed;     ///< by slice
+    std::vector<ComposedTable> composed;  ///< by slice
   };
 
   void draw_chip(LayerState& state, std::uint64_t chip) const;

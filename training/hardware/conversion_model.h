@@ -10,9 +10,9 @@ namespace errata::training {
 
 /// Reads of one image on one tile. Read number r of image i belongs to position r / planes, plane r % planes.
 struct TileReads {
-  std::span<const float> inputs;    ///< [images · reads_per_image][rows], 0 or 1
+  std::span<const float> inputs;  ///< [images · reads_per_image][rows], 0 or 1
   std::size_t images = 0, reads_per_image = 0;
-  std::uint64_t first_image = 0;    ///< number of the first image in the data set: names its read noise
+  std::uint64_t first_image = 0;  ///< number of the first image in the data set: names its read noise
 };
 
 /// A tile on one chip: static errors drawn, weights stored; ready for reads. Thread safe.

@@ -11,8 +11,9 @@ namespace {
 constexpr std::size_t kLanes = 16;
 
 /// Four words for each of kLanes consecutive counters.
-__attribute__((always_inline)) inline void philox(std::uint32_t first, std::uint32_t a, std::uint32_t b, std::uint32_t c,
-                                                  std::uint32_t key0, std::uint32_t key1, std::uint32_t (&w)[4][kLanes]) {
+__attribute__((always_inline)) inline void philox(std::uint32_t first, std::uint32_t a, std::uint32_t b,
+                                                  std::uint32_t c, std::uint32_t key0, std::uint32_t key1,
+                                                  std::uint32_t (&w)[4][kLanes]) {
   for (std::size_t l = 0; l < kLanes; ++l) {
     w[0][l] = first + static_cast<std::uint32_t>(l);
     w[1][l] = a;

@@ -8,9 +8,9 @@ namespace errata::training {
 /// Names a block of normals: pure function of all five numbers and of the place in the block.
 struct NormalBlock {
   std::uint64_t seed = 0;
-  std::uint32_t purpose = 0;  ///< a StreamPurpose
-  std::uint64_t a = 0, b = 0; ///< for example tile and image, below 2³² each
-  std::uint64_t c = 0;        ///< for example the chip; folded into the key
+  std::uint32_t purpose = 0;   ///< a StreamPurpose
+  std::uint64_t a = 0, b = 0;  ///< for example tile and image, below 2³² each
+  std::uint64_t c = 0;         ///< for example the chip; folded into the key
 };
 
 /// Fills `out` with standard normals in fp32: Philox4x32-10 words inverted by a polynomial (relative error below

@@ -36,7 +36,8 @@ std::vector<Tile> map_layer(const MatrixLayer& layer, const HardwareOptions& opt
       for (std::size_t c = 0; c < columns; ++c)
         for (std::size_t j = 0; j < tile.rows; ++j) {
           const int code = static_cast<int>(std::lround(codes[(first + j) * columns + c]));
-          const auto digit = static_cast<std::uint8_t>(static_cast<std::size_t>(std::abs(code)) / divisor % options.cell_levels);
+          const auto digit =
+              static_cast<std::uint8_t>(static_cast<std::size_t>(std::abs(code)) / divisor % options.cell_levels);
           (code > 0 ? tile.plus : tile.minus)[c * tile.rows + j] = code == 0 ? 0 : digit;
         }
       tiles.push_back(std::move(tile));

@@ -11,19 +11,19 @@ namespace errata::training {
 /// How matrix layers stand on the chip.
 struct HardwareOptions {
   std::size_t rows_per_tile = 64;
-  std::size_t cell_levels = 4;   ///< stored levels of one cell
-  int weight_bits = 3;           ///< signed, −(2^(b−1)−1) … 2^(b−1)−1
-  int input_bits = 4;            ///< unsigned, applied bit by bit
+  std::size_t cell_levels = 4;  ///< stored levels of one cell
+  int weight_bits = 3;          ///< signed, −(2^(b−1)−1) … 2^(b−1)−1
+  int input_bits = 4;           ///< unsigned, applied bit by bit
   AdcOptions adc;
 };
 
 /// One tile of one weight slice of a layer: out_c differential columns of up to rows_per_tile rows.
 struct Tile {
-  std::size_t layer = 0, number = 0;       ///< `number` counts all tiles of the network: names its random streams
+  std::size_t layer = 0, number = 0;  ///< `number` counts all tiles of the network: names its random streams
   std::size_t first_row = 0, rows = 0, columns = 0;
-  double slice_weight = 1.0;               ///< cell_levels^slice
-  std::uint64_t first_column = 0;          ///< physical number of its first column on the chip
-  std::vector<std::uint8_t> plus, minus;   ///< stored levels [columns][rows]
+  double slice_weight = 1.0;              ///< cell_levels^slice
+  std::uint64_t first_column = 0;         ///< physical number of its first column on the chip
+  std::vector<std::uint8_t> plus, minus;  ///< stored levels [columns][rows]
 };
 
 /// Weight slices that a signed weight needs: digits of its magnitude in base cell_levels.

@@ -26,9 +26,9 @@ class TableTile final : public PreparedTile {
     weight_.resize(rows_ * columns_);
     drive_.resize(rows_ * columns_);
     for (std::size_t c = 0; c < columns_; ++c) {
-      const auto s = draw_static_column(table, seed, chip, tile.first_column + c,
-                                        std::span(tile.plus).subspan(c * rows_, rows_),
-                                        std::span(tile.minus).subspan(c * rows_, rows_));
+      const auto s =
+          draw_static_column(table, seed, chip, tile.first_column + c, std::span(tile.plus).subspan(c * rows_, rows_),
+                             std::span(tile.minus).subspan(c * rows_, rows_));
       offset_.push_back(static_cast<float>(s.offset));
       for (std::size_t j = 0; j < rows_; ++j) {
         weight_[j * columns_ + c] = static_cast<float>(s.weight[j]);
@@ -44,15 +44,18 @@ class TableTile final : public PreparedTile {
     multiply(count, reads.inputs.data(), drive_.data(), drive.data());
     const std::size_t per_image = reads.reads_per_image * columns_;
     for (std::size_t image = 0; image < reads.images; ++image) {
-      fill_normals({seed_, static_cast<std::uint32_t>(StreamPurpose::kDynamicRead), tile_, reads.first_image + image, chip_},
-                   normal);
-      add_errors(reads.reads_per_image, value.data() + image * per_image, drive.data() + image * per_image, normal.data());
+      fill_normals(
+          {seed_, static_cast<std::uint32_t>(StreamPurpose::kDynamicRead), tile_, reads.first_image + image, chip_},
+          normal);
+      add_errors(reads.reads_per_image, value.data() + image * per_image, drive.data() + image * per_image,
+                 normal.data());
     }
   }
 
  private:
   void multiply(std::size_t count, const float* inputs, const float* matrix, float* out) const {
-    const auto m = static_cast<dnnl_dim_t>(count), n = static_cast<dnnl_dim_t>(columns_), k = static_cast<dnnl_dim_t>(rows_);
+    const auto m = static_cast<dnnl_dim_t>(count), n = static_cast<dnnl_dim_t>(columns_),
+               k = static_cast<dnnl_dim_t>(rows_);
     if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, inputs, k, matrix, n, 0.0f, out, n) != dnnl_success)
       throw Error(ExitStatus::kBug, "E700", "matrix product failed");
   }
@@ -68,7 +71,8 @@ class TableTile final : public PreparedTile {
       for (std::size_t c = 0; c < columns_; ++c) {
         const std::size_t k = r * columns_ + c;
         const float ys = value[k] + offset_[c];
-        const float ty = std::clamp((ys - y_low) * y_scale, 0.0f, ny), ta = std::clamp((drive[k] - a_low) * a_scale, 0.0f, na);
+        const float ty = std::clamp((ys - y_low) * y_scale, 0.0f, ny),
+                    ta = std::clamp((drive[k] - a_low) * a_scale, 0.0f, na);
         const int i = std::min(static_cast<int>(ty), static_cast<int>(ny) - 1);
         const int j = std::min(static_cast<int>(ta), static_cast<int>(na) - 1);
         const float fy = ty - static_cast<float>(i), fa = ta - static_cast<float>(j);

@@ -10,7 +10,8 @@
 namespace errata::behavioral {
 namespace {
 
-using Current = std::function<double(std::size_t x, std::size_t level, double bit, double source, std::span<const double> z)>;
+using Current =
+    std::function<double(std::size_t x, std::size_t level, double bit, double source, std::span<const double> z)>;
 
 /// A surface laid out as characterize lays it out: nominal first, then random draws within ±4.
 circuit::CellSurface surface_of(std::size_t terms, std::size_t samples, bool source_axis, const Current& current) {
@@ -28,13 +29,15 @@ circuit::CellSurface surface_of(std::size_t terms, std::size_t samples, bool sou
       for (std::size_t m = 0; m < s.mismatch_count(); ++m)
         for (const double source : s.source_line_volts)
           for (const double bit : s.bit_line_volts)
-            s.current_amperes.push_back(current(x, level, bit, source, std::span(s.mismatch_points).subspan(m * terms, terms)));
+            s.current_amperes.push_back(
+                current(x, level, bit, source, std::span(s.mismatch_points).subspan(m * terms, terms)));
   return s;
 }
 
 double of_the_family(std::size_t x, std::size_t level, double bit, double source, std::span<const double> z) {
   double p = -12 + 2.0 * static_cast<double>(x) + static_cast<double>(level) + 3 * bit * bit - 4 * source * bit;
-  for (std::size_t t = 0; t < z.size(); ++t) p += (0.1 + 0.02 * static_cast<double>(t)) * z[t] + 0.3 * z[t] * bit + 0.004 * z[t] * z[0];
+  for (std::size_t t = 0; t < z.size(); ++t)
+    p += (0.1 + 0.02 * static_cast<double>(t)) * z[t] + 0.3 * z[t] * bit + 0.004 * z[t] * z[0];
   return (bit - source) * std::exp(p);
 }
 
@@ -57,7 +60,9 @@ TEST_P(OwnFamily, IsRecovered) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, OwnFamily, ::testing::Values(std::pair{0, false}, std::pair{1, false}, std::pair{2, false}, std::pair{3, true}));
+INSTANTIATE_TEST_SUITE_P(All, OwnFamily,
+                         ::testing::Values(std::pair{0, false}, std::pair{1, false}, std::pair{2, false},
+                                           std::pair{3, true}));
 
 TEST(FitCell, DoesNotFitAPowerThatVanishesOnTheGrid) {
   // s(s − 0.02)(s − 0.04)(s − 0.06) is 0 on all four source voltages and anything between them.
@@ -72,7 +77,8 @@ TEST(FitCell, DoesNotFitAPowerThatVanishesOnTheGrid) {
 TEST(FitCell, HeldOutErrorIsHonest) {
   // Outside the family (a threshold in z): the held-out error must predict the error at points never simulated.
   const auto kinked = [](std::size_t x, std::size_t level, double bit, double source, std::span<const double> z) {
-    return of_the_family(x, level, bit, source, z.first(0)) * std::exp(0.2 * std::sqrt(1 + 4 * z[0] * z[0]) * (1 + 0.1 * z[1]));
+    return of_the_family(x, level, bit, source, z.first(0)) *
+           std::exp(0.2 * std::sqrt(1 + 4 * z[0] * z[0]) * (1 + 0.1 * z[1]));
   };
   const auto fit = fit_cell(surface_of(2, 200, false, kinked), 4.0);
   const auto& q = fit.tried[fit.chosen];
@@ -92,9 +98,12 @@ TEST(FitCell, HeldOutErrorIsHonest) {
 }
 
 TEST(FitCell, RefusesACurrentThatIsNotPositive) {
-  const auto backwards = [](std::size_t, std::size_t level, double bit, double, std::span<const double>) { return level == 1 ? -bit : bit; };
+  const auto backwards = [](std::size_t, std::size_t level, double bit, double, std::span<const double>) {
+    return level == 1 ? -bit : bit;
+  };
   testing::expect_error(ExitStatus::kComputation, "E502", [&] { fit_cell(surface_of(1, 30, false, backwards), 4.0); });
-  auto crossed = surface_of(1, 30, true, [](std::size_t, std::size_t, double, double, std::span<const double>) { return 1e-6; });
+  auto crossed =
+      surface_of(1, 30, true, [](std::size_t, std::size_t, double, double, std::span<const double>) { return 1e-6; });
   crossed.source_line_volts.back() = 0.5;  // above the bit line
   testing::expect_error(ExitStatus::kComputation, "E502", [&] { fit_cell(crossed, 4.0); });
 }

@@ -14,7 +14,8 @@ TEST(FullBasis, HoldsEveryMonomialOnce) {
   for (const std::size_t variables : {1, 2, 4})
     for (const int degree : {0, 1, 3, 4}) {
       const auto exponents = CellModel::full_basis(variables, degree);
-      ASSERT_EQ(exponents.size() / variables, binomial(variables + static_cast<std::size_t>(degree), static_cast<std::size_t>(degree)));
+      ASSERT_EQ(exponents.size() / variables,
+                binomial(variables + static_cast<std::size_t>(degree), static_cast<std::size_t>(degree)));
       std::set<std::vector<std::uint8_t>> seen;
       for (std::size_t k = 0; k < exponents.size(); k += variables) {
         const std::vector<std::uint8_t> monomial(exponents.begin() + k, exponents.begin() + k + variables);
@@ -28,7 +29,8 @@ TEST(FullBasis, HoldsEveryMonomialOnce) {
 
 /// v, s and one draw; ln(I/V) = c0 + c1·v + c2·s + c3·z + c4·v·z, different for each input and level.
 CellModel example() {
-  CellModel m{.inputs = 2, .levels = 2, .terms = 1, .source_axis = true, .center_volts = 0.2, .scale_volts = 0.1, .degree = 2};
+  CellModel m{
+      .inputs = 2, .levels = 2, .terms = 1, .source_axis = true, .center_volts = 0.2, .scale_volts = 0.1, .degree = 2};
   m.exponents = {0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 1};
   for (int k = 0; k < 4; ++k) {
     const std::vector<double> c = {-12.0 - k, 0.1, -0.2, 0.3, 0.05 * k};

@@ -47,16 +47,19 @@ TEST_P(Solvers, SensitivitiesAreTheDerivatives) {
     moved.off[row].a += amperes;
     return solve_line_dense(moved, inputs.data());
   };
-  for (std::size_t row = 0; row < shape.rows; row += std::max<std::size_t>(1, shape.rows > 100 ? shape.rows - 1 : shape.rows / 5)) {
+  for (std::size_t row = 0; row < shape.rows;
+       row += std::max<std::size_t>(1, shape.rows > 100 ? shape.rows - 1 : shape.rows / 5)) {
     constexpr double kStep = 1e-8;
     const double expected = (with_injection(row, kStep) - with_injection(row, -kStep)) / (2 * kStep);
-    // The gains are those of the last Newton step, taken within 1 uV of 0.2 V; the difference quotient has 1e-16/1e-8·I.
+    // The gains are those of the last Newton step, taken within 1 uV of 0.2 V; the difference quotient has
+    // 1e-16/1e-8·I.
     EXPECT_NEAR(s.injection_gain[row], expected, 2e-5 * std::fabs(expected)) << row;
   }
   const auto with_clamp = [&](double volts) {  // the same cells, expanded around a moved clamp voltage
     PreparedLine moved = line;
     for (auto* cells : {&moved.on, &moved.off})
-      for (auto& e : *cells) e = {e.a + volts * (e.b + e.c * volts), e.b + 2 * e.c * volts, e.c, e.p + e.q * volts, e.q, e.r};
+      for (auto& e : *cells)
+        e = {e.a + volts * (e.b + e.c * volts), e.b + 2 * e.c * volts, e.c, e.p + e.q * volts, e.q, e.r};
     return solve_line_dense(moved, inputs.data());
   };
   constexpr double kStep = 1e-4;
@@ -70,10 +73,13 @@ TEST_P(Solvers, SensitivitiesAreTheDerivatives) {
 INSTANTIATE_TEST_SUITE_P(All, Solvers,
                          ::testing::Values(LineShape{}, LineShape{.clamp_ohms = 0}, LineShape{.wire_ohms = 0},
                                            LineShape{.wire_ohms = 0, .clamp_ohms = 0}, LineShape{.source_line_ohms = 2},
-                                           LineShape{.wire_ohms = 0, .source_line_ohms = 2, .clamp_ohms = 0}, LineShape{.rows = 1},
-                                           LineShape{.rows = 1, .source_line_ohms = 3, .clamp_ohms = 0}, LineShape{.rows = 2},
-                                           LineShape{.rows = 256, .wire_ohms = 0.2}, LineShape{.rows = 7, .wire_ohms = 500},
-                                           LineShape{.rows = 16, .wire_ohms = 2000, .clamp_ohms = 2000}, LineShape{.rows = 5, .offset_amperes = -1e-4},
+                                           LineShape{.wire_ohms = 0, .source_line_ohms = 2, .clamp_ohms = 0},
+                                           LineShape{.rows = 1},
+                                           LineShape{.rows = 1, .source_line_ohms = 3, .clamp_ohms = 0},
+                                           LineShape{.rows = 2}, LineShape{.rows = 256, .wire_ohms = 0.2},
+                                           LineShape{.rows = 7, .wire_ohms = 500},
+                                           LineShape{.rows = 16, .wire_ohms = 2000, .clamp_ohms = 2000},
+                                           LineShape{.rows = 5, .offset_amperes = -1e-4},
                                            LineShape{.rows = 3, .clamp_ohms = 1e6, .offset_amperes = 0}));
 
 TEST(SolveLines, OfALinearLadderIsTheHandCalculation) {

@@ -26,12 +26,14 @@ RunContext two_jobs() {
 }
 
 BehavioralModel fitted(const Settings& s, const std::filesystem::path& artifacts) {
-  return fit_model(circuit::characterize(s, artifacts, two_jobs()), s, {.format = BehavioralModel::kFormat, .seed = s.seed()});
+  return fit_model(circuit::characterize(s, artifacts, two_jobs()), s,
+                   {.format = BehavioralModel::kFormat, .seed = s.seed()});
 }
 
 /// The shipped macro in a folder of its own, with a reduced design.
 Settings shipped_macro(std::vector<SettingOverride> more = {}) {
-  std::vector<SettingOverride> all = {{"circuit.design.chips", "4"}, {"circuit.design.columns", "2"}, {"circuit.design.operands", "16"}};
+  std::vector<SettingOverride> all = {
+      {"circuit.design.chips", "4"}, {"circuit.design.columns", "2"}, {"circuit.design.operands", "16"}};
   all.insert(all.end(), more.begin(), more.end());
   return read_project(std::filesystem::path(ERRATA_SOURCE_DIR) / "netlists/rram_1t1r", all);
 }
@@ -42,7 +44,7 @@ TEST(FitModel, MeetsItsSpecificationOnTheShippedMacro) {
   const auto& v = m.validation;
   EXPECT_EQ(v.mac.size(), 4u * 2 * 16);
   EXPECT_TRUE(v.passed) << fit_report(m);
-  EXPECT_LE(v.rms_high, 0.1) << fit_report(m);   // methods.md §6.1, in MAC units
+  EXPECT_LE(v.rms_high, 0.1) << fit_report(m);  // methods.md §6.1, in MAC units
   EXPECT_LE(v.maximum, 0.5) << fit_report(m);
   EXPECT_LE(std::fabs(v.bias), 0.05) << fit_report(m);
   EXPECT_NEAR(v.noise_ratio, 1, 0.05) << fit_report(m);
@@ -88,31 +90,42 @@ const SettingOverride kFewChips{"circuit.design.chips", "2"}, kFewColumns{"circu
 INSTANTIATE_TEST_SUITE_P(
     All, OddMacros,
     ::testing::Values(std::vector<SettingOverride>{kFewChips, {"array.rows", "1"}, {"hardware.adc_range", "3"}},
-                      std::vector<SettingOverride>{kFewChips, kFewColumns, {"array.rows", "256"}, {"array.clamp_resistance", "5 Ohm"},
-                                                   {"array.wire_resistance", "50 mOhm"}, {"circuit.design.operands", "4"}},
+                      std::vector<SettingOverride>{kFewChips,
+                                                   kFewColumns,
+                                                   {"array.rows", "256"},
+                                                   {"array.clamp_resistance", "5 Ohm"},
+                                                   {"array.wire_resistance", "50 mOhm"},
+                                                   {"circuit.design.operands", "4"}},
                       std::vector<SettingOverride>{kFewChips, {"circuit.mismatch", "[]"}},
                       std::vector<SettingOverride>{kFewChips, {"circuit.noise_source", "[]"}},
                       std::vector<SettingOverride>{kFewChips, {"circuit.severity", "0"}},
                       std::vector<SettingOverride>{kFewChips, {"circuit.severity", "2"}},
                       std::vector<SettingOverride>{kFewChips, {"array.source_line_resistance", "500 mOhm"}},
                       std::vector<SettingOverride>{kFewChips, {"circuit.temperature", "85 degC"}},
-                      std::vector<SettingOverride>{kFewChips, {"circuit.mismatch", "[]"}, {"hardware.weight_bits", "4"},
-                                                   {"circuit.noise_source", "[]"}, {"hardware.adc_range", "64"},
-                                                   {"circuit.weight.levels", R"(["400 kOhm","100 kOhm","56 kOhm","39 kOhm","30 kOhm","24 kOhm","20 kOhm","17 kOhm"])"}}));
+                      std::vector<SettingOverride>{
+                          kFewChips,
+                          {"circuit.mismatch", "[]"},
+                          {"hardware.weight_bits", "4"},
+                          {"circuit.noise_source", "[]"},
+                          {"hardware.adc_range", "64"},
+                          {"circuit.weight.levels",
+                           R"(["400 kOhm","100 kOhm","56 kOhm","39 kOhm","30 kOhm","24 kOhm","20 kOhm","17 kOhm"])"}}));
 
 TEST(FitModel, OhmicCellsAreFittedExactly) {
   const TemporaryFolder folder;
   const Settings s = testing::write_project(folder.path(), kExampleProject, kDividerCell, small_campaign());
   const BehavioralModel m = fitted(s, folder / "artifacts");
-  EXPECT_LE(m.validation.rms, 2e-3) << fit_report(m);  // series resistance under a lognormal: the polynomial's own error
+  EXPECT_LE(m.validation.rms, 2e-3) << fit_report(
+      m);  // series resistance under a lognormal: the polynomial's own error
   // The model's thermal noise is that of the nominal cell; 20 % spread of the resistance leaves 1 % on average.
   EXPECT_NEAR(m.validation.noise_ratio, 1, 0.03) << fit_report(m);
 }
 
 TEST(FitModel, ACellWithoutSourceLine) {
   const TemporaryFolder folder;
-  const Settings s = testing::write_project(folder.path(), testing::with_line(kExampleProject, 10, ""),
-                                            "title\n.subckt cell bl wl\nrmem bl 0 10k\nrl wl 0 1meg\n.ends\n", small_campaign());
+  const Settings s =
+      testing::write_project(folder.path(), testing::with_line(kExampleProject, 10, ""),
+                             "title\n.subckt cell bl wl\nrmem bl 0 10k\nrl wl 0 1meg\n.ends\n", small_campaign());
   EXPECT_LE(fitted(s, folder / "artifacts").validation.rms, 2e-3);
 }
 

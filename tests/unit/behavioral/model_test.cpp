@@ -20,20 +20,33 @@ using testing::TemporaryFolder;
 BehavioralModel example(std::size_t rows = 8) {
   BehavioralModel m;
   m.provenance = {.format = BehavioralModel::kFormat, .config = "x = 1\n", .seed = 3};
-  m.array = {.rows = rows, .wire_ohms = 1, .clamp_ohms = 50, .clamp_volts = 0.2, .temperature_kelvin = 300, .bandwidth_hertz = 5e7};
-  m.mismatch = {{.name = "g", .device = "rmem", .parameter = "resistance", .lognormal = true, .sigma = {0.1}},
-                {.name = "offset", .scope = MismatchScope::kColumn, .device = "clamp", .parameter = "voltage", .sigma = {2e-3}}};
+  m.array = {.rows = rows,
+             .wire_ohms = 1,
+             .clamp_ohms = 50,
+             .clamp_volts = 0.2,
+             .temperature_kelvin = 300,
+             .bandwidth_hertz = 5e7};
+  m.mismatch = {
+      {.name = "g", .device = "rmem", .parameter = "resistance", .lognormal = true, .sigma = {0.1}},
+      {.name = "offset", .scope = MismatchScope::kColumn, .device = "clamp", .parameter = "voltage", .sigma = {2e-3}}};
   m.cell_terms = {0};
   m.noise = {{.name = "rtn", .sigma = {0.08, 0.04}}, {.name = "comparator", .cell_relative = false, .sigma = {6e-7}}};
   m.cell = {.inputs = 2, .levels = 2, .terms = 1, .center_volts = 0.15, .scale_volts = 0.1, .degree = 1};
   m.cell.exponents = {0, 0, 0, 1};  // 1, z
-  for (const double g : {4e-9, 4e-8, 4e-6, 4e-5}) m.cell.coefficients.insert(m.cell.coefficients.end(), {std::log(g), 0.4});
+  for (const double g : {4e-9, 4e-8, 4e-6, 4e-5})
+    m.cell.coefficients.insert(m.cell.coefficients.end(), {std::log(g), 0.4});
   const double scale = 4 * kBoltzmannJoulesPerKelvin * 300 * 5e7;
   m.thermal_square_amperes = {scale * 4e-9, scale * 4e-8, scale * 4e-6, scale * 4e-5};
   m.transfer = {1e-8, 7e-6};
   m.minimum_conductance = 0.1;
   m.fit_quality = {1, 0.1, 0.2, 0.3, 0.4, 5, 0.6};
-  m.validation = {.rms = 0.01, .noise_ratio = 0.99, .passed = true, .mac = {1, 2}, .model_error = {0.1, 0.2}, .circuit_error = {0.3, 0.4}, .residual = {-0.2, -0.2}};
+  m.validation = {.rms = 0.01,
+                  .noise_ratio = 0.99,
+                  .passed = true,
+                  .mac = {1, 2},
+                  .model_error = {0.1, 0.2},
+                  .circuit_error = {0.3, 0.4},
+                  .residual = {-0.2, -0.2}};
   return m;
 }
 
@@ -48,8 +61,8 @@ TEST(Prepare, ExpandsEveryCellWithItsOwnDraw) {
   for (std::size_t j = 0; j < 8; ++j) {
     const double z = unit_draw(3, m.mismatch[0], 0, {5, 6}, j), g = (levels[j] == 1 ? 4e-5 : 4e-6) * std::exp(0.1 * z);
     EXPECT_NEAR(line.on[j].a / (g * line.clamp_volts), 1, 1e-12);
-    EXPECT_NEAR(line.on[j].b / g, 1, 1e-10);   // an ohmic cell: the slope is the conductance
-    EXPECT_NEAR(line.on[j].c / g, 0, 1e-8);    // and there is no curvature
+    EXPECT_NEAR(line.on[j].b / g, 1, 1e-10);  // an ohmic cell: the slope is the conductance
+    EXPECT_NEAR(line.on[j].c / g, 0, 1e-8);   // and there is no curvature
   }
   const PreparedLine nominal = m.prepare_nominal(levels);
   EXPECT_EQ(nominal.clamp_volts, 0.2);
@@ -101,7 +114,8 @@ TEST(ReadNoise, IsCloseToTheSolvedVariances) {
       relative += noise.relative[j];
     }
     for (const double v : m.noise_variances(line, inputs.data() + 64 * r)) expected += v;
-    EXPECT_NEAR(noise.variance(current[r], currents, thermal, relative) / expected, 1, 0.05) << r;  // what the header promises
+    EXPECT_NEAR(noise.variance(current[r], currents, thermal, relative) / expected, 1, 0.05)
+        << r;  // what the header promises
   }
 }
 
@@ -153,17 +167,30 @@ TEST(BehavioralModel, WithoutMismatchOrNoiseRoundTrips) {
 TEST(BehavioralModel, RefusesHostileFiles) {
   const TemporaryFolder folder;
   const std::vector<std::pair<const char*, std::function<void(BehavioralModel&)>>> damages = {
-      {"three inputs", [](BehavioralModel& m) { m.cell.inputs = 3; m.cell.coefficients.resize(12); m.thermal_square_amperes.resize(6); }},
+      {"three inputs",
+       [](BehavioralModel& m) {
+         m.cell.inputs = 3;
+         m.cell.coefficients.resize(12);
+         m.thermal_square_amperes.resize(6);
+       }},
       {"degree 9", [](BehavioralModel& m) { m.cell.degree = 9; }},
       {"exponent above the degree", [](BehavioralModel& m) { m.cell.exponents[3] = 2; }},
       {"no scale", [](BehavioralModel& m) { m.cell.scale_volts = 0; }},
       {"scale is no number", [](BehavioralModel& m) { m.cell.scale_volts = std::nan(""); }},
       {"no mismatch range", [](BehavioralModel& m) { m.cell.mismatch_range = 0; }},
       {"unlisted term", [](BehavioralModel& m) { m.cell_terms[0] = 2; }},
-      {"sigma of three levels", [](BehavioralModel& m) { m.noise[0].sigma = {1, 2, 3}; }},
+      {"sigma of three levels",
+       [](BehavioralModel& m) {
+         m.noise[0].sigma = {1, 2, 3};
+       }},
       {"unit 0", [](BehavioralModel& m) { m.transfer.unit_amperes = 0; }},
       {"unit is no number", [](BehavioralModel& m) { m.transfer.unit_amperes = std::nan(""); }},
-      {"residuals for fewer conversions", [](BehavioralModel& m) { m.validation.mac.resize(1); m.validation.model_error.resize(1); m.validation.circuit_error.resize(1); }},
+      {"residuals for fewer conversions",
+       [](BehavioralModel& m) {
+         m.validation.mac.resize(1);
+         m.validation.model_error.resize(1);
+         m.validation.circuit_error.resize(1);
+       }},
       {"5000 rows", [](BehavioralModel& m) { m.array.rows = 5000; }},
   };
   for (const auto& [what, damage] : damages) {

@@ -32,12 +32,13 @@ Deck divider() { return deck_of({"vclamp a 0 1", "r1 a b 1k", "r2 b 0 1k"}, {"@v
 
 std::vector<SimulationPoint> divider_points(std::size_t n) {
   std::vector<SimulationPoint> points(n);
-  for (std::size_t i = 0; i < n; ++i) points[i].slots = {0.1 * static_cast<double>(i + 1), 1000.0 + static_cast<double>(i)};
+  for (std::size_t i = 0; i < n; ++i)
+    points[i].slots = {0.1 * static_cast<double>(i + 1), 1000.0 + static_cast<double>(i)};
   return points;
 }
 
-CampaignResult run(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points, CampaignOptions options = {},
-                   int jobs = 1, const std::filesystem::path& shard = {}) {
+CampaignResult run(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,
+                   CampaignOptions options = {}, int jobs = 1, const std::filesystem::path& shard = {}) {
   RunContext context;
   context.jobs = jobs;
   return run_campaign(decks, points, options, shard, std::string(64, 'f'), context);
@@ -65,10 +66,14 @@ TEST(RunCampaign, DoesNotDependOnJobs) {
 
 TEST(RunCampaign, NoiseOfAResistorIsNyquists) {
   // The current noise of R between ideal sources over B is 4kT/R·B. ngspice's Boltzmann constant is that of 2014.
-  const auto deck = deck_of({"vclamp a 0 dc 0.2 ac 1", "hout out 0 vclamp 1", "r1 a 0 1k", ".options temp=77"}, {"@r1[resistance]"});
+  const auto deck =
+      deck_of({"vclamp a 0 dc 0.2 ac 1", "hout out 0 vclamp 1", "r1 a 0 1k", ".options temp=77"}, {"@r1[resistance]"});
   for (const double ohms : {100.0, 1e5})
     for (const double bandwidth : {5e7, 1.3e3}) {
-      SimulationPoint point{.slots = {ohms}, .analysis = Analysis::kNoise, .noise_low_hertz = bandwidth / 1e5, .noise_high_hertz = bandwidth};
+      SimulationPoint point{.slots = {ohms},
+                            .analysis = Analysis::kNoise,
+                            .noise_low_hertz = bandwidth / 1e5,
+                            .noise_high_hertz = bandwidth};
       const auto result = run({deck}, {point});
       ASSERT_EQ(result.points[0].status, PointStatus::kOk) << result.points[0].log;
       const double expected = 4 * kBoltzmannJoulesPerKelvin * (77 + kZeroCelsiusKelvin) / ohms * bandwidth;
@@ -88,7 +93,8 @@ TEST(RunCampaign, NoisePointsDoNotDisturbOperatingPoints) {
   }
   const auto result = run({deck}, points);
   for (int i = 0; i < 6; i += 2) EXPECT_NEAR(result.points[i].values.at(0), 0.2 / (1000 + i), 1e-16);
-  for (int i = 1; i < 6; i += 2) EXPECT_NEAR(result.points[i].values.at(0) * (1000 + i) / (4 * 1.380649e-23 * 300.15 * 1e6), 1, 1e-6);
+  for (int i = 1; i < 6; i += 2)
+    EXPECT_NEAR(result.points[i].values.at(0) * (1000 + i) / (4 * 1.380649e-23 * 300.15 * 1e6), 1, 1e-6);
 }
 
 TEST(RunCampaign, AnUndefinedParameterPoisonsOneWorkerOnly) {
@@ -105,17 +111,22 @@ TEST(RunCampaign, AnUndefinedParameterPoisonsOneWorkerOnly) {
 
 TEST(RunCampaign, ADeckThatNgspiceRejectsIsAProjectError) {
   for (const char* line : {"r1 a 0 {nope}", "m1 a 0 0 0 nomodel", "x1 a 0 nosub"}) {
-    const auto message = expect_error(ExitStatus::kInvalidProject, "E207", [&] { run({deck_of({"vclamp a 0 1", line})}, {{}, {}, {}, {}, {}}); });
+    const auto message = expect_error(ExitStatus::kInvalidProject, "E207", [&] {
+      run({deck_of({"vclamp a 0 1", line})}, {{}, {}, {}, {}, {}});
+    });
     EXPECT_NE(message.find("test deck"), std::string::npos);
   }
   // Also where there are too few points for three rejections: what `errata check` runs.
-  expect_error(ExitStatus::kInvalidProject, "E207", [&] { run({deck_of({"vclamp a 0 1", "r1 a 0 {nope}"})}, {{}, {}}, {.retries = 0}); });
+  expect_error(ExitStatus::kInvalidProject, "E207", [&] {
+    run({deck_of({"vclamp a 0 1", "r1 a 0 {nope}"})}, {{}, {}}, {.retries = 0});
+  });
 }
 
 TEST(RunCampaign, NoConvergenceIsAResultWithNgspicesWords) {
-  const std::vector<Deck> decks = {divider(), deck_of({"vclamp a 0 1", "v2 a 0 2"}),                          // singular
-                                   deck_of({"vclamp a 0 1", "r1 a 0 1k", "c1 a b 1p", "c2 b 0 1p"}),          // floating
-                                   deck_of({"vclamp a 0 1", "r1 a 0 1k", "b1 c 0 v = v(c) > 0.5 ? 0 : 1"})};  // chatters
+  const std::vector<Deck> decks = {
+      divider(), deck_of({"vclamp a 0 1", "v2 a 0 2"}),                          // singular
+      deck_of({"vclamp a 0 1", "r1 a 0 1k", "c1 a b 1p", "c2 b 0 1p"}),          // floating
+      deck_of({"vclamp a 0 1", "r1 a 0 1k", "b1 c 0 v = v(c) > 0.5 ? 0 : 1"})};  // chatters
   auto points = divider_points(7);
   for (std::size_t k = 1; k < 4; ++k) points[2 * k - 1] = {.deck = k};
   const auto result = run(decks, points, kTolerant);
@@ -150,7 +161,8 @@ Deck endless() {
 TEST(RunCampaign, AHangCostsItsDeadlineOnly) {
   auto points = divider_points(12);
   points[5] = {.deck = 1};
-  const auto result = run({divider(), endless()}, points, {.deadline_seconds = 0.5, .retries = 1, .tolerated_failures = 0.1}, 2);
+  const auto result =
+      run({divider(), endless()}, points, {.deadline_seconds = 0.5, .retries = 1, .tolerated_failures = 0.1}, 2);
   for (std::size_t i = 0; i < points.size(); ++i)
     EXPECT_EQ(result.points[i].status, i == 5 ? PointStatus::kTimeout : PointStatus::kOk) << i;
   EXPECT_EQ(result.attempts[5], 2);  // once more in a fresh worker
@@ -160,7 +172,8 @@ TEST(RunCampaign, AHangCostsItsDeadlineOnly) {
 TEST(RunCampaign, IsGivenUpWhenEveryPointHangs) {
   const std::vector<SimulationPoint> points(40);
   const auto begin = std::chrono::steady_clock::now();
-  const auto message = expect_error(ExitStatus::kComputation, "E501", [&] { run({endless()}, points, {.deadline_seconds = 0.2}, 2); });
+  const auto message =
+      expect_error(ExitStatus::kComputation, "E501", [&] { run({endless()}, points, {.deadline_seconds = 0.2}, 2); });
   EXPECT_NE(message.find("TIMEOUT"), std::string::npos);
   // Forty deadlines with three attempts each would be 12 s on two workers.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
@@ -171,7 +184,8 @@ TEST(RunCampaign, TooManyFailuresAreAnError) {
   points[3] = {.deck = 1};
   const std::vector<Deck> decks = {divider(), deck_of({"vclamp a 0 1", "v2 a 0 2"})};
   EXPECT_NO_THROW(run(decks, points, {.tolerated_failures = 0.1}));
-  const auto message = expect_error(ExitStatus::kComputation, "E501", [&] { run(decks, points, {.tolerated_failures = 0.09}); });
+  const auto message =
+      expect_error(ExitStatus::kComputation, "E501", [&] { run(decks, points, {.tolerated_failures = 0.09}); });
   EXPECT_NE(message.find("1 of 10 simulations gave no number"), std::string::npos);
   EXPECT_NE(message.find("point 3 (test deck): FAILED"), std::string::npos);
 }
@@ -238,7 +252,8 @@ TEST(RunCampaign, WorksAfterTheParentHasUsedOpenMp) {
 #pragma omp parallel num_threads(2)
   sum += omp_get_thread_num() + 1;
   ASSERT_GE(sum, 1);
-  const auto deck = deck_of({".model n nmos level=54 version=4.8 lpe0=0 lpeb=0", "vclamp a 0 0.2", "vg g 0 1", "m1 a g 0 0 n w=1u l=1u"});
+  const auto deck = deck_of(
+      {".model n nmos level=54 version=4.8 lpe0=0 lpeb=0", "vclamp a 0 0.2", "vg g 0 1", "m1 a g 0 0 n w=1u l=1u"});
   const auto result = run({deck}, {{}}, {.deadline_seconds = 20, .retries = 0, .tolerated_failures = 0});
   EXPECT_GT(result.points[0].values.at(0), 0);
 }

@@ -19,12 +19,25 @@ Characterization example() {
   Characterization c;
   c.provenance = {.format = Characterization::kFormat, .config = "array.rows = 3\n", .seed = 5};
   c.simulator = "ngspice-39";
-  c.array = {.rows = 3, .wire_ohms = 1, .source_line_ohms = 2, .clamp_ohms = 50, .clamp_volts = 0.2, .temperature_kelvin = 300, .bandwidth_hertz = 5e7};
-  c.mismatch = {{.name = "vt", .device = "m1", .parameter = "delvto", .sigma = {0.01}},
-                {.name = "offset", .scope = MismatchScope::kChip, .device = "clamp", .parameter = "voltage", .sigma = {0.002}}};
+  c.array = {.rows = 3,
+             .wire_ohms = 1,
+             .source_line_ohms = 2,
+             .clamp_ohms = 50,
+             .clamp_volts = 0.2,
+             .temperature_kelvin = 300,
+             .bandwidth_hertz = 5e7};
+  c.mismatch = {
+      {.name = "vt", .device = "m1", .parameter = "delvto", .sigma = {0.01}},
+      {.name = "offset", .scope = MismatchScope::kChip, .device = "clamp", .parameter = "voltage", .sigma = {0.002}}};
   c.noise = {{.name = "rtn", .sigma = {0.1, 0.05}}, {.name = "comparator", .cell_relative = false, .sigma = {1e-6}}};
-  c.cell = {.input_levels_volts = {0, 1}, .weight_levels = {1e5, 1e4}, .bit_line_volts = {0.1, 0.2, 0.3}, .source_line_volts = {0, 0.05},
-            .cell_terms = {0}, .mismatch_points = {0, -1, 1}, .current_amperes = {}, .noise_square_amperes = {1, 2, 3, 4}};
+  c.cell = {.input_levels_volts = {0, 1},
+            .weight_levels = {1e5, 1e4},
+            .bit_line_volts = {0.1, 0.2, 0.3},
+            .source_line_volts = {0, 0.05},
+            .cell_terms = {0},
+            .mismatch_points = {0, -1, 1},
+            .current_amperes = {},
+            .noise_square_amperes = {1, 2, 3, 4}};
   for (int i = 0; i < 2 * 2 * 3 * 2 * 3; ++i) c.cell.current_amperes.push_back(1e-6 * i);
   c.columns = {.chips = 2, .columns = 1, .operands = 2, .noise_chips = 1, .noise_operands = 1};
   c.columns.designs = {{3, {0, 1, 0}, {1, 0, 0}, {0, 1, 1, 1, 0, 0}}, {3, {1, 1, 1}, {0, 0, 0}, {1, 1, 1, 0, 0, 0}}};
@@ -83,13 +96,23 @@ TEST(Characterization, RefusesWhatContradictsItself) {
       {"stored level 2 of 2", [](Characterization& c) { c.columns.designs[0].plus[0] = 2; }},
       {"input level 2", [](Characterization& c) { c.columns.designs[1].inputs[0] = 2; }},
       {"unlisted term", [](Characterization& c) { c.cell.cell_terms[0] = 9; }},
-      {"three sigmas for two levels", [](Characterization& c) { c.mismatch[0].sigma = {1, 2, 3}; }},
-      {"noise of three levels", [](Characterization& c) { c.noise[0].sigma = {1, 2, 3}; }},
+      {"three sigmas for two levels",
+       [](Characterization& c) {
+         c.mismatch[0].sigma = {1, 2, 3};
+       }},
+      {"noise of three levels",
+       [](Characterization& c) {
+         c.noise[0].sigma = {1, 2, 3};
+       }},
       {"no sigma", [](Characterization& c) { c.noise[0].sigma.clear(); }},
       {"negative wire", [](Characterization& c) { c.array.wire_ohms = -1; }},
       {"wire is no number", [](Characterization& c) { c.array.wire_ohms = std::nan(""); }},
       {"unknown scope", [](Characterization& c) { c.mismatch[0].scope = static_cast<MismatchScope>(7); }},
-      {"more noise chips than chips", [](Characterization& c) { c.columns.noise_chips = 3; c.columns.noise_square_amperes.resize(6); }},
+      {"more noise chips than chips",
+       [](Characterization& c) {
+         c.columns.noise_chips = 3;
+         c.columns.noise_square_amperes.resize(6);
+       }},
   };
   for (const auto& [what, damage] : damages) {
     auto c = example();
@@ -116,9 +139,15 @@ TEST(Characterization, RefusesOtherVersionsAndFormats) {
 TEST(LinePeriphery, MovesClampVoltageResistanceAndOffset) {
   const ArrayConstants array{.clamp_ohms = 50, .clamp_volts = 0.2};
   const auto term = [](MismatchScope scope, const char* parameter, bool lognormal, double sigma) {
-    return MismatchTerm{.name = parameter, .scope = scope, .device = "clamp", .parameter = parameter, .lognormal = lognormal, .sigma = {sigma}};
+    return MismatchTerm{.name = parameter,
+                        .scope = scope,
+                        .device = "clamp",
+                        .parameter = parameter,
+                        .lognormal = lognormal,
+                        .sigma = {sigma}};
   };
-  const std::vector<MismatchTerm> terms = {term(MismatchScope::kColumn, "voltage", false, 0.01), term(MismatchScope::kChip, "voltage", false, 0.02),
+  const std::vector<MismatchTerm> terms = {term(MismatchScope::kColumn, "voltage", false, 0.01),
+                                           term(MismatchScope::kChip, "voltage", false, 0.02),
                                            term(MismatchScope::kColumn, "resistance", true, 0.1),
                                            term(MismatchScope::kColumn, "offset_current", false, 1e-6),
                                            {.name = "cell", .device = "m1", .parameter = "delvto", .sigma = {1}}};

@@ -40,7 +40,8 @@ RunContext jobs(int n) {
 }
 
 /// Bit-line current of a column of resistive cells, by nodal analysis written anew: a ladder from the far end.
-double ladder_current(const std::vector<double>& cell_ohms, double wire, double clamp_ohms, double clamp_volts, double offset) {
+double ladder_current(const std::vector<double>& cell_ohms, double wire, double clamp_ohms, double clamp_volts,
+                      double offset) {
   double conductance = 0.0;  // seen from the clamp's side of row j
   for (std::size_t j = cell_ohms.size(); j-- > 0;) {
     conductance += 1.0 / cell_ohms[j];
@@ -88,7 +89,8 @@ TEST(Characterize, CellSurfaceHasTheKnownCurrentAndNoise) {
     for (std::size_t level = 0; level < 4; ++level) {
       for (std::size_t m = 0; m < c.cell.mismatch_count(); ++m)
         for (std::size_t b = 0; b < c.cell.bit_line_volts.size(); ++b) {
-          const double ohms = levels[level] * std::exp(c.mismatch[0].sigma_at(level) * c.cell.mismatch_points[m]) + 10e3;
+          const double ohms =
+              levels[level] * std::exp(c.mismatch[0].sigma_at(level) * c.cell.mismatch_points[m]) + 10e3;
           EXPECT_NEAR(c.cell.current(x, level, m, 0, b) * ohms / c.cell.bit_line_volts[b], 1, 1e-9);
         }
       const double expected = 4 * kBoltzmannJoulesPerKelvin * 300.15 / (levels[level] + 10e3) * c.array.bandwidth_hertz;
@@ -125,22 +127,28 @@ TEST(SimulateColumns, AgreesWithAHandMadeDeckOfThePlainProgram) {
   for (std::size_t r = 0; r < requests.size(); ++r) {
     char text[400];
     const double clamp = 0.2 + 2e-3 * unit_draw(99, terms[1], 1, requests[r].line, 0);
-    std::snprintf(text, sizeof text, "by hand\nvclamp in 0 %.17g\nrc in b0 50\n.model sw nmos level=1 vto=0.4 kp=400u lambda=0.02\n"
-                  ".options temp=27 tnom=27 reltol=1e-6 abstol=1e-12 vntol=1e-9\n", clamp);
+    std::snprintf(text, sizeof text,
+                  "by hand\nvclamp in 0 %.17g\nrc in b0 50\n.model sw nmos level=1 vto=0.4 kp=400u lambda=0.02\n"
+                  ".options temp=27 tnom=27 reltol=1e-6 abstol=1e-12 vntol=1e-9\n",
+                  clamp);
     std::string deck = text;
     for (int j = 0; j < 6; ++j) {
-      const double ohms = levels[requests[r].stored_levels[j]] * std::exp(terms[0].sigma_at(requests[r].stored_levels[j]) * unit_draw(99, terms[0], 0, requests[r].line, j));
+      const double ohms =
+          levels[requests[r].stored_levels[j]] *
+          std::exp(terms[0].sigma_at(requests[r].stored_levels[j]) * unit_draw(99, terms[0], 0, requests[r].line, j));
       const std::string source = j == 0 ? "0" : "s" + std::to_string(j);
-      std::snprintf(text, sizeof text, "vw%d w%d 0 %d\nm%d d%d w%d %s 0 sw w=1u l=1u\nrm%d b%d d%d %.17g\n", j, j, int{requests[r].input_levels[j]},
-                    j, j, j, source.c_str(), j, j, j, ohms);
+      std::snprintf(text, sizeof text, "vw%d w%d 0 %d\nm%d d%d w%d %s 0 sw w=1u l=1u\nrm%d b%d d%d %.17g\n", j, j,
+                    int{requests[r].input_levels[j]}, j, j, j, source.c_str(), j, j, j, ohms);
       deck += text;
       if (j == 0) continue;
-      std::snprintf(text, sizeof text, "rb%d b%d b%d 1\nrs%d %s %s 3\n", j, j - 1, j, j, j == 1 ? "0" : ("s" + std::to_string(j - 1)).c_str(), source.c_str());
+      std::snprintf(text, sizeof text, "rb%d b%d b%d 1\nrs%d %s %s 3\n", j, j - 1, j, j,
+                    j == 1 ? "0" : ("s" + std::to_string(j - 1)).c_str(), source.c_str());
       deck += text;
     }
     deck += ".control\nset numdgt=15\nop\nprint vclamp#branch\n.endc\n.end\n";
     const double expected = by_the_ngspice_program(folder, deck);
-    // The same simulator on the same circuit: only the rounding of netlist numbers differs; off columns carry picoamperes.
+    // The same simulator on the same circuit: only the rounding of netlist numbers differs; off columns carry
+    // picoamperes.
     EXPECT_NEAR(currents[r], expected, 1e-9 * std::fabs(expected) + 1e-16) << r;
   }
   EXPECT_GT(currents[0], 1e-6);
@@ -153,7 +161,8 @@ TEST(Characterize, ReplaysTheSameColumns) {
   const auto c = characterize(s, folder / "artifacts", jobs(2));
   std::vector<ColumnRequest> requests;
   const auto& d = c.columns.design(1, 1);
-  for (std::size_t o = 0; o < d.count(); ++o) requests.push_back({{1, 3}, d.minus, std::vector<std::uint8_t>(d.input(o), d.input(o) + d.rows)});
+  for (std::size_t o = 0; o < d.count(); ++o)
+    requests.push_back({{1, 3}, d.minus, std::vector<std::uint8_t>(d.input(o), d.input(o) + d.rows)});
   const auto replayed = simulate_columns(s, s.seed(), requests, jobs(1));
   for (std::size_t o = 0; o < d.count(); ++o) EXPECT_EQ(replayed[o], c.columns.current(1, 1, 1, o));
 }
@@ -171,8 +180,9 @@ TEST(Characterize, GivesTheSameBytesForAnyNumberOfJobs) {
 
 TEST(Characterize, KilledAndResumedGivesTheSameBytes) {
   const TemporaryFolder folder;
-  const Settings s = write_project(folder.path(), kExampleProject, kTransistorCell,
-                                   small_campaign({{"circuit.design.bit_line_points", "40"}, {"circuit.design.operands", "40"}}));
+  const Settings s =
+      write_project(folder.path(), kExampleProject, kTransistorCell,
+                    small_campaign({{"circuit.design.bit_line_points", "40"}, {"circuit.design.operands", "40"}}));
   characterize(s, folder / "fresh", jobs(2));
   const auto shard = folder / "killed/shards/characterization.journal";
   int kills = 0;
@@ -251,23 +261,28 @@ TEST_P(OddProjects, AreCharacterised) {
 }
 
 const std::vector<SettingOverride> kEightLevels = {
-    {"circuit.weight.levels", R"(["250 kOhm", "120 kOhm", "60 kOhm", "40 kOhm", "30 kOhm", "25 kOhm", "21 kOhm", "18 kOhm"])"},
-    {"hardware.weight_bits", "4"}, {"circuit.mismatch", "[]"}};
-INSTANTIATE_TEST_SUITE_P(All, OddProjects,
-                         ::testing::Values(std::vector<SettingOverride>{{"array.rows", "1"}},
-                                           std::vector<SettingOverride>{{"array.rows", "256"}, {"circuit.design.columns", "1"}},
-                                           kEightLevels,
-                                           std::vector<SettingOverride>{{"circuit.mismatch", "[]"}},
-                                           std::vector<SettingOverride>{{"circuit.noise_source", "[]"}},
-                                           std::vector<SettingOverride>{{"array.source_line_resistance", "2 Ohm"}},
-                                           std::vector<SettingOverride>{{"array.wire_resistance", "0 Ohm"}, {"array.clamp_resistance", "0 Ohm"}},
-                                           std::vector<SettingOverride>{{"circuit.weight.device", "RMEM"}, {"circuit.cell", "Cell"}}));
+    {"circuit.weight.levels",
+     R"(["250 kOhm", "120 kOhm", "60 kOhm", "40 kOhm", "30 kOhm", "25 kOhm", "21 kOhm", "18 kOhm"])"},
+    {"hardware.weight_bits", "4"},
+    {"circuit.mismatch", "[]"}};
+INSTANTIATE_TEST_SUITE_P(
+    All, OddProjects,
+    ::testing::Values(std::vector<SettingOverride>{{"array.rows", "1"}},
+                      std::vector<SettingOverride>{{"array.rows", "256"}, {"circuit.design.columns", "1"}},
+                      kEightLevels, std::vector<SettingOverride>{{"circuit.mismatch", "[]"}},
+                      std::vector<SettingOverride>{{"circuit.noise_source", "[]"}},
+                      std::vector<SettingOverride>{{"array.source_line_resistance", "2 Ohm"}},
+                      std::vector<SettingOverride>{{"array.wire_resistance", "0 Ohm"},
+                                                   {"array.clamp_resistance", "0 Ohm"}},
+                      std::vector<SettingOverride>{{"circuit.weight.device", "RMEM"}, {"circuit.cell", "Cell"}}));
 
 TEST(Characterize, ACellWithoutSourceLineOrWithBlanksInItsPath) {
   const TemporaryFolder folder;
-  const std::string project = testing::with_line(testing::with_line(kExampleProject, 10, ""), 5, "netlist = \"my cells/a cell.cir\"");
-  const Settings s = write_project(folder / "a project", project, "title\n.subckt cell bl wl\nrmem bl 0 10k\nrl wl 0 1meg\n.ends\n",
-                                   small_campaign({{"array.source_line_resistance", "2 Ohm"}}), "my cells/a cell.cir");
+  const std::string project =
+      testing::with_line(testing::with_line(kExampleProject, 10, ""), 5, "netlist = \"my cells/a cell.cir\"");
+  const Settings s =
+      write_project(folder / "a project", project, "title\n.subckt cell bl wl\nrmem bl 0 10k\nrl wl 0 1meg\n.ends\n",
+                    small_campaign({{"array.source_line_resistance", "2 Ohm"}}), "my cells/a cell.cir");
   const auto c = characterize(s, folder / "a project/arti facts", jobs(1));
   EXPECT_EQ(c.failed_points, 0);
   EXPECT_EQ(c.array.source_line_ohms, 0);  // there is no source line to have a resistance
@@ -286,21 +301,26 @@ TEST(Characterize, WorksInADecimalCommaLocale) {
 
 TEST(Characterize, UserCircuitAndTemperatureReachNgspice) {
   const TemporaryFolder folder;
-  const std::string hot = "title\n.param tc=0.01\n.subckt cell bl wl sl\nrmem bl sl 10k tc1={tc}\nrl wl 0 1meg\n.ends\n";
-  const Settings cold = write_project(folder.path(), kExampleProject, hot, small_campaign({{"circuit.mismatch", "[]"}}));
+  const std::string hot =
+      "title\n.param tc=0.01\n.subckt cell bl wl sl\nrmem bl sl 10k tc1={tc}\nrl wl 0 1meg\n.ends\n";
+  const Settings cold =
+      write_project(folder.path(), kExampleProject, hot, small_campaign({{"circuit.mismatch", "[]"}}));
   const double at_27 = simulate_nominal(cold, jobs(1))[0];
-  const Settings warm = read_project(folder.path(), small_campaign({{"circuit.mismatch", "[]"}, {"circuit.temperature", "127 degC"}}));
+  const Settings warm =
+      read_project(folder.path(), small_campaign({{"circuit.mismatch", "[]"}, {"circuit.temperature", "127 degC"}}));
   EXPECT_NEAR(simulate_nominal(warm, jobs(1))[0] / at_27, 0.5, 1e-6);  // 1 + 0.01·100
 }
 
 TEST(SimulateNominal, RejectsWhatNgspiceRejects) {
   const TemporaryFolder folder;
-  const Settings s = write_project(folder.path(), kExampleProject,
-                                   "title\n.subckt cell bl wl sl\nrmem bl sl 10k\nz1 bl wl sl nomesfet\n.ends\n", small_campaign());
+  const Settings s =
+      write_project(folder.path(), kExampleProject,
+                    "title\n.subckt cell bl wl sl\nrmem bl sl 10k\nz1 bl wl sl nomesfet\n.ends\n", small_campaign());
   expect_error(ExitStatus::kInvalidProject, "E207", [&] { simulate_nominal(s, jobs(1)); });
 }
 
-std::vector<std::string> problems(const std::vector<SettingOverride>& overrides, const std::string& project, const std::string& netlist = kDividerCell) {
+std::vector<std::string> problems(const std::vector<SettingOverride>& overrides, const std::string& project,
+                                  const std::string& netlist = kDividerCell) {
   const TemporaryFolder folder;
   const Settings s = write_project(folder.path(), project, netlist, small_campaign(overrides));
   return testing::places(diagnostics_of([&] { plan_campaign(s, RunContext{}); }));
@@ -310,16 +330,20 @@ TEST(PlanCampaign, NamesMismatchThatCannotBe) {
   using Places = std::vector<std::string>;
   const auto with = [](int line, const std::string& text) { return testing::with_line(kExampleProject, line, text); };
   EXPECT_EQ(problems({}, with(19, "device = \"m7\"")), (Places{"E208 19:10", "E208 20:13"}));
-  EXPECT_EQ(problems({}, with(19, "device = \"rfix\"")), (Places{"E208 20:13"}));  // a resistor whose nominal value is in the netlist only
+  EXPECT_EQ(problems({}, with(19, "device = \"rfix\"")),
+            (Places{"E208 20:13"}));  // a resistor whose nominal value is in the netlist only
   EXPECT_EQ(problems({}, with(27, "parameter = \"colour\"")), (Places{"E208 27:13"}));
-  EXPECT_EQ(problems({}, testing::with_line(with(27, "parameter = \"offset_current\"\ndistribution = \"lognormal\""), 29, "sigma = \"2 %\"")),
+  EXPECT_EQ(problems({}, testing::with_line(with(27, "parameter = \"offset_current\"\ndistribution = \"lognormal\""),
+                                            29, "sigma = \"2 %\"")),
             (Places{"E208 27:13"}));
   EXPECT_EQ(problems({}, with(26, "device = \"source_line\"")), (Places{"E208 27:13"}));
 }
 
 TEST(PlanCampaign, WarnsOfSourcesWithoutNoise) {
   const TemporaryFolder folder;
-  const std::string netlist = "title\n.subckt cell bl wl sl\nrmem bl sl 10k\nrl wl 0 1meg\nb1 bl sl i=v(bl,sl)^3*1e-9\n.ends\n.control\nop\n.endc\n";
+  const std::string netlist =
+      "title\n.subckt cell bl wl sl\nrmem bl sl 10k\nrl wl 0 1meg\nb1 bl sl "
+      "i=v(bl,sl)^3*1e-9\n.ends\n.control\nop\n.endc\n";
   std::vector<std::string> codes;
   RunContext context;
   context.warn = [&](const Diagnostic& d) { codes.push_back(d.code); };

@@ -18,11 +18,13 @@ using testing::TemporaryFolder;
 const std::string kFingerprint(64, 'f');
 
 PointResult result_of(std::size_t item) {
-  return {.status = item % 2 == 0 ? PointStatus::kOk : PointStatus::kFailed, .values = {0.1 * static_cast<double>(item), -1.0},
+  return {.status = item % 2 == 0 ? PointStatus::kOk : PointStatus::kFailed,
+          .values = {0.1 * static_cast<double>(item), -1.0},
           .log = std::string(item, 'l')};
 }
 
-std::map<std::size_t, PointResult> replay(const std::filesystem::path& path, const std::string& fingerprint = kFingerprint) {
+std::map<std::size_t, PointResult> replay(const std::filesystem::path& path,
+                                          const std::string& fingerprint = kFingerprint) {
   std::map<std::size_t, PointResult> found;
   Journal journal(path, fingerprint, [&](std::size_t item, PointResult r) { found[item] = std::move(r); });
   return found;
@@ -34,14 +36,17 @@ void write_items(const std::filesystem::path& path, std::size_t from, std::size_
 }
 
 TEST(Encode, RoundTrip) {
-  PointResult r{.status = PointStatus::kSuspect, .values = {1.5, -0.0, std::numeric_limits<double>::infinity()}, .log = std::string("a\0b", 3)};
+  PointResult r{.status = PointStatus::kSuspect,
+                .values = {1.5, -0.0, std::numeric_limits<double>::infinity()},
+                .log = std::string("a\0b", 3)};
   const PointResult back = decode(encode(r));
   EXPECT_EQ(back.status, r.status);
   EXPECT_EQ(back.values, r.values);
   EXPECT_TRUE(std::signbit(back.values[1]));
   EXPECT_EQ(back.log, r.log);
   const std::string bytes = encode(r);
-  for (std::size_t n = 0; n + r.log.size() < bytes.size(); ++n) EXPECT_THROW(decode(bytes.substr(0, n)), std::out_of_range) << n;
+  for (std::size_t n = 0; n + r.log.size() < bytes.size(); ++n)
+    EXPECT_THROW(decode(bytes.substr(0, n)), std::out_of_range) << n;
   std::string hostile = bytes;
   hostile[1] = hostile[2] = hostile[3] = hostile[4] = '\xff';  // four billion values
   EXPECT_THROW(decode(hostile), std::out_of_range);

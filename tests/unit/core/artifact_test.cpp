@@ -13,8 +13,12 @@ using testing::expect_error;
 using testing::TemporaryFolder;
 
 Provenance example() {
-  return {.format = "behavioral", .major_version = 3, .minor_version = 4, .inputs = {{"netlist", "abc"}, {"characterization", "def"}},
-          .config = "array.rows = 8\narray.x = \"a b\"\n", .seed = 9007199254740993ULL};
+  return {.format = "behavioral",
+          .major_version = 3,
+          .minor_version = 4,
+          .inputs = {{"netlist", "abc"}, {"characterization", "def"}},
+          .config = "array.rows = 8\narray.x = \"a b\"\n",
+          .seed = 9007199254740993ULL};
 }
 
 void write(const std::filesystem::path& path, const Provenance& p) {
@@ -48,7 +52,8 @@ TEST(Provenance, FingerprintChangesWithEveryPart) {
   for (const auto& change : std::vector<std::function<void(Provenance&)>>{
            [](Provenance& p) { p.format = "x"; }, [](Provenance& p) { ++p.major_version; },
            [](Provenance& p) { ++p.minor_version; }, [](Provenance& p) { p.inputs[0].sha256 = "x"; },
-           [](Provenance& p) { p.inputs.pop_back(); }, [](Provenance& p) { p.config += "x"; }, [](Provenance& p) { ++p.seed; }}) {
+           [](Provenance& p) { p.inputs.pop_back(); }, [](Provenance& p) { p.config += "x"; },
+           [](Provenance& p) { ++p.seed; }}) {
     Provenance p = example();
     change(p);
     EXPECT_NE(p.fingerprint(), base);

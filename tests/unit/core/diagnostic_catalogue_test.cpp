@@ -15,7 +15,8 @@ std::set<std::string> codes_in_sources() {
   std::set<std::string> codes;
   const std::regex literal(R"re("([EW][0-9]{3})")re");
   for (const char* tier : {"core", "circuit", "behavioral", "errormodel", "training", "verification", "cli"})
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(ERRATA_SOURCE_DIR) / tier)) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(std::filesystem::path(ERRATA_SOURCE_DIR) / tier)) {
       const auto extension = entry.path().extension();
       if (entry.path().filename() == "diagnostic_catalogue.cpp" || (extension != ".cpp" && extension != ".h")) continue;
       const std::string text = testing::bytes_of(entry.path());

@@ -6,10 +6,12 @@ namespace errata {
 namespace {
 
 TEST(FormatDiagnostic, NamesPlaceCodeMessageExcerptAndHint) {
-  Diagnostic d{.code = "E104", .position = {"errata.toml", 12, 9}, .message = "wrong unit", .hint = "write V",
+  Diagnostic d{.code = "E104",
+               .position = {"errata.toml", 12, 9},
+               .message = "wrong unit",
+               .hint = "write V",
                .excerpt = "levels = 5"};
-  EXPECT_EQ(format_diagnostic(d),
-            "errata.toml:12:9: error E104: wrong unit\n    levels = 5\n            ^\n  write V");
+  EXPECT_EQ(format_diagnostic(d), "errata.toml:12:9: error E104: wrong unit\n    levels = 5\n            ^\n  write V");
   d.severity = Diagnostic::Severity::kWarning;
   d.position = {"a b.cir", 3, 0};
   d.excerpt = d.hint = "";

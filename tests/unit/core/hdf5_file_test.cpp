@@ -60,7 +60,8 @@ TEST(Hdf5File, RoundTripIsExact) {
   EXPECT_EQ(file.doubles("/big/doubles"), ramp(20000));
   EXPECT_EQ(file.shape("/big/doubles"), (Shape{100, 200}));
   EXPECT_EQ(file.floats("small/floats"), (std::vector<float>{1.5f, -2.5f}));
-  EXPECT_EQ(file.integers("/small/integers"), (std::vector<std::int64_t>{-1, std::numeric_limits<std::int64_t>::max()}));
+  EXPECT_EQ(file.integers("/small/integers"),
+            (std::vector<std::int64_t>{-1, std::numeric_limits<std::int64_t>::max()}));
   EXPECT_EQ(file.integers("/small/integers32"), std::vector<std::int64_t>{-7});
   EXPECT_EQ(file.bytes("/small/bytes"), (std::vector<std::uint8_t>{0, 255, 3}));
   EXPECT_EQ(file.strings("/small/strings"), (std::vector<std::string>{"", "one", "zwei µ"}));
@@ -85,7 +86,8 @@ TEST(Hdf5File, IsReadAlikeByH5py) {
   const TemporaryFolder folder;
   const auto path = folder / "file.h5";
   write_example(path);
-  if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) GTEST_SKIP() << "python3-h5py is not installed";
+  if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0)
+    GTEST_SKIP() << "python3-h5py is not installed";
   folder.write("read.py",
                "import h5py, sys\nf = h5py.File(sys.argv[1])\n"
                "assert f['small/doubles'].shape == (2, 3) and f['small/doubles'].attrs['units'] == b'V'\n"
@@ -130,9 +132,11 @@ TEST(Hdf5Writer, KeepsTheOldFileUntilCommit) {
 
 TEST(Hdf5Writer, NamesWhatItCannotWrite) {
   const TemporaryFolder folder;
-  const auto file = folder.write("file", "");  // root ignores permissions, so a path below a file stands for a read-only folder
+  const auto file =
+      folder.write("file", "");  // root ignores permissions, so a path below a file stands for a read-only folder
   for (const auto& path : {file / "below.h5", std::filesystem::path("/proc/errata/x.h5")})
-    EXPECT_NE(expect_error(ExitStatus::kEnvironment, "E601", [&] { Hdf5Writer w(path); }).find(path.string()), std::string::npos);
+    EXPECT_NE(expect_error(ExitStatus::kEnvironment, "E601", [&] { Hdf5Writer w(path); }).find(path.string()),
+              std::string::npos);
   expect_error(ExitStatus::kEnvironment, "E601", [&] {
     std::filesystem::create_directory(folder / "taken.h5");
     Hdf5Writer w(folder / "taken.h5");  // the rename must fail
@@ -230,7 +234,10 @@ TEST(Hdf5Reader, WrongNamesTypesAndShapes) {
   const Hdf5Reader file(folder / "file.h5");
   const auto damaged = [](auto&& action) { return expect_error(ExitStatus::kArtifact, "E403", action); };
   EXPECT_NE(damaged([&] { file.doubles("/no/such"); }).find("/no/such"), std::string::npos);
-  EXPECT_NE(damaged([&] { file.doubles("/small/doubles", {3, 2}); }).find("has shape [2,3], expected [3,2]"), std::string::npos);
+  EXPECT_NE(damaged([&] {
+              file.doubles("/small/doubles", {3, 2});
+            }).find("has shape [2,3], expected [3,2]"),
+            std::string::npos);
   damaged([&] { file.doubles("/small"); });
   damaged([&] { file.doubles("/small/strings"); });
   damaged([&] { file.strings("/small/doubles"); });

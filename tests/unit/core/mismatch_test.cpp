@@ -11,7 +11,9 @@
 namespace errata {
 namespace {
 
-MismatchTerm term_of(MismatchScope scope) { return {.name = "t", .scope = scope, .device = "m1", .parameter = "delvto", .sigma = {1.0}}; }
+MismatchTerm term_of(MismatchScope scope) {
+  return {.name = "t", .scope = scope, .device = "m1", .parameter = "delvto", .sigma = {1.0}};
+}
 
 TEST(UnitDraw, OfACellIsItsOwn) {
   const auto cell = term_of(MismatchScope::kCell);
@@ -62,9 +64,11 @@ TEST(MovedValue, AddsNormalsAndMultipliesLognormals) {
 }
 
 TEST(MismatchTerms, AreReadAndScaledBySeverity) {
-  const std::string text = testing::with_line(testing::kExampleProject, 28, "sigma = \"2 mV\"\n[[circuit.mismatch]]\nname = \"vt\"\n"
-                                              "device = \"M1\"\nparameter = \"DELVTO\"\npelgrom_coefficient = \"2.5 mV um\"\n"
-                                              "width = \"0.4 um\"\nlength = \"45 nm\"");
+  const std::string text =
+      testing::with_line(testing::kExampleProject, 28,
+                         "sigma = \"2 mV\"\n[[circuit.mismatch]]\nname = \"vt\"\n"
+                         "device = \"M1\"\nparameter = \"DELVTO\"\npelgrom_coefficient = \"2.5 mV um\"\n"
+                         "width = \"0.4 um\"\nlength = \"45 nm\"");
   for (const double severity : {0.0, 1.0, 2.0}) {
     const std::vector<SettingOverride> overrides = {{"circuit.severity", std::to_string(severity)}};
     const Settings s = parse_project(text, "errata.toml", "/tmp", overrides);
@@ -96,7 +100,8 @@ TEST(MismatchTerms, MayBeAbsent) {
 
 TEST(Chips, OfDifferentUsesNeverMeet) {
   // Each use may have a million chips but training, which counts up from a billion.
-  std::vector<std::uint64_t> starts = {chips::kCharacterization, chips::kTable, chips::kTableCheck, chips::kEvaluation, chips::kReplay};
+  std::vector<std::uint64_t> starts = {chips::kCharacterization, chips::kTable, chips::kTableCheck, chips::kEvaluation,
+                                       chips::kReplay};
   std::sort(starts.begin(), starts.end());
   for (std::size_t i = 1; i < starts.size(); ++i) EXPECT_GE(starts[i] - starts[i - 1], 1'000'000u);
   EXPECT_GT(chips::kTraining, starts.back() + 1'000'000u);

@@ -13,7 +13,8 @@ namespace {
 
 /// The example with a [[spec]], so that every list of tables of the schema has an entry.
 Settings everything() {
-  return parse_project(std::string(testing::kExampleProject) + "[[spec]]\nmetric = \"accuracy\"\n", "errata.toml", "/tmp", {});
+  return parse_project(std::string(testing::kExampleProject) + "[[spec]]\nmetric = \"accuracy\"\n", "errata.toml",
+                       "/tmp", {});
 }
 
 std::string in_first_entry(std::string path) {
@@ -63,7 +64,8 @@ TEST(Schema, ExamplesAreAccepted) {
   // A required key is replaced by its example; the rest of the example project stays.
   for (const auto& spec : project_schema()) {
     if (!spec.required || spec.path.find("[]") != std::string::npos) continue;
-    EXPECT_NO_THROW(parse_project(testing::kExampleProject, "errata.toml", "/tmp", std::vector<SettingOverride>{{spec.path, spec.example}}))
+    EXPECT_NO_THROW(parse_project(testing::kExampleProject, "errata.toml", "/tmp",
+                                  std::vector<SettingOverride>{{spec.path, spec.example}}))
         << spec.path << " = " << spec.example;
   }
 }
@@ -72,7 +74,8 @@ TEST(Schema, StagesNameKnownSections) {
   std::set<std::string> sections;
   for (const auto& spec : project_schema()) sections.insert(spec.path.substr(0, spec.path.find_first_of(".[")));
   for (const char* stage : {"characterize", "fit", "compile", "train", "verify", "all"})
-    for (const auto& section : sections_of_stage(stage)) EXPECT_TRUE(sections.contains(section)) << stage << " " << section;
+    for (const auto& section : sections_of_stage(stage))
+      EXPECT_TRUE(sections.contains(section)) << stage << " " << section;
   EXPECT_EQ(sections_of_stage("all").size(), sections.size());
 }
 

@@ -92,8 +92,8 @@ TEST(RandomStream, NormalHasTheMomentsOfANormal) {
 
 TEST(InverseNormal, EqualsBoost) {
   const boost::math::normal normal;
-  std::vector<double> probabilities = {0x1.0p-54, 1e-300, 1e-16, 1e-9, 0.0249999, 0.025, 0.075, 0.0750001, 0.3, 0.5,
-                                       0.7, 0.925, 0.95, 0.999, 1 - 1e-12, 1 - 0x1.0p-53};
+  std::vector<double> probabilities = {0x1.0p-54, 1e-300, 1e-16, 1e-9,  0.0249999, 0.025, 0.075,     0.0750001,
+                                       0.3,       0.5,    0.7,   0.925, 0.95,      0.999, 1 - 1e-12, 1 - 0x1.0p-53};
   RandomStream stream(5, StreamPurpose::kTest);
   for (int i = 0; i < 20000; ++i) probabilities.push_back(stream.uniform());
   // AS 241 promises about 1e-16; boost's own rounding is of that order too.

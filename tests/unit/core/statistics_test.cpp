@@ -54,7 +54,8 @@ TEST(TextbookQuantiles, AreMet) {
 
 // Coverage over 4000 samples: standard error 0.0034 at 95 %, false-alarm probability 1e-4 each.
 TEST(MeanInterval, CoversAsPromised) {
-  const double c = coverage(4000, 3.0, [](std::size_t t) { return mean_interval(normal_sample(t, 5, 3.0, 2.0), 0.95); });
+  const double c =
+      coverage(4000, 3.0, [](std::size_t t) { return mean_interval(normal_sample(t, 5, 3.0, 2.0), 0.95); });
   EXPECT_TRUE(agrees(c, 0.95, std::sqrt(0.95 * 0.05 / 4000), 1e-4));
 }
 
@@ -74,7 +75,7 @@ TEST(ProportionInterval, CoversAboutAsPromised) {
   });
   EXPECT_NEAR(c, 0.95, 0.01 + 3.9 * std::sqrt(0.95 * 0.05 / 4000));
   const Interval none = proportion_interval(0, 10, 0.95);
-  EXPECT_NEAR(none.low, 0.0, 1e-15);  // z²/2n − z²/2n, each rounded
+  EXPECT_NEAR(none.low, 0.0, 1e-15);     // z²/2n − z²/2n, each rounded
   EXPECT_NEAR(none.high, 0.2775, 1e-4);  // z²/(n + z²)
   EXPECT_EQ(proportion_interval(10, 10, 0.95).high, 1.0);
 }

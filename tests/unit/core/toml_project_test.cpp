@@ -94,7 +94,9 @@ TEST(E103, ATableForAListOfTablesAndTheOtherWayRound) {
   ASSERT_FALSE(single.empty());
   EXPECT_EQ(single[0].code, "E103");
   EXPECT_EQ(single[0].hint, "write each entry as [[circuit.noise_source]]");
-  const auto scalar = diagnostics_of([] { parse(std::string(kExampleProject) + "[training]\nepochs = 1\n", {{"verification", "5"}}); });
+  const auto scalar = diagnostics_of([] {
+    parse(std::string(kExampleProject) + "[training]\nepochs = 1\n", {{"verification", "5"}});
+  });
   ASSERT_EQ(scalar.size(), 1u);
   EXPECT_EQ(scalar[0].code, "E103");
   EXPECT_EQ(scalar[0].hint, "write [verification]");
@@ -111,11 +113,11 @@ TEST(E104, WrongUnit) {
 }
 
 TEST(E104, UnitsThatDependOnTheParameter) {
-  EXPECT_EQ(places(problems_with(28, "sigma = \"2 mA\"")), (Places{"E104 28:9"}));             // clamp voltage
-  EXPECT_EQ(places(problems_with(28, "sigma = 0.002")), (Places{"E104 28:9"}));                // a plain number
-  EXPECT_EQ(places(problems_with(22, "sigma = \"2 kOhm\"")), (Places{"E104 22:9"}));           // lognormal is relative
-  EXPECT_EQ(places(problems_with(32, "sigma = \"2 uA\"")), (Places{"E104 32:9"}));             // cell_relative
-  EXPECT_EQ(places(problems_with(31, "kind = \"output_current\"")), (Places{"E104 32:9"}));    // 2 % of what?
+  EXPECT_EQ(places(problems_with(28, "sigma = \"2 mA\"")), (Places{"E104 28:9"}));           // clamp voltage
+  EXPECT_EQ(places(problems_with(28, "sigma = 0.002")), (Places{"E104 28:9"}));              // a plain number
+  EXPECT_EQ(places(problems_with(22, "sigma = \"2 kOhm\"")), (Places{"E104 22:9"}));         // lognormal is relative
+  EXPECT_EQ(places(problems_with(32, "sigma = \"2 uA\"")), (Places{"E104 32:9"}));           // cell_relative
+  EXPECT_EQ(places(problems_with(31, "kind = \"output_current\"")), (Places{"E104 32:9"}));  // 2 % of what?
   EXPECT_EQ(places(problems_with(16, "levels = [\"1 S\", \"2 S\", \"3 S\", \"4 S\"]")), (Places{"E104 16:10"}));
 }
 
@@ -150,12 +152,15 @@ TEST(E107, InconsistentKeys) {
   EXPECT_EQ(places(problems_with(22, "sigma = [\"20 %\", \"9 %\"]")), (Places{"E107 22:9"}));
   EXPECT_EQ(places(problems_with(32, "sigma = [\"20 %\", \"9 %\"]")), (Places{"E107 32:9"}));
   EXPECT_EQ(places(problems_with(25, "scope = \"cell\"")), (Places{"E107 25:9"}));
-  EXPECT_EQ(places(problems_with(28, "")), (Places{"E107 24:8"}));                                     // no sigma at all
-  EXPECT_EQ(places(problems_with(28, "sigma = \"2 mV\"\npelgrom_coefficient = \"2 mV um\"\nwidth=\"1 um\"\nlength=\"1 um\"")),
-            (Places{"E107 24:8"}));                                                                    // both
-  EXPECT_EQ(places(problems_with(28, "pelgrom_coefficient = \"2 mV um\"")), (Places{"E107 24:8"}));    // no area
-  EXPECT_EQ(places(problems_with(35, "wire_resistance = \"1 Ohm\"\n[hardware]\nweight_bits = 4")), (Places{"E107 37:15"}));
-  EXPECT_EQ(places(problems_with(35, "wire_resistance = \"1 Ohm\"\n[hardware]\nrows_per_tile = 9")), (Places{"E107 37:17"}));
+  EXPECT_EQ(places(problems_with(28, "")), (Places{"E107 24:8"}));  // no sigma at all
+  EXPECT_EQ(
+      places(problems_with(28, "sigma = \"2 mV\"\npelgrom_coefficient = \"2 mV um\"\nwidth=\"1 um\"\nlength=\"1 um\"")),
+      (Places{"E107 24:8"}));                                                                        // both
+  EXPECT_EQ(places(problems_with(28, "pelgrom_coefficient = \"2 mV um\"")), (Places{"E107 24:8"}));  // no area
+  EXPECT_EQ(places(problems_with(35, "wire_resistance = \"1 Ohm\"\n[hardware]\nweight_bits = 4")),
+            (Places{"E107 37:15"}));
+  EXPECT_EQ(places(problems_with(35, "wire_resistance = \"1 Ohm\"\n[hardware]\nrows_per_tile = 9")),
+            (Places{"E107 37:17"}));
 }
 
 TEST(E107, OneStoredLevelIsTooFewAndTwoNeedTwoBitWeights) {
@@ -195,8 +200,8 @@ TEST(Project, IsReadFromAFolderWithBlanks) {
 
 TEST(Override, ReplacesAddsAndIsChecked) {
   const Settings s = parse(kExampleProject, {{"array.rows", "16"},
-                                             {"array.wire_resistance", "2 Ohm"},           // text without quotes
-                                             {"array.clamp_voltage", "\"0.3 V\""},         // TOML
+                                             {"array.wire_resistance", "2 Ohm"},    // text without quotes
+                                             {"array.clamp_voltage", "\"0.3 V\""},  // TOML
                                              {"circuit.input.levels", "[\"0 V\", \"0.9 V\"]"},
                                              {"training.optimizer", "sgd"},
                                              {"training.batch_norm", "true"}});

@@ -22,7 +22,8 @@ namespace {
 using Outcome = WorkerPool::Outcome;
 using Answer = WorkerPool::Answer;
 
-/// Runs pools with a temporary folder of the test's own and checks after each test that no process and no folder is left.
+/// Runs pools with a temporary folder of the test's own and checks after each test that no process and no folder is
+/// left.
 class WorkerPoolTest : public ::testing::Test {
  protected:
   WorkerPoolTest() {
@@ -47,9 +48,12 @@ class WorkerPoolTest : public ::testing::Test {
                                                       const WorkerPool::Handler& handler) {
     WorkerPool pool(options, [&] { return handler; });
     std::map<std::size_t, WorkerPool::Reply> replies;
-    pool.run(items(n), [&](std::size_t item, WorkerPool::Reply reply) {
-      EXPECT_TRUE(replies.emplace(item, std::move(reply)).second) << item << " was replied to twice";
-    }, RunContext{});
+    pool.run(
+        items(n),
+        [&](std::size_t item, WorkerPool::Reply reply) {
+          EXPECT_TRUE(replies.emplace(item, std::move(reply)).second) << item << " was replied to twice";
+        },
+        RunContext{});
     EXPECT_EQ(replies.size(), n);
     return replies;
   }
@@ -59,9 +63,12 @@ class WorkerPoolTest : public ::testing::Test {
 };
 
 TEST_F(WorkerPoolTest, ResultsDoNotDependOnWorkersOrChunks) {
-  const auto handler = [](std::size_t item) { return Answer{std::string(item * 37 % 1000, static_cast<char>('a' + item % 26))}; };
+  const auto handler = [](std::size_t item) {
+    return Answer{std::string(item * 37 % 1000, static_cast<char>('a' + item % 26))};
+  };
   const auto one = run({.workers = 1, .chunk = 1}, 200, handler);
-  for (const auto& options : {WorkerPool::Options{.workers = 3, .chunk = 5}, WorkerPool::Options{.workers = 8, .chunk = 1000}}) {
+  for (const auto& options :
+       {WorkerPool::Options{.workers = 3, .chunk = 5}, WorkerPool::Options{.workers = 8, .chunk = 1000}}) {
     const auto other = run(options, 200, handler);
     for (const auto& [item, reply] : one) {
       EXPECT_EQ(reply.outcome, Outcome::kAnswered);
@@ -70,11 +77,15 @@ TEST_F(WorkerPoolTest, ResultsDoNotDependOnWorkersOrChunks) {
   }
 }
 
-TEST_F(WorkerPoolTest, NothingToDoIsDoneAtOnce) { EXPECT_TRUE(run({}, 0, [](std::size_t) { return Answer{}; }).empty()); }
+TEST_F(WorkerPoolTest, NothingToDoIsDoneAtOnce) {
+  EXPECT_TRUE(run({}, 0, [](std::size_t) { return Answer{}; }).empty());
+}
 
 TEST_F(WorkerPoolTest, LongAnswersArrive) {
-  const auto replies = run({.workers = 2}, 3, [](std::size_t item) { return Answer{std::string(3 << 20, static_cast<char>('a' + item))}; });
-  for (const auto& [item, reply] : replies) EXPECT_TRUE(reply.bytes == std::string(3 << 20, static_cast<char>('a' + item)));
+  const auto replies = run(
+      {.workers = 2}, 3, [](std::size_t item) { return Answer{std::string(3 << 20, static_cast<char>('a' + item))}; });
+  for (const auto& [item, reply] : replies)
+    EXPECT_TRUE(reply.bytes == std::string(3 << 20, static_cast<char>('a' + item)));
 }
 
 TEST_F(WorkerPoolTest, ADeathCostsOneItemAndSaysHow) {
@@ -85,7 +96,8 @@ TEST_F(WorkerPoolTest, ADeathCostsOneItemAndSaysHow) {
     if (item == 40) ::raise(SIGKILL);  // as the out-of-memory killer does
     return Answer{std::to_string(item)};
   });
-  const std::map<std::size_t, std::string> lost = {{5, "signal 6"}, {17, "exit status 3"}, {33, "exit status 1"}, {40, "signal 9"}};
+  const std::map<std::size_t, std::string> lost = {
+      {5, "signal 6"}, {17, "exit status 3"}, {33, "exit status 1"}, {40, "signal 9"}};
   for (const auto& [item, reply] : replies) {
     const bool is_lost = lost.contains(item);
     EXPECT_EQ(reply.outcome, is_lost ? Outcome::kCrashed : Outcome::kAnswered) << item;
@@ -100,9 +112,11 @@ TEST_F(WorkerPoolTest, AHangEndsAtItsDeadline) {
     while (item == 4) ::pause();
     return Answer{"x"};
   });
-  for (const auto& [item, reply] : replies) EXPECT_EQ(reply.outcome, item == 4 ? Outcome::kTimeout : Outcome::kAnswered) << item;
+  for (const auto& [item, reply] : replies)
+    EXPECT_EQ(reply.outcome, item == 4 ? Outcome::kTimeout : Outcome::kAnswered) << item;
   EXPECT_EQ(replies.at(4).reason, "deadline passed");
-  // One deadline and some process starts; 10 s leave room for a busy machine and still fail when the kill does not work.
+  // One deadline and some process starts; 10 s leave room for a busy machine and still fail when the kill does not
+  // work.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
@@ -116,7 +130,9 @@ TEST_F(WorkerPoolTest, TheDeadlineIsPerItemNotPerChunk) {
 }
 
 TEST_F(WorkerPoolTest, RecycleGivesAFreshProcess) {
-  const auto replies = run({.chunk = 4}, 12, [](std::size_t item) { return Answer{std::to_string(::getpid()), item % 3 == 2}; });
+  const auto replies = run({.chunk = 4}, 12, [](std::size_t item) {
+    return Answer{std::to_string(::getpid()), item % 3 == 2};
+  });
   std::set<std::string> processes;
   for (std::size_t i = 0; i < 12; ++i) {
     EXPECT_EQ(replies.at(i).outcome, Outcome::kAnswered);
@@ -127,7 +143,8 @@ TEST_F(WorkerPoolTest, RecycleGivesAFreshProcess) {
 }
 
 TEST_F(WorkerPoolTest, WorkersAreReplacedAfterEnoughItems) {
-  const auto replies = run({.chunk = 1, .recycle_after = 3}, 9, [](std::size_t) { return Answer{std::to_string(::getpid())}; });
+  const auto replies =
+      run({.chunk = 1, .recycle_after = 3}, 9, [](std::size_t) { return Answer{std::to_string(::getpid())}; });
   std::map<std::string, int> items_of;
   for (const auto& [item, reply] : replies) ++items_of[reply.bytes];
   EXPECT_EQ(items_of.size(), 3u);
@@ -148,9 +165,8 @@ TEST_F(WorkerPoolTest, MemoryIsLimited) {
 
 TEST_F(WorkerPoolTest, TheMemoryLimitIsBeyondWhatTheParentHas) {
   const std::vector<char> parent(std::size_t{512} << 20);  // as a trainer with its data set; never touched
-  const auto replies = run({.memory_limit_bytes = std::uint64_t{64} << 20}, 2, [&](std::size_t) {
-    return Answer{std::string(1 << 20, parent.empty() ? 'x' : 'y')};
-  });
+  const auto replies = run({.memory_limit_bytes = std::uint64_t{64} << 20}, 2,
+                           [&](std::size_t) { return Answer{std::string(1 << 20, parent.empty() ? 'x' : 'y')}; });
   for (const auto& [item, reply] : replies) EXPECT_EQ(reply.outcome, Outcome::kAnswered) << reply.reason;
 }
 
@@ -171,7 +187,8 @@ TEST_F(WorkerPoolTest, CancellingKeepsWhatIsFinished) {
   context.cancelled = [&] { return delivered >= 5; };
   WorkerPool pool({.workers = 2, .chunk = 1}, [] { return [](std::size_t) { return Answer{"x"}; }; });
   testing::expect_error(ExitStatus::kInterrupted, "E130", [&] {
-    pool.run(items(1000), [&](std::size_t, WorkerPool::Reply) { ++delivered; }, context);
+    pool.run(
+        items(1000), [&](std::size_t, WorkerPool::Reply) { ++delivered; }, context);
   });
   EXPECT_GE(delivered, 5u);
   EXPECT_LT(delivered, 10u);  // at most one more from each worker
@@ -179,15 +196,18 @@ TEST_F(WorkerPoolTest, CancellingKeepsWhatIsFinished) {
 
 TEST_F(WorkerPoolTest, AnExceptionOfTheReceiverLeavesNothingBehind) {
   WorkerPool pool({.workers = 3}, [] { return [](std::size_t) { return Answer{"x"}; }; });
-  EXPECT_THROW(pool.run(items(100), [](std::size_t, WorkerPool::Reply) { throw std::runtime_error("receiver"); }, RunContext{}),
-               std::runtime_error);
+  EXPECT_THROW(
+      pool.run(
+          items(100), [](std::size_t, WorkerPool::Reply) { throw std::runtime_error("receiver"); }, RunContext{}),
+      std::runtime_error);
 }
 
 TEST_F(WorkerPoolTest, WorkersThatNeverAnswerAreGivenUp) {
   WorkerPool pool({.workers = 2}, []() -> WorkerPool::Handler { throw std::runtime_error("no library"); });
   std::size_t lost = 0;
   testing::expect_error(ExitStatus::kEnvironment, "E603", [&] {
-    pool.run(items(1000), [&](std::size_t, WorkerPool::Reply) { ++lost; }, RunContext{});
+    pool.run(
+        items(1000), [&](std::size_t, WorkerPool::Reply) { ++lost; }, RunContext{});
   });
   EXPECT_LE(lost, 8u);
 }
@@ -196,8 +216,8 @@ TEST_F(WorkerPoolTest, FoldersOfKilledRunsAreRemovedAndOthersStay) {
   const pid_t dead = ::fork();
   if (dead == 0) ::_exit(0);
   ::waitpid(dead, nullptr, 0);
-  const auto stale = folder_ / ("errata-worker-" + std::to_string(dead) + "-abc"), alive = folder_ / "errata-worker-1-abc",
-             foreign = folder_ / "something";
+  const auto stale = folder_ / ("errata-worker-" + std::to_string(dead) + "-abc"),
+             alive = folder_ / "errata-worker-1-abc", foreign = folder_ / "something";
   for (const auto& path : {stale, alive, foreign}) std::filesystem::create_directory(path);
   run({}, 1, [](std::size_t) { return Answer{"x"}; });
   EXPECT_FALSE(std::filesystem::exists(stale));
@@ -209,8 +229,10 @@ TEST_F(WorkerPoolTest, FoldersOfKilledRunsAreRemovedAndOthersStay) {
 TEST_F(WorkerPoolTest, ABadTemporaryFolderIsNamed) {
   ::setenv("TMPDIR", "/no/such/folder", 1);
   WorkerPool pool({}, [] { return [](std::size_t) { return Answer{"x"}; }; });
-  testing::expect_error(ExitStatus::kEnvironment, "E601",
-                        [&] { pool.run(items(3), [](std::size_t, WorkerPool::Reply) {}, RunContext{}); });
+  testing::expect_error(ExitStatus::kEnvironment, "E601", [&] {
+    pool.run(
+        items(3), [](std::size_t, WorkerPool::Reply) {}, RunContext{});
+  });
 }
 
 TEST_F(WorkerPoolTest, WorkersDieWithTheirParent) {
@@ -224,7 +246,8 @@ TEST_F(WorkerPoolTest, WorkersDieWithTheirParent) {
         return Answer{};
       };
     });
-    pool.run(items(1), [](std::size_t, WorkerPool::Reply) {}, RunContext{});
+    pool.run(
+        items(1), [](std::size_t, WorkerPool::Reply) {}, RunContext{});
     ::_exit(0);
   }
   pid_t worker = 0;

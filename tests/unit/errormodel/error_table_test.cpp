@@ -98,7 +98,8 @@ TEST(ErrorTable, StaticDrawsHaveTheTablesCovariance) {
   double square = 0, within = 0;
   constexpr int kChips = 4000;
   for (int chip = 0; chip < kChips; ++chip) {
-    const double a = draw_static_column(t, 1, chip, 0, none, none).offset, b = draw_static_column(t, 1, chip, 1, none, none).offset;
+    const double a = draw_static_column(t, 1, chip, 0, none, none).offset,
+                 b = draw_static_column(t, 1, chip, 1, none, none).offset;
     square += a * a;
     within += a * b;  // two columns of a chip share C only
   }

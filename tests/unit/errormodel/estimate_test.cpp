@@ -23,7 +23,8 @@ double static_variance(double offset, double gain_y, double gain_a, double y, do
   return offset * offset + gain_y * gain_y * fy * fy + gain_a * gain_a * fa * fa;
 }
 
-Observations simulate(const Truth& t, std::size_t chips, std::size_t columns, std::size_t operands, std::uint64_t seed) {
+Observations simulate(const Truth& t, std::size_t chips, std::size_t columns, std::size_t operands,
+                      std::uint64_t seed) {
   Observations o;
   o.chips = chips;
   o.columns = columns;
@@ -36,7 +37,8 @@ Observations simulate(const Truth& t, std::size_t chips, std::size_t columns, st
     const double c0 = t.chip_offset * at_chip.normal(), c1 = t.chip_gain * at_chip.normal();
     for (std::size_t column = 0; column < columns; ++column) {
       RandomStream at(seed, StreamPurpose::kTest, 2, column, chip);
-      const double k0 = t.column_offset * at.normal(), k1 = t.column_gain_y * at.normal(), k2 = t.column_gain_a * at.normal();
+      const double k0 = t.column_offset * at.normal(), k1 = t.column_gain_y * at.normal(),
+                   k2 = t.column_gain_a * at.normal();
       o.designs.push_back(make_operands(design, seed, chip, column));
       const ColumnOperands& d = o.designs.back();
       std::vector<double> zp, zm;
@@ -45,7 +47,8 @@ Observations simulate(const Truth& t, std::size_t chips, std::size_t columns, st
         const double y = d.mac(p), a = d.drive(p, o.minimum_conductance);
         double v = c0 + k0 + (c1 + k1) * y / 15.0 + k2 * (a - 45.0) / 30.0;
         for (std::size_t j = 0; j < d.rows; ++j)
-          if (d.input(p)[j] != 0) v += g[d.plus[j]] + t.cell[d.plus[j]] * zp[j] - g[d.minus[j]] - t.cell[d.minus[j]] * zm[j];
+          if (d.input(p)[j] != 0)
+            v += g[d.plus[j]] + t.cell[d.plus[j]] * zp[j] - g[d.minus[j]] - t.cell[d.minus[j]] * zm[j];
         o.value.push_back(v);
         o.source_variance.push_back(0.09);
       }
@@ -65,7 +68,8 @@ double at_point(const ErrorTable& t, const Covariance& c, double y, double a) {
 /// Truth within four standard errors: false alarm below 1e-4 for each assertion.
 void expect_within(const Interval& i, double truth, const char* what) {
   const double error = (i.high - i.low) / 2 / 2.02;  // a 95 % t interval with about 40 degrees of freedom
-  EXPECT_LT(std::fabs(i.estimate - truth), 4 * error + 1e-9) << what << ": " << i.estimate << " for " << truth << " +- " << error;
+  EXPECT_LT(std::fabs(i.estimate - truth), 4 * error + 1e-9)
+      << what << ": " << i.estimate << " for " << truth << " +- " << error;
 }
 
 ErrorTable estimated(const Observations& o) {

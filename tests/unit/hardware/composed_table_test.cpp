@@ -81,13 +81,15 @@ TEST(Compose, MatchesDirectDrawsOfEveryPlane) {
     for (int b = 0; b < 4; ++b, weight *= 2) {
       const double y = o.y[b] + offset;
       sum += weight * o.y[b];
-      total += weight * table.adc.step() * adc_code(table.adc, y + table.mean_shift(y, o.a[b]) + table.read_sigma(y, o.a[b]) * stream.normal());
+      total += weight * table.adc.step() *
+               adc_code(table.adc, y + table.mean_shift(y, o.a[b]) + table.read_sigma(y, o.a[b]) * stream.normal());
     }
     const double at = (sum - c.y_low) * per_bin;
     const auto bin = static_cast<std::size_t>(at);
     const double f = at - static_cast<double>(bin);
     direct.push_back(total - sum);
-    composed.push_back(shift[bin] + f * (shift[bin + 1] - shift[bin]) + (sigma[bin] + f * (sigma[bin + 1] - sigma[bin])) * stream.normal());
+    composed.push_back(shift[bin] + f * (shift[bin + 1] - shift[bin]) +
+                       (sigma[bin] + f * (sigma[bin + 1] - sigma[bin])) * stream.normal());
   }
   // methods.md §4.3: Wasserstein-1 within 0.1 ADC step of the plane; a partial sum spans 15 of them.
   EXPECT_LT(wasserstein1(direct, composed) / 15.0, 0.1 * table.adc.step());

@@ -43,7 +43,8 @@ TEST(FastNormal, EveryPartOfTheNameMatters) {
   fill_normals(base, a);
   fill_normals(base, b);
   EXPECT_EQ(a, b);
-  for (const NormalBlock other : {NormalBlock{9, 2, 3, 4, 5}, {1, 9, 3, 4, 5}, {1, 2, 9, 4, 5}, {1, 2, 3, 9, 5}, {1, 2, 3, 4, 9}}) {
+  for (const NormalBlock other :
+       {NormalBlock{9, 2, 3, 4, 5}, {1, 9, 3, 4, 5}, {1, 2, 9, 4, 5}, {1, 2, 3, 9, 5}, {1, 2, 3, 4, 9}}) {
     fill_normals(other, b);
     EXPECT_NE(a, b);
   }

@@ -21,8 +21,8 @@ class Comparing final : public ProductHook {
   std::vector<double> difference;
 
   void begin_batch(Network& network, const BatchContext& context) override { inner_.begin_batch(network, context); }
-  void product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context, const Tensor& codes, Tensor& product,
-               Tensor* slope) override {
+  void product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context, const Tensor& codes,
+               Tensor& product, Tensor* slope) override {
     Tensor ideal;
     ideal.resize(product.images(), product.shape());
     layer.ideal_product(codes, ideal);
@@ -50,7 +50,8 @@ Example example(int weight_bits) {
   e.network = make_network(options, 3);
   e.images.resize(4, options.input);
   RandomStream stream(1, StreamPurpose::kTest);
-  for (std::size_t i = 0; i < e.images.size(); ++i) e.images.data()[i] = static_cast<float>(std::max(0.0, stream.normal()));
+  for (std::size_t i = 0; i < e.images.size(); ++i)
+    e.images.data()[i] = static_cast<float>(std::max(0.0, stream.normal()));
   e.network->forward(e.images, {});  // sets the input steps
   return e;
 }
@@ -116,11 +117,13 @@ TEST(BitTrue, ChipsDifferAndStayTheSame) {
   };
   EXPECT_EQ(errors(1, 0), errors(1, 0));
   EXPECT_NE(errors(1, 0), errors(2, 0));
-  // Another pass of one chip: fresh noise on the same static errors, so the errors correlate; between chips they do not.
+  // Another pass of one chip: fresh noise on the same static errors, so the errors correlate; between chips they do
+  // not.
   const auto correlation = [](const std::vector<double>& a, const std::vector<double>& b) {
     const double ma = mean(a), mb = mean(b);
     double ab = 0, aa = 0, bb = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) ab += (a[i] - ma) * (b[i] - mb), aa += (a[i] - ma) * (a[i] - ma), bb += (b[i] - mb) * (b[i] - mb);
+    for (std::size_t i = 0; i < a.size(); ++i)
+      ab += (a[i] - ma) * (b[i] - mb), aa += (a[i] - ma) * (a[i] - ma), bb += (b[i] - mb) * (b[i] - mb);
     return ab / std::sqrt(aa * bb);
   };
   EXPECT_GT(correlation(errors(1, 0), errors(1, 1)), 0.5);

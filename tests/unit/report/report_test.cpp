@@ -23,7 +23,10 @@ const std::string kHash(64, 'c');
 
 circuit::Characterization example_characterization() {
   circuit::Characterization c;
-  c.provenance = {.format = "characterization", .inputs = {{"netlist", kHash}}, .config = "circuit.cell = " + kHostile + "\n", .seed = 5};
+  c.provenance = {.format = "characterization",
+                  .inputs = {{"netlist", kHash}},
+                  .config = "circuit.cell = " + kHostile + "\n",
+                  .seed = 5};
   c.simulator = "ngspice-39 " + kHostile;
   c.array.clamp_volts = 0.2;
   c.mismatch = {{.name = kHostile, .device = "m1", .parameter = "delvto", .sigma = {0.01, kNan}}};
@@ -34,7 +37,8 @@ circuit::Characterization example_characterization() {
   s.source_line_volts = {0};
   s.cell_terms = {0};
   s.mismatch_points = {0, 1, -1};
-  for (std::size_t i = 0; i < 2 * 2 * 3 * 3; ++i) s.current_amperes.push_back(i == 20 ? kNan : 1e-6 * static_cast<double>(1 + i % 7));
+  for (std::size_t i = 0; i < 2 * 2 * 3 * 3; ++i)
+    s.current_amperes.push_back(i == 20 ? kNan : 1e-6 * static_cast<double>(1 + i % 7));
   return c;
 }
 
@@ -106,7 +110,8 @@ struct Example {
   errormodel::ErrorTable table = example_table();
   verification::Verification verification = example_verification();
   ReportInput input() const {
-    return {kHostile, &characterization, &model, &table, &verification, {{"ideal", {1, 2}, {0.5, kNan}, {90, 95}}, {kHostile, {1}, {0.4}, {93}}}};
+    return {kHostile, &characterization, &model,
+            &table,   &verification,     {{"ideal", {1, 2}, {0.5, kNan}, {90, 95}}, {kHostile, {1}, {0.4}, {93}}}};
   }
 };
 
@@ -158,7 +163,8 @@ TEST(Report, IsAPureFunctionAndSelfContained) {
   const Example a, b;
   const std::string html = render_report(a.input());
   EXPECT_EQ(html, render_report(b.input()));
-  for (const char* outside : {"src=", "<link", "@import", "href=\"http", "url(http", "/tmp/", "/work/"}) EXPECT_EQ(html.find(outside), std::string::npos) << outside;
+  for (const char* outside : {"src=", "<link", "@import", "href=\"http", "url(http", "/tmp/", "/work/"})
+    EXPECT_EQ(html.find(outside), std::string::npos) << outside;
 }
 
 TEST(Report, WithoutAnyStageSaysSo) {
@@ -190,7 +196,8 @@ TEST(Report, ArtefactsWithoutContentDoNoHarm) {
   const behavioral::BehavioralModel model;
   const errormodel::ErrorTable table;
   const verification::Verification verification;
-  const std::string html = render_report({"bare", &characterization, &model, &table, &verification, {{"ideal", {}, {}, {}}}});
+  const std::string html =
+      render_report({"bare", &characterization, &model, &table, &verification, {{"ideal", {}, {}, {}}}});
   EXPECT_EQ(XmlChecker::fault(html), "");
   EXPECT_NE(html.find("The verification holds no check"), std::string::npos);  // and is not called green
   EXPECT_EQ(html.find("class=\"verdict green\""), std::string::npos);

@@ -33,7 +33,8 @@ Plot example(std::string label) {
   plot.line(x, y, {.legend = label, .end_label = label, .dashed = true});
   plot.points(x, y, {.color = 1, .legend = label});
   plot.band(x, low, high, {.color = 2, .legend = label});
-  plot.error_bars(x, std::vector<Interval>{{1, 0, 2}, {kNan, kNan, kNan}, {1, kNan, 2}, {1, 0, 2}, {1, 1, 1}}, {.color = 3, .shift = 4});
+  plot.error_bars(x, std::vector<Interval>{{1, 0, 2}, {kNan, kNan, kNan}, {1, kNan, 2}, {1, 0, 2}, {1, 1, 1}},
+                  {.color = 3, .shift = 4});
   plot.error_crosses(std::vector<Interval>{{1, 0, 2}}, std::vector<Interval>{{1, 0, 2}}, {.color = 4});
   plot.horizontal(1, {.color = -1});
   plot.vertical(1, {.color = -1});
@@ -43,8 +44,8 @@ Plot example(std::string label) {
 
 TEST(SvgChecker, FindsFaults) {
   EXPECT_EQ(XmlChecker::fault("<a b=\"1\"><c/>x &lt; y</a>"), "");
-  for (const char* bad : {"<a>", "<a></b>", "<a b=1/>", "<a b=\"1\" b=\"2\"/>", "<a>&nbsp;</a>", "<a>& </a>", "<a><</a>", "<a id=\"x\"><b id=\"x\"/></a>",
-                          "<a b=\"<\"/>", "<a/>x"})
+  for (const char* bad : {"<a>", "<a></b>", "<a b=1/>", "<a b=\"1\" b=\"2\"/>", "<a>&nbsp;</a>", "<a>& </a>",
+                          "<a><</a>", "<a id=\"x\"><b id=\"x\"/></a>", "<a b=\"<\"/>", "<a/>x"})
     EXPECT_NE(XmlChecker::fault(bad), "") << bad;
 }
 

@@ -20,8 +20,8 @@ TEST(ReportText, ReplacesWhatXmlForbids) {
   EXPECT_EQ(escape(std::string_view("a\0b\x1b", 4)), "a\uFFFDb\uFFFD");
   EXPECT_EQ(escape("a\nb\tc"), "a\nb\tc");
   EXPECT_EQ(escape("a\xFFz"), "a\uFFFDz");                  // no UTF-8 at all
-  EXPECT_EQ(escape("a\xC3"), "a\uFFFD");                     // cut in the middle
-  EXPECT_EQ(escape("\xC0\x80"), "\uFFFD\uFFFD");             // overlong NUL
+  EXPECT_EQ(escape("a\xC3"), "a\uFFFD");                    // cut in the middle
+  EXPECT_EQ(escape("\xC0\x80"), "\uFFFD\uFFFD");            // overlong NUL
   EXPECT_EQ(escape("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");  // surrogate
   EXPECT_EQ(escape("\xEF\xBF\xBF"), "\uFFFD\uFFFD\uFFFD");  // U+FFFF
 }

@@ -27,7 +27,8 @@ TEST(NiceTicks, AtLeastTwoEverywhereAndNeverMany) {
         ASSERT_GE(t.value.size(), 2u) << low << " + " << width << " e" << exponent;
         ASSERT_LE(t.value.size(), 11u) << low << " + " << width << " e" << exponent;
         ASSERT_EQ(t.value.size(), t.label.size());
-        EXPECT_EQ(std::set<std::string>(t.label.begin(), t.label.end()).size(), t.label.size()) << "labels repeat, e" << exponent;
+        EXPECT_EQ(std::set<std::string>(t.label.begin(), t.label.end()).size(), t.label.size())
+            << "labels repeat, e" << exponent;
         EXPECT_GE(t.value.front(), (low - 1e-6) * scale);
         EXPECT_LE(t.value.back(), (low + width + 1e-6) * scale);
       }

@@ -20,8 +20,10 @@ class XmlChecker {
   std::string run() {
     if (text_.starts_with("<!DOCTYPE html>")) at_ = text_.find('>') + 1;
     while (at_ < text_.size() && fault_.empty()) {
-      if (text_[at_] == '<') tag();
-      else character();
+      if (text_[at_] == '<')
+        tag();
+      else
+        character();
     }
     if (fault_.empty() && !open_.empty()) fail("not closed: " + open_.back());
     return fault_;
@@ -37,7 +39,8 @@ class XmlChecker {
     if (text_[at_] == '&') {
       const auto end = text_.find(';', at_);
       static const std::set<std::string_view> kKnown{"&amp", "&lt", "&gt", "&quot", "&#39"};
-      if (end == std::string_view::npos || !kKnown.contains(text_.substr(at_, end - at_))) return fail("unknown entity");
+      if (end == std::string_view::npos || !kKnown.contains(text_.substr(at_, end - at_)))
+        return fail("unknown entity");
       at_ = end;
     }
     if (open_.empty() && !std::isspace(byte)) fail("text outside of the root");
@@ -46,7 +49,9 @@ class XmlChecker {
 
   std::string name() {
     const auto from = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '-' || text_[at_] == ':')) ++at_;
+    while (at_ < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '-' || text_[at_] == ':'))
+      ++at_;
     return std::string(text_.substr(from, at_ - from));
   }
   void spaces() {
@@ -86,7 +91,8 @@ class XmlChecker {
         if (text_[at_] == '<') return fail("< in attribute");
         ++at_;
       }
-      if (attribute == "id" && !ids_.insert(std::string(text_.substr(from, at_ - from))).second) return fail("id twice");
+      if (attribute == "id" && !ids_.insert(std::string(text_.substr(from, at_ - from))).second)
+        return fail("id twice");
       if (!take('"')) return fail("value not closed");
     }
   }

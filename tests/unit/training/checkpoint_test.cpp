@@ -25,14 +25,12 @@ std::string content_of(const std::filesystem::path& path) {
   std::ostringstream text;
   const std::function<void(const std::string&)> add = [&](const std::string& name) {
     if (file.is_group(name)) {
-      for (const auto& [key, value] : file.attributes(name))
-        text << name << " " << key << " = " << value << "\n";
+      for (const auto& [key, value] : file.attributes(name)) text << name << " " << key << " = " << value << "\n";
       for (const auto& child : file.children(name)) add(name == "/" ? "/" + child : name + "/" + child);
       return;
     }
     std::uint64_t hash = 0;
-    for (const float value : file.floats(name))
-      hash = hash * 0x100000001b3ULL + std::bit_cast<std::uint32_t>(value);
+    for (const float value : file.floats(name)) hash = hash * 0x100000001b3ULL + std::bit_cast<std::uint32_t>(value);
     text << name << " " << hash << "\n";
   };
   add("/");
@@ -138,8 +136,7 @@ TEST(Checkpoint, StoppedTrainingSavesOnceAndGoesOn) {
 
 class Hostile : public testing::Test {
  protected:
-  Hostile()
-      : network_(make_network(full_network({4, 4}), 9)), trainer_(*network_, data_, short_training("adam")) {
+  Hostile() : network_(make_network(full_network({4, 4}), 9)), trainer_(*network_, data_, short_training("adam")) {
     save_checkpoint(folder_ / "good.h5", trainer_);
   }
 
@@ -191,8 +188,7 @@ TEST_F(Hostile, WrongAttributesAreErrors) {
   EXPECT_EQ(code_after(number("/progress", "batch_size", 32)), "E405");
   EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/network", "name", "resnet"); }), "E403");
   EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/network", "dropout", 1.5); }), "E403");
-  EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/", "errata_format", "error_table"); }),
-            "E405");
+  EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/", "errata_format", "error_table"); }), "E405");
   const std::vector<std::int64_t> later{2, 0}, hidden{65536, 65536}, sides{4096, 4096, 1};
   EXPECT_EQ(code_after([&](Hdf5Writer& file) { file.attribute("/", "format_version", later); }), "E405");
   EXPECT_EQ(code_after([&](Hdf5Writer& file) { file.attribute("/network", "hidden", hidden); }), "E403");

@@ -39,9 +39,7 @@ class Idx : public testing::Test {
     gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
     gzclose(file);
   }
-  IdxImages load(const IdxLayout& layout) {
-    return load_idx_images(folder_ / "images", folder_ / "labels", layout);
-  }
+  IdxImages load(const IdxLayout& layout) { return load_idx_images(folder_ / "images", folder_ / "labels", layout); }
   std::string code() {
     try {
       load({});
@@ -74,8 +72,7 @@ TEST_F(Idx, TurnsLettersUpright) {
 }
 
 TEST_F(Idx, HostileFilesAreErrors) {
-  const std::string good_labels = label_file(std::string("\3\7", 2)),
-                    good = image_header(2, 2, 3) + "abcdefABCDEF";
+  const std::string good_labels = label_file(std::string("\3\7", 2)), good = image_header(2, 2, 3) + "abcdefABCDEF";
   write("labels", good_labels);
   EXPECT_EQ(code(), "E301");
   write("images", good);
@@ -86,8 +83,8 @@ TEST_F(Idx, HostileFilesAreErrors) {
   }
   for (const std::string& bad :
        {good + "x", image_header(0xffffffff, 28, 28), image_header(0xffffffff, 0xffffffff, 0xffffffff),
-        image_header(2, 0, 3), image_header(0, 2, 3), image_header(2, 5000, 1),
-        big_endian(0x801) + good.substr(4), std::string(4096, '\xff')}) {
+        image_header(2, 0, 3), image_header(0, 2, 3), image_header(2, 5000, 1), big_endian(0x801) + good.substr(4),
+        std::string(4096, '\xff')}) {
     write("images", bad);
     EXPECT_EQ(code(), "E404");
   }
@@ -139,9 +136,8 @@ TEST(DataSet, ReadsTheOriginalFiles) {
     std::size_t train, test, classes;
     std::uint8_t first_label;
   };
-  for (const auto& expected :
-       {Expected{"mnist", 60000, 10000, 10, 5}, Expected{"fashion-mnist", 60000, 10000, 10, 9},
-        Expected{"emnist", 124800, 20800, 26, 22}}) {
+  for (const auto& expected : {Expected{"mnist", 60000, 10000, 10, 5}, Expected{"fashion-mnist", 60000, 10000, 10, 9},
+                               Expected{"emnist", 124800, 20800, 26, 22}}) {
     const DataSet data = load_data_set(expected.name, {.root = root});
     EXPECT_EQ(data.train.count(), expected.train);
     EXPECT_EQ(data.test.count(), expected.test);
@@ -149,8 +145,7 @@ TEST(DataSet, ReadsTheOriginalFiles) {
     EXPECT_EQ(data.train.labels[0], expected.first_label);
     EXPECT_EQ(data.shape, (ImageShape{28, 28, 1}));
   }
-  EXPECT_EQ(load_data_set("mnist", {.root = root, .train_images = 100, .test_images = 7}).test.pixels.size(),
-            7u * 784);
+  EXPECT_EQ(load_data_set("mnist", {.root = root, .train_images = 100, .test_images = 7}).test.pixels.size(), 7u * 784);
 }
 
 TEST(Glyphs, DependOnSeedAndNumberAlone) {

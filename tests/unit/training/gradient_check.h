@@ -13,8 +13,7 @@
 
 namespace errata::training {
 
-inline Tensor random_tensor(std::size_t images, ImageShape shape, double low, double high,
-                            std::uint64_t salt) {
+inline Tensor random_tensor(std::size_t images, ImageShape shape, double low, double high, std::uint64_t salt) {
   Tensor tensor(images, shape);
   RandomStream stream(7, StreamPurpose::kTest, salt);
   for (float& value : tensor.values()) value = static_cast<float>(low + (high - low) * stream.uniform());
@@ -67,14 +66,13 @@ inline double difference(float& value, double step, const std::function<double()
 ///
 /// `tolerance` is relative to the largest gradient: outputs are fp32 (relative error 6e-8 per value, summed
 /// over the outputs that one value reaches) and the difference divides their error by 2 · step.
-inline void expect_gradient(std::span<float> values, std::span<const float> gradient, double step,
-                            double tolerance, std::size_t stride, const std::function<double()>& loss) {
+inline void expect_gradient(std::span<float> values, std::span<const float> gradient, double step, double tolerance,
+                            std::size_t stride, const std::function<double()>& loss) {
   double largest = 0.0;
   for (const float g : gradient) largest = std::max(largest, std::fabs(static_cast<double>(g)));
   ASSERT_GT(largest, 0.0);
   for (std::size_t i = 0; i < values.size(); i += stride)
-    EXPECT_NEAR(difference(values[i], step, loss), static_cast<double>(gradient[i]), tolerance * largest)
-        << i;
+    EXPECT_NEAR(difference(values[i], step, loss), static_cast<double>(gradient[i]), tolerance * largest) << i;
 }
 
 }  // namespace errata::training

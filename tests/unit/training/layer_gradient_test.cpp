@@ -26,8 +26,7 @@ Tensor distinct_values(std::size_t images, ImageShape shape) {
     for (std::size_t k = 0; k < order.size(); ++k) order[k] = static_cast<std::uint32_t>(k);
     RandomStream(3, StreamPurpose::kTest, i).shuffle(order);
     for (std::size_t k = 0; k < order.size(); ++k)
-      tensor.image(i)[k] =
-          0.02f * (static_cast<float>(order[k]) - 0.5f * static_cast<float>(order.size()) + 0.5f);
+      tensor.image(i)[k] = 0.02f * (static_cast<float>(order[k]) - 0.5f * static_cast<float>(order.size()) + 0.5f);
   }
   return tensor;
 }
@@ -125,8 +124,7 @@ TEST(LayerGradient, DropoutMatchesFiniteDifferencesAndKeepsTheMean) {
   expect_gradient(probe.input.values(), std::as_const(probe.gradient).values(), 0.5, 1e-5, 101,
                   [&] { return probe.loss(); });
   double mean = 0.0;
-  for (const float value : std::as_const(probe.output).values())
-    mean += static_cast<double>(value) / (400.0 * kImages);
+  for (const float value : std::as_const(probe.output).values()) mean += static_cast<double>(value) / (400.0 * kImages);
   // σ of the mean is √(0.3/0.7/14000) = 0.0055; 5 σ: false alarms below 1e-6.
   EXPECT_NEAR(mean, 1.0, 0.028);
   probe.pass.context.training = false;
@@ -164,8 +162,7 @@ TEST(LayerGradient, BatchNormNormalisesAndKeepsRunningStatistics) {
   double sum = 0.0, squares = 0.0, raw = 0.0, raw_squares = 0.0;
   const double n = kImages * 4;
   for (std::size_t i = 0; i < probe.output.size(); ++i) {
-    const auto y = static_cast<double>(probe.output.values()[i]),
-               x = static_cast<double>(probe.input.values()[i]);
+    const auto y = static_cast<double>(probe.output.values()[i]), x = static_cast<double>(probe.input.values()[i]);
     sum += y;
     squares += y * y;
     raw += x;

@@ -22,8 +22,7 @@ TEST(Network, NamesAreUniqueAndIndicesCount) {
   std::set<std::string> names;
   for (const Parameter* parameter : network->parameters()) EXPECT_TRUE(names.insert(parameter->name).second);
   for (const auto& buffer : network->buffers()) EXPECT_TRUE(names.insert(buffer.name).second);
-  for (std::size_t i = 0; i < network->matrix_layers().size(); ++i)
-    EXPECT_EQ(network->matrix_layers()[i]->index(), i);
+  for (std::size_t i = 0; i < network->matrix_layers().size(); ++i) EXPECT_EQ(network->matrix_layers()[i]->index(), i);
 }
 
 TEST(Network, WeightsFollowTheSeedAndHeUniform) {
@@ -41,8 +40,7 @@ TEST(Network, WeightsFollowTheSeedAndHeUniform) {
 }
 
 TEST(Network, GradientOfTheWholeMatchesFiniteDifferences) {
-  auto network =
-      make_network({.name = "mlp", .input = {4, 4, 1}, .classes = 3, .hidden = {8}, .batch_norm = true}, 1);
+  auto network = make_network({.name = "mlp", .input = {4, 4, 1}, .classes = 3, .hidden = {8}, .batch_norm = true}, 1);
   const Tensor images = random_tensor(21, {4, 4, 1}, 0.0, 1.0, 1);
   std::vector<std::uint8_t> labels(21);
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::uint8_t>(i % 3);
@@ -55,8 +53,7 @@ TEST(Network, GradientOfTheWholeMatchesFiniteDifferences) {
   loss();
   network->backward(labels);
   for (Parameter* parameter : network->parameters()) {
-    if (parameter->name == "linear1.bias")
-      continue;  // batch norm takes it away again: its gradient is rounding
+    if (parameter->name == "linear1.bias") continue;  // batch norm takes it away again: its gradient is rounding
     const std::vector<float> gradient = parameter->gradient;
     // Small enough a step that no ReLU changes sides; fp32 rounding is 1e-7/2e-4 against gradients of 0.1.
     expect_gradient(parameter->value, gradient, 2e-4, 0.02, 3, loss);
@@ -76,8 +73,7 @@ TEST(Network, NamesEveryWrongOption) {
     FAIL();
   } catch (const Error& failure) {
     const std::string text = failure.what();
-    for (const char* part :
-         {"lenet5, mlp", "classes = 1", "weight_bits = 1", "input_bits = 17", "dropout = 1"})
+    for (const char* part : {"lenet5, mlp", "classes = 1", "weight_bits = 1", "input_bits = 17", "dropout = 1"})
       EXPECT_NE(text.find(part), std::string::npos) << text;
   }
 }

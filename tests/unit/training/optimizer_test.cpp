@@ -97,8 +97,7 @@ TEST(Optimizer, NamesEveryWrongOption) {
 }
 
 TEST(Schedule, CosineWithWarmUp) {
-  const ScheduleOptions options{
-      .name = "cosine", .learning_rate = 1.0, .final_fraction = 0.1, .warmup_steps = 3};
+  const ScheduleOptions options{.name = "cosine", .learning_rate = 1.0, .final_fraction = 0.1, .warmup_steps = 3};
   EXPECT_DOUBLE_EQ(learning_rate_at(options, 0, 5, 13), 0.25);
   EXPECT_DOUBLE_EQ(learning_rate_at(options, 2, 5, 13), 0.75);
   EXPECT_DOUBLE_EQ(learning_rate_at(options, 3, 5, 13), 1.0);

@@ -32,8 +32,7 @@ TEST(Quantizer, MatchesNearbyintForEveryWidth) {
 
 TEST(Quantizer, InitialStepAndScaleFollowThePaper) {
   const std::vector<float> values{1.0f, -2.0f, 3.0f, -4.0f};
-  EXPECT_FLOAT_EQ(initial_step(values, QuantizerRange::of_weights(4)),
-                  static_cast<float>(2.0 * 2.5 / std::sqrt(7.0)));
+  EXPECT_FLOAT_EQ(initial_step(values, QuantizerRange::of_weights(4)), static_cast<float>(2.0 * 2.5 / std::sqrt(7.0)));
   EXPECT_FLOAT_EQ(initial_step(std::vector<float>(4, 0.0f), QuantizerRange::of_inputs(4)), kMinimumStep);
   EXPECT_DOUBLE_EQ(step_gradient_scale(100, QuantizerRange::of_inputs(4)), 1.0 / std::sqrt(1500.0));
 }
@@ -147,8 +146,8 @@ class GainHook : public ProductHook {
  public:
   GainHook(float gain, float offset) : gain_(gain), offset_(offset) {}
   void begin_batch(Network&, const BatchContext&) override {}
-  void product(const MatrixLayer& layer, std::size_t, const BatchContext&, const Tensor& codes,
-               Tensor& product, Tensor* slope) override {
+  void product(const MatrixLayer& layer, std::size_t, const BatchContext&, const Tensor& codes, Tensor& product,
+               Tensor* slope) override {
     layer.ideal_product(codes, product);
     for (float& value : product.values()) value = gain_ * value + offset_;
     if (slope != nullptr) slope->fill(gain_);
@@ -173,10 +172,8 @@ TEST(ProductHook, GainReachesOutputAndEveryGradient) {
   GainHook hook(2.0f, 0.0f);
   probe.pass.hook = &hook;
   probe.backward();
-  for (std::size_t i = 0; i < output.size(); ++i)
-    ASSERT_EQ(probe.output.values()[i], 2.0f * output.values()[i]);
-  for (std::size_t i = 0; i < gradient.size(); ++i)
-    ASSERT_EQ(probe.gradient.values()[i], 2.0f * gradient.values()[i]);
+  for (std::size_t i = 0; i < output.size(); ++i) ASSERT_EQ(probe.output.values()[i], 2.0f * output.values()[i]);
+  for (std::size_t i = 0; i < gradient.size(); ++i) ASSERT_EQ(probe.gradient.values()[i], 2.0f * gradient.values()[i]);
   const auto parameters = layer.parameters();
   for (std::size_t p = 0; p < parameters.size(); ++p)
     for (std::size_t i = 0; i < gradients[p].size(); ++i)
@@ -198,8 +195,8 @@ TEST(ProductHook, StepGradientIsThatOfTheHardwareProduct) {
   probe.backward();
   double sum = 0.0;
   for (const float value : std::as_const(probe.weights).values()) sum += static_cast<double>(value);
-  const double expected = 3.0 * static_cast<double>(layer.weight_step()) * sum *
-                          step_gradient_scale(20, QuantizerRange::of_inputs(4));
+  const double expected =
+      3.0 * static_cast<double>(layer.weight_step()) * sum * step_gradient_scale(20, QuantizerRange::of_inputs(4));
   EXPECT_NEAR(static_cast<double>(layer.parameters()[3]->gradient[0]) - before, expected, 1e-4);
 }
 

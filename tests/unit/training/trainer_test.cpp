@@ -23,9 +23,7 @@ struct RunResult {
 /// Noise on the product that is a function of seed, step, layer and image: what a real hook has to be.
 class NoiseHook : public ProductHook {
  public:
-  void begin_batch(Network& network, const BatchContext&) override {
-    layers_ = network.matrix_layers().size();
-  }
+  void begin_batch(Network& network, const BatchContext&) override { layers_ = network.matrix_layers().size(); }
   void product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context, const Tensor& codes,
                Tensor& product, Tensor* slope) override {
     layer.ideal_product(codes, product);
@@ -99,8 +97,7 @@ TEST(Trainer, LearnsGlyphs) {
 
 TEST(Trainer, AHookThatThrowsEndsTheTraining) {
   class Failing : public NoiseHook {
-    void product(const MatrixLayer&, std::size_t shard, const BatchContext&, const Tensor&, Tensor&,
-                 Tensor*) override {
+    void product(const MatrixLayer&, std::size_t shard, const BatchContext&, const Tensor&, Tensor&, Tensor*) override {
       throw Error(ExitStatus::kComputation, "E5xx", "shard " + std::to_string(shard));
     }
   } hook;

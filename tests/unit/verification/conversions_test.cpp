@@ -89,7 +89,8 @@ TEST(BehavioralConversion, EqualsThePlainReference) {
     for (std::size_t p = 0; p < o.count(); ++p) sum[p] += value[p];
   }
   for (std::size_t p = 0; p < o.count(); ++p)
-    EXPECT_TRUE(testing::agrees(sum[p] / kReads, reference.value[p], reference.sigma[p] / std::sqrt(kReads) + 1e-4, 1e-6));
+    EXPECT_TRUE(
+        testing::agrees(sum[p] / kReads, reference.value[p], reference.sigma[p] / std::sqrt(kReads) + 1e-4, 1e-6));
 }
 
 TEST(ReadNoise, IsCloseToTheExactOne) {

@@ -12,10 +12,12 @@
 namespace errata {
 namespace {
 
-const std::vector<std::string> kTiers = {"core", "circuit", "behavioral", "errormodel", "training", "verification", "cli"};
+const std::vector<std::string> kTiers = {"core",     "circuit",      "behavioral", "errormodel",
+                                         "training", "verification", "cli"};
 
 /// Headers of lower tiers that a tier may include though it is no neighbour's engine: artefacts.
-const std::set<std::string> kArtifacts = {"circuit/characterization.h", "behavioral/model.h", "errormodel/error_table.h"};
+const std::set<std::string> kArtifacts = {"circuit/characterization.h", "behavioral/model.h",
+                                          "errormodel/error_table.h"};
 
 std::size_t rank(const std::string& tier) {
   return static_cast<std::size_t>(std::find(kTiers.begin(), kTiers.end(), tier) - kTiers.begin());
@@ -24,7 +26,8 @@ std::size_t rank(const std::string& tier) {
 TEST(Layering, IncludesPointDownward) {
   std::size_t seen = 0;
   for (const auto& tier : kTiers)
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(ERRATA_SOURCE_DIR) / tier)) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(std::filesystem::path(ERRATA_SOURCE_DIR) / tier)) {
       const auto extension = entry.path().extension();
       if (extension != ".h" && extension != ".cpp") continue;
       std::ifstream file(entry.path());
@@ -45,10 +48,13 @@ TEST(Layering, IncludesPointDownward) {
 }
 
 TEST(Layering, ForeignLibrariesStayInOneSource) {
-  const std::map<std::string, std::string> only = {{"<toml++/", "core/toml_project.cpp"}, {"<ngspice/", "circuit/ngspice_session.cpp"},
-                                                   {"<nlohmann/", "cli/output.cpp"}, {"<spdlog/", "cli/output.cpp"}};
+  const std::map<std::string, std::string> only = {{"<toml++/", "core/toml_project.cpp"},
+                                                   {"<ngspice/", "circuit/ngspice_session.cpp"},
+                                                   {"<nlohmann/", "cli/output.cpp"},
+                                                   {"<spdlog/", "cli/output.cpp"}};
   for (const auto& tier : kTiers)
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(ERRATA_SOURCE_DIR) / tier)) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(std::filesystem::path(ERRATA_SOURCE_DIR) / tier)) {
       std::ifstream file(entry.path());
       for (std::string line; std::getline(file, line);)
         for (const auto& [header, source] : only)

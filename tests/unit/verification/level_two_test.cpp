@@ -11,7 +11,8 @@ namespace {
 
 const errormodel::ErrorTable& right_table() {
   static const errormodel::ErrorTable table = [] {
-    const Settings s = testing::small_settings({{"errormodel.chips", "200"}, {"errormodel.columns", "12"}, {"errormodel.operands_per_column", "24"}});
+    const Settings s = testing::small_settings(
+        {{"errormodel.chips", "200"}, {"errormodel.columns", "12"}, {"errormodel.operands_per_column", "24"}});
     Provenance p;
     p.format = errormodel::ErrorTable::kFormat;
     p.seed = 1;
@@ -37,11 +38,13 @@ Color verdict_of(const errormodel::ErrorTable& table, std::string* which = nullp
   if (which != nullptr)
     for (const auto& b : r.bins)
       if (b.distance > b.allowed)
-        *which += "bin " + std::to_string(b.y_low) + " ... " + std::to_string(b.y_high) + " mean " + std::to_string(b.model_mean) + " by table " +
-                  std::to_string(b.table_mean) + " sigma " + std::to_string(b.model_sigma) + " by table " + std::to_string(b.table_sigma) +
-                  " W1 " + std::to_string(b.distance) + " > " + std::to_string(b.allowed) + "\n";
+        *which += "bin " + std::to_string(b.y_low) + " ... " + std::to_string(b.y_high) + " mean " +
+                  std::to_string(b.model_mean) + " by table " + std::to_string(b.table_mean) + " sigma " +
+                  std::to_string(b.model_sigma) + " by table " + std::to_string(b.table_sigma) + " W1 " +
+                  std::to_string(b.distance) + " > " + std::to_string(b.allowed) + "\n";
   for (const auto& c : r.checks) {
-    if (c.color == Color::kRed && which != nullptr) *which += c.name + " " + std::to_string(c.value.low) + " ... " + std::to_string(c.value.high) + "; ";
+    if (c.color == Color::kRed && which != nullptr)
+      *which += c.name + " " + std::to_string(c.value.low) + " ... " + std::to_string(c.value.high) + "; ";
     worst = std::max(worst, c.color);
   }
   return worst;

@@ -39,7 +39,8 @@ TEST(Simultaneous, IntervalsHoldTogether) {
       for (int k = 0; k < 40; ++k) s.b.push_back(1.0 + stream.normal());
     }
     bool all = true;
-    for (const auto& i : simultaneous_differences(samples, 0.95, 300, static_cast<std::uint64_t>(e))) all = all && i.contains(0.0);
+    for (const auto& i : simultaneous_differences(samples, 0.95, 300, static_cast<std::uint64_t>(e)))
+      all = all && i.contains(0.0);
     together += all ? 1 : 0;
   }
   EXPECT_GT(together / double{kExperiments}, 0.95 - 4 * 0.0126);
