@@ -144,7 +144,7 @@ void BehavioralModel::save(const std::filesystem::path& path) const {
   const double summary[] = {v.rms,         v.rms_low,    v.rms_high,       v.maximum,
                             v.bias,        v.r_squared,  v.worst_chip_rms, v.worst_operand_rms,
                             v.total_sigma, v.full_scale, v.unit_amperes,   v.noise_ratio};
-  f.write("/validation/summary", Real(summary), {std::size(summary)}, "MAC unit");
+  f.write("/validation/summary", Real(summary), {std::size(summary)}, "see columns");
   f.attribute("/validation", "columns",
               std::string_view("rms, rms_low, rms_high, maximum, bias, r_squared, worst_chip_rms, worst_operand_rms, "
                                "total_sigma, full_scale, unit_amperes, noise_ratio"));

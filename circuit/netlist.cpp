@@ -177,7 +177,7 @@ class Reader {
     if (options_.trust) return false;
     static const std::set<std::string> kDangerous = {"shell", "system", "source", "write", "wrdata", "codemodel"};
     if (kDangerous.contains(first) || first.starts_with(".csparam"))
-      return no(fmt::format("'{}' could run code or write files; --trust-netlist lets it pass", words[0]));
+      return no(fmt::format("'{}' could run code or write files", words[0]));
     return false;
   }
 

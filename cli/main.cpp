@@ -160,7 +160,7 @@ int run(int argc, char** argv) {
     out->error(e);
     status = e.status();
   } catch (const std::bad_alloc&) {
-    out->error(Error(ExitStatus::kEnvironment, "E602", "out of memory", "use fewer --jobs or a smaller design"));
+    out->error(Error(ExitStatus::kEnvironment, "E604", "out of memory", "use fewer --jobs or a smaller design"));
     status = ExitStatus::kEnvironment;
   } catch (const std::exception& e) {
     out->error(Error(ExitStatus::kBug, "E700", fmt::format("internal error: {}", e.what()),

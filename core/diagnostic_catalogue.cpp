@@ -33,7 +33,7 @@ constexpr DiagnosticEntry kCatalogue[] = {
      "Include the file with the model card, or correct the name."},
     {"E206", "refused statement",
      "The netlist contains something that Debian's ngspice cannot run or that could run code or write files.",
-     "Remove the line; for trusted netlists only, --trust-netlist lets file-writing statements pass."},
+     "Remove the line."},
     {"E207", "ngspice rejects the circuit", "ngspice could not load the composed deck.",
      "The message quotes ngspice's own words; `errata check` loads one column and one cell."},
     {"E208", "mismatch target not found",
@@ -77,6 +77,7 @@ constexpr DiagnosticEntry kCatalogue[] = {
     {"E601", "cannot write", "A file could not be written.", "Check permissions and free space."},
     {"E602", "library missing", "A library or file that errata needs at run time is missing.", "Run `errata doctor`."},
     {"E603", "worker processes fail", "Simulation workers die before they can answer.", "Run `errata doctor`."},
+    {"E604", "out of memory", "There was not enough memory for the work.", "Use fewer --jobs or a smaller design."},
     {"E700", "internal error", "errata contradicts itself: a bug.",
      "Please report it with the command and the project."},
 };

@@ -106,10 +106,10 @@ std::vector<KeySpec> build_schema() {
       choice("circuit.mismatch[].scope", "cell", {"cell", "column", "chip"},
              "One frozen draw per cell, per bit line, or per chip."),
       need(text("circuit.mismatch[].device", "",
-                "Device inside the cell, or `clamp`, or `source_line`, of the composed column."),
+                "Device inside the cell, or `clamp` of the composed column."),
            "m1"),
       need(text("circuit.mismatch[].parameter", "",
-                "Instance parameter: `delvto`, `mulu0`, `resistance`, `capacitance`; for `clamp`: `voltage`, "
+                "Instance parameter: `delvto`, `mulu0`, `resistance`; for `clamp`: `voltage`, "
                 "`resistance`, `offset_current`."),
            "delvto"),
       choice("circuit.mismatch[].distribution", "normal", {"normal", "lognormal"},
@@ -185,8 +185,8 @@ std::vector<KeySpec> build_schema() {
       integer("verification.images", "500", 1, 1e9, "Test images for each chip."),
       integer("verification.table_chips", "100", 8, 1e6, "Chips of the comparison of table and model (level 2)."),
       integer("verification.replay_chips", "200", 2, 1e6, "Chips of the replay of the network's own operands."),
-      integer("verification.replay_operands", "64", 4, 1e6, "Operands for each layer and chip of the replay."),
-      integer("verification.ngspice_operands", "8", 0, 1e6, "Of these, operands replayed in ngspice too."),
+      integer("verification.replay_operands", "64", 4, 1e6, "Operands for each of the 16 columns that a layer's replay takes."),
+      integer("verification.ngspice_operands", "8", 0, 1e6, "Of these, operands for each layer that are replayed in ngspice too."),
       real("verification.accuracy_tolerance", "0.5", 0, 100,
            "Level 3: largest difference between table and model, in points."),
 

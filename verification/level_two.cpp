@@ -172,7 +172,7 @@ double column_variance(const errormodel::ErrorTable& support, const errormodel::
   return sum / weight;
 }
 
-/// Σ_K estimated anew on groups of fresh chips, at least 800 columns in all (methods.md §6.2).
+/// Σ_K estimated anew on groups of fresh chips, 1,600 columns in all, twice what the tolerance needs (methods.md §6.2).
 void compare_static(const behavioral::BehavioralModel& model, const errormodel::ErrorTable& table, std::uint64_t seed,
                     std::size_t chips, const RunContext& context, LevelTwoResult& result) {
   constexpr std::size_t kGroups = 5, kColumns = 1600;

@@ -83,7 +83,7 @@ void Verification::save(const std::filesystem::path& path) const {
     }
     rows.insert(rows.end(), {l.observed_large, l.predicted_large, l.out_of_support});
   }
-  f.write("/layers/error_rates", Real(rows), {layers.size(), 15}, "1");
+  f.write("/layers/error_rates", Real(rows), {layers.size(), 15}, "see columns");
   f.attribute(
       "/layers", "columns",
       std::string_view(
@@ -93,7 +93,7 @@ void Verification::save(const std::filesystem::path& path) const {
   for (const auto& b : bins)
     rows.insert(rows.end(), {b.y_low, b.y_high, b.share, b.model_mean, b.table_mean, b.model_sigma, b.table_sigma,
                              b.distance, b.allowed});
-  f.write("/bins/comparison", Real(rows), {bins.size(), 9}, "MAC unit");
+  f.write("/bins/comparison", Real(rows), {bins.size(), 9}, "see columns");
   f.attribute("/bins", "columns",
               std::string_view(
                   "y low, y high, share, model mean, table mean, model sigma, table sigma, Wasserstein-1, allowed"));
@@ -171,7 +171,7 @@ std::string verification_report(const Verification& v) {
     if (c.color != Color::kGreen && !c.advice.empty()) text += fmt::format("           {}\n", c.advice);
   }
   text += fmt::format("verdict: {}{}\n", to_string(overall(v.checks)),
-                      v.quick ? " (quick: fewer images or chips than the specification asks)" : "");
+                      v.quick ? " (quick: fewer than 100 chips or 500 images)" : "");
   return text;
 }
 

@@ -19,7 +19,7 @@ std::string_view to_string(Color color);
 struct Check {
   int level = 1;             ///< 1 model against circuit … 5 specification
   std::string name;          ///< "P(code != ideal), layer conv1"
-  Interval value;            ///< what was measured, with its 95 % interval (simultaneous within a level)
+  Interval value;            ///< what was measured, with its 95 % interval; the layer checks of level 4 hold together
   double low = 0, high = 0;  ///< tolerance that the interval must lie in
   std::string unit;
   Color color = Color::kInconclusive;

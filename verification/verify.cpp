@@ -30,9 +30,10 @@ Check make_check(int level, std::string name, Interval value, double low, double
 
 // ---- level 1 -------------------------------------------------------------------------------------------------
 
-void check_model(const behavioral::BehavioralModel& model, std::vector<Check>& checks) {
+void check_model(const behavioral::BehavioralModel& model, const Settings& s, std::vector<Check>& checks) {
   const auto& v = model.validation;
-  const double allowed = std::min(std::max(0.1, 0.1 * v.total_sigma), 0.01 * v.full_scale);
+  const double allowed = std::min(std::max(s.number("behavioral.maximum_rms"), 0.1 * v.total_sigma),
+                                  s.number("behavioral.maximum_rms_full_scale") * v.full_scale);
   checks.push_back(
       make_check(1, "model against ngspice columns, rms", {v.rms, v.rms_low, v.rms_high}, 0.0, allowed, "MAC unit",
                  "the behavioural model does not hold: see the fit report; more bit-line points or another family"));
@@ -70,7 +71,7 @@ class Verifier {
   }
 
   Verification run() {
-    check_model(in_.model, result_.checks);
+    check_model(in_.model, s_, result_.checks);
     const std::string trained = has("error_aware") ? "error_aware" : "ideal";
     capture(trained);
     level_two();
@@ -173,7 +174,7 @@ class Verifier {
     for (std::size_t l = 0; l < observed.size(); ++l) {
       const double allowed = std::max(0.005, 0.1 * result_.layers[l].observed_change.estimate);
       const std::string advice =
-          "the table does not predict this layer: more errormodel.chips, or workload operands; if inconclusive, more "
+          "the table does not predict this layer: more errormodel.chips; if inconclusive, more "
           "verification.replay_chips";
       result_.checks.push_back(make_check(4, fmt::format("P(code != ideal), observed - predicted, layer {}", l),
                                           intervals[2 * l], -allowed, allowed, "1", advice));
