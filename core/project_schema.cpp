@@ -184,7 +184,7 @@ std::vector<KeySpec> build_schema() {
       integer("verification.chips", "100", 2, 1e6, "Chips, unseen before, on which accuracy is measured."),
       integer("verification.images", "500", 1, 1e9, "Test images for each chip."),
       integer("verification.table_chips", "100", 8, 1e6, "Chips of the comparison of table and model (level 2)."),
-      integer("verification.replay_chips", "200", 2, 1e6, "Chips of the replay of the network's own operands."),
+      integer("verification.replay_chips", "800", 2, 1e6, "Chips of the replay of the network's own operands."),
       integer("verification.replay_operands", "64", 4, 1e6, "Operands for each of the 16 columns that a layer's replay takes."),
       integer("verification.ngspice_operands", "8", 0, 1e6, "Of these, operands for each layer that are replayed in ngspice too."),
       real("verification.accuracy_tolerance", "0.5", 0, 100,
