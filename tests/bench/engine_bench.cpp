@@ -2,6 +2,7 @@
 //   scripts/build bench && build/bench/tests/errata_bench
 #include <benchmark/benchmark.h>
 
+#include "core/random_stream.h"
 #include "tests/support/small_macro.h"
 #include "tests/support/synthetic_table.h"
 #include "training/hardware/composed_hook.h"
