@@ -34,7 +34,7 @@ po::options_description options(Invocation& i, std::vector<std::string>& sets) {
   add("json", po::bool_switch(&i.json));
   add("quiet", po::bool_switch(&i.quiet));
   add("jobs", po::value<int>(&i.jobs));
-  add("seed", po::value<std::uint64_t>());
+  add("seed", po::value<std::int64_t>());
   add("set", po::value<std::vector<std::string>>(&sets)->composing());
   add("data-dir", po::value<std::filesystem::path>(&i.data_dir));
   add("force", po::bool_switch(&i.force));
@@ -128,7 +128,11 @@ Invocation parse(int argc, char** argv) {
     i.command = "help";
   }
   check_options(given, find_command(i.command));
-  if (given.count("seed")) i.seed = given["seed"].as<std::uint64_t>();
+  if (given.count("seed")) {
+    const auto seed = given["seed"].as<std::int64_t>();
+    if (seed < 0) usage(fmt::format("--seed {} is negative", seed), "a seed is a whole number from 0");
+    i.seed = static_cast<std::uint64_t>(seed);
+  }
   if (i.jobs < 1 || i.jobs > 1024) usage(fmt::format("--jobs {} is not between 1 and 1024", i.jobs), "");
   for (const auto& text : sets) {
     const auto equals = text.find('=');

@@ -224,7 +224,8 @@ void Hdf5Writer::commit() {
 Hdf5Reader::Hdf5Reader(std::filesystem::path path) : path_(std::move(path)) {
   silence();
   if (!std::filesystem::exists(path_))
-    throw Error(ExitStatus::kArtifact, "E401", fmt::format("{} does not exist", path_.string()));
+    throw Error(ExitStatus::kArtifact, "E401", fmt::format("{} does not exist", path_.string()),
+                "check the name, or run the stage that makes it (`errata run` runs all that are missing)");
   file_ = H5Fopen(path_.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   if (file_ < 0)
     throw Error(ExitStatus::kArtifact, "E402",

@@ -31,8 +31,7 @@ void fill_code_pmf(const Observations& o, ErrorTable& t) {
       below = up_to;
     }
   }
-  // Ideal codes that the design never reached keep a row of zeros in the support sense: the identity says "no error
-  // known" and would be silent, so such rows hold NaN-free uniform mass and /support tells.
+  // An ideal code that the design never reached gets a uniform row: the identity would claim "no error" silently.
   for (std::size_t row = 0; row < codes; ++row)
     for (std::size_t code = 0; code < codes; ++code)
       t.code_pmf[row * codes + code] = rows[row] > 0 ? t.code_pmf[row * codes + code] / rows[row] : 1.0 / codes;

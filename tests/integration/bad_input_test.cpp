@@ -124,6 +124,7 @@ TEST(BadInput, UsageErrors) {
   expect(testing::errata("characterise"), 2, {"did you mean 'characterize'?"});
   expect(testing::errata("run --jbos 2"), 2, {"did you mean '--jobs'?"});
   expect(testing::errata("run --jobs 0"), 2, {"--jobs"});
+  expect(testing::errata("run --seed -1"), 2, {"--seed -1 is negative"});
   expect(testing::errata("check --force"), 2, {"takes no --force"});
   expect(testing::errata("check /nonexistent"), 3, {"E108"});
   expect(testing::errata("explain E999"), 2, {"E999"});
