@@ -162,7 +162,7 @@ TEST(Composed, ErrorsHaveTheSizeOfBitTrueOnes) {
   EXPECT_LT(wasserstein1(bit_true, composed) / 15.0, 0.1 * table.adc.step());
 }
 
-TEST(Composed, SlopeIsTheDerivativeOfTheProduct) {
+TEST(Composed, TableIsGentleAroundZero) {  // the backward slope is 1 + d(shift)/dY
   Example e = example(3);
   auto table = errata::testing::synthetic_table();
   table.dynamic_sigma.assign(table.dynamic_sigma.size(), 0.4);
