@@ -60,7 +60,10 @@ int shortest_axis(const circuit::CellSurface& surface) {
 
 class Fitter {
  public:
-  Fitter(const circuit::CellSurface& surface, CellModel model) : surface_(surface), model_(std::move(model)) {}
+  Fitter(const circuit::CellSurface& surface, CellModel model) : surface_(surface), model_(std::move(model)) {
+    for (const double i : surface.current_amperes)
+      if (std::isfinite(i)) largest_ = std::max(largest_, i);
+  }
 
   std::pair<CellModel, CellFitQuality> run() {
     quality_.degree = model_.degree;
@@ -85,14 +88,18 @@ class Fitter {
       for (std::size_t s = 0; s < surface_.source_line_volts.size(); ++s)
         for (std::size_t b = 0; b < surface_.bit_line_volts.size(); ++b) {
           const double bit = surface_.bit_line_volts[b], source = surface_.source_line_volts[s];
-          const double current = surface_.current(x, level, m, s, b);
-          if (!std::isfinite(current)) continue;  // a tolerated failure of the campaign
-          if (current <= 0.0 || bit <= source)
-            throw Error(ExitStatus::kComputation, "E502",
-                        fmt::format("the cell's current at V_bl = {} V, V_sl = {} V is {} A; the current-mode family "
-                                    "needs a positive one",
-                                    bit, source, current),
-                        "check the clamp voltage and the pins");
+          const double measured = surface_.current(x, level, m, s, b);
+          if (!std::isfinite(measured)) continue;  // a tolerated failure of the campaign
+          // A leakage below a millionth of the largest current is as good as none, and its sign may be gmin's.
+          const double current = std::max(measured, kNegligible * largest_);
+          if (measured < -kTolerated * largest_ || bit <= source)
+            throw Error(
+                ExitStatus::kComputation, "E502",
+                fmt::format("the cell's current at V_bl = {} V, V_sl = {} V is {} A; the current-mode family "
+                            "needs a positive one",
+                            bit, source, measured),
+                "check the clamp voltage and the pins; circuit.design.bit_line_low leaves out bit-line voltages "
+                "that the line never sags to");
           append_monomials(rows, bit, source, draws);
           target.push_back(std::log(current / (bit - source)));
         }
@@ -155,7 +162,10 @@ class Fitter {
     quality_.widest_parameter_half_width = std::max(quality_.widest_parameter_half_width, half);
   }
 
+  static constexpr double kNegligible = 1e-6, kTolerated = 1e-4;  ///< of the largest current
+
   const circuit::CellSurface& surface_;
+  double largest_ = 0.0;
   CellModel model_;
   CellFitQuality quality_;
   std::vector<double> fitted_errors_, held_out_errors_;

@@ -4,21 +4,10 @@
 #include <vector>
 
 #include "behavioral/cell_model.h"
+#include "behavioral/line.h"
 #include "circuit/characterization.h"
 
 namespace errata::behavioral {
-
-/// Quality of one candidate family on the cell's surface; errors relative to the cell's current.
-struct CellFitQuality {
-  int degree = 0;
-  double rms = 0.0;  ///< on the fitted points
-  double maximum = 0.0;
-  double held_out_rms = 0.0;  ///< on mismatch samples that the fit has not seen
-  double held_out_maximum = 0.0;
-  double condition_number = 0.0;             ///< largest of the normal equations: identifiability
-  double widest_parameter_half_width = 0.0;  ///< largest 95 % half-width of a coefficient
-  bool converged = false;
-};
 
 struct CellFit {
   CellModel model;

@@ -6,18 +6,18 @@
 #include <cmath>
 #include <map>
 
-#include "behavioral/cell_fit.h"
+#include "core/quantity.h"
 #include "core/statistics.h"
 
 namespace errata::behavioral {
 
 namespace {
 
-/// Difference of the pair's currents for every operand of a column on a chip, in ampere.
-std::vector<double> pair_currents(const PreparedLine& plus, const PreparedLine& minus, const ColumnOperands& design) {
+/// Difference of the pair's outputs for every operand of a column on a chip, in ampere or volt.
+std::vector<double> pair_outputs(const Line& plus, const Line& minus, const ColumnOperands& design) {
   std::vector<double> a(design.count()), b(design.count());
-  solve_lines(plus, design.inputs, design.rows, a);
-  solve_lines(minus, design.inputs, design.rows, b);
+  plus.read(design.inputs, design.rows, a);
+  minus.read(design.inputs, design.rows, b);
   for (std::size_t i = 0; i < a.size(); ++i) a[i] -= b[i];
   return a;
 }
@@ -38,10 +38,10 @@ void validate_columns(const circuit::Characterization& data, BehavioralModel& mo
     for (std::size_t column = 0; column < m.columns; ++column) {
       const ColumnOperands& design = m.design(chip, column);
       const LineId plus{chips::kCharacterization + chip, 2 * column}, minus{plus.chip, plus.line + 1};
-      const auto predicted = pair_currents(model.prepare(data.provenance.seed, plus, design.plus),
-                                           model.prepare(data.provenance.seed, minus, design.minus), design);
+      const auto predicted = pair_outputs(*model.prepare(data.provenance.seed, plus, design.plus),
+                                          *model.prepare(data.provenance.seed, minus, design.minus), design);
       for (std::size_t o = 0; o < m.operands; ++o) {
-        const double measured = m.current(chip, column, 0, o) - m.current(chip, column, 1, o);
+        const double measured = m.value(chip, column, 0, o) - m.value(chip, column, 1, o);
         if (!std::isfinite(measured)) continue;
         const double y = design.mac(o);
         const double circuit_error = model.transfer.to_mac(measured) - y;
@@ -78,7 +78,7 @@ void validate_columns(const circuit::Characterization& data, BehavioralModel& mo
   v.r_squared = 1.0 - v.rms * v.rms / variance(v.circuit_error);
   v.worst_chip_rms = worst_rms(by_chip);
   v.worst_operand_rms = worst_rms(by_operand);
-  v.unit_amperes = model.transfer.unit_amperes;
+  v.unit = std::fabs(model.transfer.unit);
 }
 
 /// Model's thermal σ against ngspice's .noise of whole columns.
@@ -89,12 +89,12 @@ void validate_noise(const circuit::Characterization& data, BehavioralModel& mode
   for (std::size_t chip = 0; chip < m.noise_chips; ++chip)
     for (std::size_t line = 0; line < 2 * m.columns; ++line) {
       const ColumnOperands& design = m.design(chip, line / 2);
-      const PreparedLine prepared = model.prepare(data.provenance.seed, {chips::kCharacterization + chip, line},
-                                                  line % 2 == 0 ? design.plus : design.minus);
+      const auto prepared = model.prepare(data.provenance.seed, {chips::kCharacterization + chip, line},
+                                          line % 2 == 0 ? design.plus : design.minus);
       for (std::size_t o = 0; o < m.noise_operands; ++o, ++at) {
-        const double measured = m.noise_square_amperes[at];
+        const double measured = m.noise_square[at];
         if (!std::isfinite(measured) || measured <= 0) continue;
-        sum += model.noise_variances(prepared, design.input(o))[0] / measured;
+        sum += prepared->noise_variances(design.input(o))[0] / measured;
         ++n;
       }
     }
@@ -105,7 +105,7 @@ void validate_noise(const circuit::Characterization& data, BehavioralModel& mode
 
 Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::uint64_t seed) {
   const OperandDesign design{
-      .rows = model.array.rows, .levels = model.cell.levels, .operands = 64, .mac_limit = mac_limit};
+      .rows = model.array.rows, .levels = model.levels(), .operands = 64, .mac_limit = mac_limit};
   constexpr std::size_t kColumns = 64, kBins = 33;
   std::vector<double> y, i;
   std::vector<std::size_t> bin;
@@ -113,7 +113,7 @@ Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::u
   for (std::size_t c = 0; c < kColumns; ++c) {
     const ColumnOperands operands = make_operands(design, seed, chips::kTable - 1, c);
     const auto current =
-        pair_currents(model.prepare_nominal(operands.plus), model.prepare_nominal(operands.minus), operands);
+        pair_outputs(*model.prepare_nominal(operands.plus), *model.prepare_nominal(operands.minus), operands);
     for (std::size_t o = 0; o < operands.count(); ++o) {
       const double mac = operands.mac(o);
       if (std::fabs(mac) > mac_limit) continue;
@@ -143,6 +143,19 @@ Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::u
   return {(si - slope * sy) / sw, slope};
 }
 
+namespace {
+/// What one active row of level 0 adds to an otherwise idle nominal line, in units of one level.
+double minimum_conductance(const BehavioralModel& model) {
+  const std::size_t rows = model.array.rows;
+  const std::vector<std::uint8_t> levels(rows, 0);
+  std::vector<std::uint8_t> inputs(2 * rows, 0);
+  inputs[rows] = 1;
+  std::vector<double> output(2);
+  model.prepare_nominal(levels)->read(inputs, rows, output);
+  return (output[1] - output[0]) / model.transfer.unit;
+}
+}  // namespace
+
 BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings,
                           const Provenance& provenance) {
   BehavioralModel model;
@@ -151,23 +164,20 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
   model.mismatch = data.mismatch;
   model.noise = data.noise;
   model.cell_terms = data.cell.cell_terms;
-  double range = 0.0;
-  for (const double z : data.cell.mismatch_points) range = std::max(range, std::fabs(z));
-  const CellFit fit = fit_cell(data.cell, range > 0 ? range : 1.0);
-  model.cell = fit.model;
+  if (std::ranges::any_of(data.cell.noise_square_amperes, [](double v) { return !std::isfinite(v); }))
+    throw Error(ExitStatus::kComputation, "E504",
+                "a noise simulation of the cell gave no number, so its noise is unknown",
+                "run characterize again; `errata check` simulates one operating point");
+  const FamilyEntry* entry = find_family(settings.text("behavioral.model"), data.array.read);
+  const FamilyFit fit = entry->fit(data);
+  model.family = fit.family;
   model.chosen = fit.chosen;
   for (const auto& q : fit.tried)
     model.fit_quality.insert(model.fit_quality.end(),
                              {static_cast<double>(q.degree), q.rms, q.maximum, q.held_out_rms, q.held_out_maximum,
                               q.condition_number, q.widest_parameter_half_width});
-  model.thermal_square_amperes = data.cell.noise_square_amperes;
-  if (std::ranges::any_of(model.thermal_square_amperes, [](double v) { return !std::isfinite(v); }))
-    throw Error(ExitStatus::kComputation, "E504",
-                "a noise simulation of the cell gave no number, so its noise is unknown",
-                "run characterize again; `errata check` simulates one operating point");
   model.transfer = nominal_transfer(model, settings.number("hardware.adc_range"), provenance.seed);
-  const std::vector<double> none(model.cell.terms, 0.0);
-  model.minimum_conductance = model.cell.current(1, 0, data.array.clamp_volts, 0.0, none) / model.transfer.unit_amperes;
+  model.minimum_conductance = minimum_conductance(model);
   validate_columns(data, model);
   validate_noise(data, model);
   auto& v = model.validation;
@@ -178,22 +188,23 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
 
 std::string fit_report(const BehavioralModel& m) {
   const auto& v = m.validation;
-  std::string text =
-      "cell surface: ln(I/V) polynomial, errors relative to the cell's current\n"
-      "  degree   rms      max      held-out rms  max      condition\n";
+  std::string text = fmt::format(
+      "column model {}: {}\n  degree   rms      max      held-out rms  max      condition\n", m.family->name(),
+      m.array.transient() ? "charge of a cell by end voltage, errors relative to the largest charge"
+                          : "cell surface ln(I/V), errors relative to the cell's current");
   for (std::size_t i = 0; i < m.fit_quality.size() / 7; ++i) {
     const double* q = m.fit_quality.data() + 7 * i;
     text += fmt::format("  {}{:<7} {:<8.2g} {:<8.2g} {:<13.2g} {:<8.2g} {:.2g}\n", i == m.chosen ? "*" : " ", q[0],
                         q[1], q[2], q[3], q[4], q[5]);
   }
   text += fmt::format(
-      "columns against ngspice, {} conversions, held-out chips and operands, 1 MAC unit = {:.4g} uA\n"
+      "columns against ngspice, {} conversions, held-out chips and operands, 1 MAC unit = {:.4g} u{}\n"
       "  rms {:.4f} [{:.4f}, {:.4f}]  max {:.3f}  bias {:+.4f}  R2 {:.6f} MAC units\n"
-      "  worst chip {:.4f}  worst operand {:.4f}  (total error sigma {:.3f}, full scale {:.0f})\n"
-      "  thermal noise, model over ngspice: {:.3f}\n  {}\n",
-      v.mac.size(), v.unit_amperes * 1e6, v.rms, v.rms_low, v.rms_high, v.maximum, v.bias, v.r_squared,
-      v.worst_chip_rms, v.worst_operand_rms, v.total_sigma, v.full_scale, v.noise_ratio,
-      v.passed ? "meets its specification" : "MISSES its specification");
+      "  worst chip {:.4f}  worst operand {:.4f}  (total error sigma {:.3f}, full scale {:.0f})\n",
+      v.mac.size(), v.unit * 1e6, m.array.output_unit(), v.rms, v.rms_low, v.rms_high, v.maximum, v.bias, v.r_squared,
+      v.worst_chip_rms, v.worst_operand_rms, v.total_sigma, v.full_scale);
+  if (std::isfinite(v.noise_ratio)) text += fmt::format("  thermal noise, model over ngspice: {:.3f}\n", v.noise_ratio);
+  text += v.passed ? "  meets its specification\n" : "  MISSES its specification\n";
   return text;
 }
 

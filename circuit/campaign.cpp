@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 
@@ -136,6 +137,37 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
   if (result.failures() > options.tolerated_failures * static_cast<double>(points.size()))
     too_many_failures(decks, points, result);
   return result;
+}
+
+std::vector<double> nominal_values(const Deck& deck, const std::vector<std::string>& parameters,
+                                   const RunContext& context) {
+  WorkerPool::Options options;
+  options.deadline_seconds = 20;
+  WorkerPool pool(options, [&] {
+    auto session = std::make_shared<NgspiceSession>();
+    return
+        [&, session](std::size_t) { return WorkerPool::Answer{encode(session->parameter_values(deck, parameters))}; };
+  });
+  PointResult result;
+  pool.run(
+      {0},
+      [&](std::size_t, WorkerPool::Reply reply) {
+        if (reply.outcome == WorkerPool::Outcome::kAnswered)
+          result = decode(reply.bytes);
+        else
+          result.log = reply.reason;
+      },
+      RunContext{.cancelled = context.cancelled});
+  if (result.status == PointStatus::kLoadFailed)
+    throw Error(ExitStatus::kInvalidProject, "E207",
+                fmt::format("ngspice rejects the deck of the {}:\n{}", deck.name, result.log),
+                "the lines come from the netlist that [circuit] names");
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (i >= result.values.size() || !std::isfinite(result.values[i]))
+      throw Error(ExitStatus::kInvalidProject, "E208",
+                  fmt::format("ngspice knows no value of {}, so mismatch cannot move it", parameters[i]),
+                  "movable are instance parameters such as delvto, mulu0, resistance, capacitance, w and l");
+  return result.values;
 }
 
 std::string ngspice_version(const RunContext& context) {

@@ -33,6 +33,12 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
                             const CampaignOptions& options, const std::filesystem::path& shard,
                             const std::string& fingerprint, const RunContext& context);
 
+/// Values of device parameters ("@c.x1.cmom[capacitance]") as the deck has them, asked of ngspice after an operating
+/// point or, where the deck has one, a transient. Throws Error (E207) when the deck does not load, (E208) when ngspice
+/// does not know one of them.
+std::vector<double> nominal_values(const Deck& deck, const std::vector<std::string>& parameters,
+                                   const RunContext& context);
+
 /// ngspice's version text, asked for in a worker process.
 std::string ngspice_version(const RunContext& context);
 

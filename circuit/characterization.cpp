@@ -11,6 +11,20 @@ namespace {
 
 using Real = std::span<const double>;
 
+void save_charge(Hdf5Writer& f, const CellSurface& cell, const CellCharge& c) {
+  f.write("/cell/axes/final_voltage", Real(c.final_volts), {c.final_volts.size()}, "V");
+  f.write("/cell/charge", Real(c.charge_coulombs),
+          {cell.input_levels_volts.size(), cell.weight_levels.size(), cell.mismatch_count(), c.final_volts.size()},
+          "C");
+  if (c.switch_farads.empty()) return;
+  const std::vector<std::int64_t> terms(c.switch_terms.begin(), c.switch_terms.end());
+  f.write("/switch/load", Real(c.switch_farads), {c.switch_farads.size()}, "F");
+  f.write("/switch/mismatch_term", std::span<const std::int64_t>(terms), {terms.size()}, "1");
+  f.write("/switch/mismatch_draw", Real(c.switch_points), {terms.empty() ? 0 : c.switch_count(), terms.size()}, "1");
+  f.write("/switch/voltage", Real(c.switch_volts), {c.switch_farads.size(), c.switch_count()}, "V");
+  f.write("/switch/probe_voltage", Real(c.switch_probe_volts), {c.switch_farads.size()}, "V");
+}
+
 void save_cell(Hdf5Writer& f, const CellSurface& c) {
   const std::size_t x = c.input_levels_volts.size(), l = c.weight_levels.size(), m = c.mismatch_count(),
                     s = c.source_line_volts.size(), b = c.bit_line_volts.size();
@@ -21,13 +35,30 @@ void save_cell(Hdf5Writer& f, const CellSurface& c) {
   const std::vector<std::int64_t> terms(c.cell_terms.begin(), c.cell_terms.end());
   f.write("/cell/axes/mismatch_term", std::span<const std::int64_t>(terms), {terms.size()}, "1");
   f.write("/cell/axes/mismatch_draw", Real(c.mismatch_points), {c.cell_terms.empty() ? 0 : m, terms.size()}, "1");
-  f.write("/cell/current", Real(c.current_amperes), {x, l, m, s, b}, "A");
+  if (!c.current_amperes.empty()) f.write("/cell/current", Real(c.current_amperes), {x, l, m, s, b}, "A");
   f.write("/cell/noise_variance", Real(c.noise_square_amperes), {x, l}, "A^2");
 }
 
 [[noreturn]] void damaged(const Hdf5Reader& f, const std::string& what) {
   throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: {}", f.path().string(), what),
               "the file is damaged; run the stage that makes it again");
+}
+
+CellCharge load_charge(const Hdf5Reader& f, const CellSurface& cell) {
+  CellCharge c;
+  c.final_volts = f.doubles("/cell/axes/final_voltage");
+  c.charge_coulombs = f.doubles("/cell/charge", {cell.input_levels_volts.size(), cell.weight_levels.size(),
+                                                 cell.mismatch_count(), c.final_volts.size()});
+  if (!f.has("/switch/load")) return c;
+  c.switch_farads = f.doubles("/switch/load");
+  for (const auto t : f.integers("/switch/mismatch_term")) c.switch_terms.push_back(static_cast<std::size_t>(t));
+  c.switch_points = f.doubles("/switch/mismatch_draw");
+  const bool draws =
+      c.switch_terms.empty() || (!c.switch_points.empty() && c.switch_points.size() % c.switch_terms.size() == 0);
+  if (!draws || c.switch_farads.empty()) damaged(f, "/switch contradicts itself");
+  c.switch_volts = f.doubles("/switch/voltage", {c.switch_farads.size(), c.switch_count()});
+  c.switch_probe_volts = f.doubles("/switch/probe_voltage", {c.switch_farads.size()});
+  return c;
 }
 
 CellSurface load_cell(const Hdf5Reader& f) {
@@ -38,9 +69,10 @@ CellSurface load_cell(const Hdf5Reader& f) {
   c.source_line_volts = f.doubles("/cell/axes/source_line_voltage");
   for (const auto t : f.integers("/cell/axes/mismatch_term")) c.cell_terms.push_back(static_cast<std::size_t>(t));
   c.mismatch_points = f.doubles("/cell/axes/mismatch_draw");
-  c.current_amperes =
-      f.doubles("/cell/current", {c.input_levels_volts.size(), c.weight_levels.size(), c.mismatch_count(),
-                                  c.source_line_volts.size(), c.bit_line_volts.size()});
+  if (f.has("/cell/current"))
+    c.current_amperes =
+        f.doubles("/cell/current", {c.input_levels_volts.size(), c.weight_levels.size(), c.mismatch_count(),
+                                    c.source_line_volts.size(), c.bit_line_volts.size()});
   c.noise_square_amperes = f.doubles("/cell/noise_variance", {c.input_levels_volts.size(), c.weight_levels.size()});
   const bool axes = c.input_levels_volts.size() == 2 && !c.weight_levels.empty() && c.weight_levels.size() <= 256 &&
                     !c.bit_line_volts.empty() && !c.source_line_volts.empty();
@@ -50,7 +82,8 @@ CellSurface load_cell(const Hdf5Reader& f) {
   return c;
 }
 
-void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, std::size_t rows) {
+void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, const ArrayConstants& array) {
+  const std::size_t rows = array.rows;
   std::vector<std::uint8_t> levels, inputs;
   for (const auto& d : m.designs) {
     levels.insert(levels.end(), d.plus.begin(), d.plus.end());
@@ -59,16 +92,15 @@ void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, std::size_t rows) 
   }
   f.write("/columns/stored_level", std::span<const std::uint8_t>(levels), {m.chips, m.columns, 2, rows}, "1");
   f.write("/columns/input_level", std::span<const std::uint8_t>(inputs), {m.chips, m.columns, m.operands, rows}, "1");
-  f.write("/columns/current", Real(m.current_amperes), {m.chips, m.columns, 2, m.operands}, "A");
+  f.write("/columns/output", Real(m.output), {m.chips, m.columns, 2, m.operands}, array.output_unit());
   f.write("/columns/status", std::span<const std::uint8_t>(m.status), {m.chips, m.columns, 2, m.operands}, "1");
-  f.write("/columns/noise_variance", Real(m.noise_square_amperes), {m.noise_chips, m.columns, 2, m.noise_operands},
-          "A^2");
+  f.write("/columns/noise_variance", Real(m.noise_square), {m.noise_chips, m.columns, 2, m.noise_operands}, "A^2");
 }
 
 ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
   ColumnMeasurements m;
-  const Shape shape = f.shape("/columns/current");
-  if (shape.size() != 4 || shape[2] != 2) damaged(f, "/columns/current has no 4 axes");
+  const Shape shape = f.shape("/columns/output");
+  if (shape.size() != 4 || shape[2] != 2) damaged(f, "/columns/output has no 4 axes");
   m.chips = shape[0];
   m.columns = shape[1];
   m.operands = shape[3];
@@ -82,14 +114,14 @@ ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
     d.inputs.assign(inputs.begin() + i * m.operands * rows, inputs.begin() + (i + 1) * m.operands * rows);
     m.designs.push_back(std::move(d));
   }
-  m.current_amperes = f.doubles("/columns/current");
+  m.output = f.doubles("/columns/output");
   m.status = f.bytes("/columns/status", shape);
   const Shape noise = f.shape("/columns/noise_variance");
   if (noise.size() != 4 || noise[0] > m.chips || noise[1] != m.columns || noise[2] != 2 || noise[3] > m.operands)
     damaged(f, "/columns/noise_variance has another shape than the columns");
   m.noise_chips = noise[0];
   m.noise_operands = noise[3];
-  m.noise_square_amperes = f.doubles("/columns/noise_variance");
+  m.noise_square = f.doubles("/columns/noise_variance");
   return m;
 }
 
@@ -104,6 +136,10 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
   f.write_scalar("/array/clamp_voltage", a.clamp_volts, "V");
   f.write_scalar("/array/temperature", a.temperature_kelvin, "K");
   f.write_scalar("/array/bandwidth", a.bandwidth_hertz, "Hz");
+  f.attribute("/array", "read", static_cast<std::int64_t>(a.read));
+  f.write_scalar("/array/precharge_voltage", a.precharge_volts, "V");
+  f.write_scalar("/array/line_capacitance", a.line_farads, "F");
+  f.write_scalar("/array/pulse", a.pulse_seconds, "s");
   f.attribute("/mismatch", "count", static_cast<std::int64_t>(mismatch.size()));
   for (std::size_t i = 0; i < mismatch.size(); ++i) {
     const std::string at = fmt::format("/mismatch/{}", i);
@@ -112,6 +148,7 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
     f.attribute(at, "device", std::string_view(mismatch[i].device));
     f.attribute(at, "parameter", std::string_view(mismatch[i].parameter));
     f.attribute(at, "lognormal", std::int64_t{mismatch[i].lognormal});
+    f.attribute(at, "uniform", std::int64_t{mismatch[i].uniform});
     f.attribute(at, "scope", static_cast<std::int64_t>(mismatch[i].scope));
   }
   f.attribute("/noise", "count", static_cast<std::int64_t>(noise.size()));
@@ -134,14 +171,22 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
   a.clamp_volts = f.scalar("/array/clamp_voltage");
   a.temperature_kelvin = f.scalar("/array/temperature");
   a.bandwidth_hertz = f.scalar("/array/bandwidth");
+  const std::int64_t read = f.integer("/array", "read");
+  if (read < 0 || read > static_cast<std::int64_t>(ReadMode::kCharge)) damaged(f, "/array: unknown way to read");
+  a.read = static_cast<ReadMode>(read);
+  a.precharge_volts = f.scalar("/array/precharge_voltage");
+  a.line_farads = f.scalar("/array/line_capacitance");
+  a.pulse_seconds = f.scalar("/array/pulse");
   const auto count = [&](const char* group) {
     const std::int64_t n = f.integer(group, "count");
     if (n < 0 || n > 1000) damaged(f, fmt::format("{}: {} entries", group, n));
     return n;
   };
-  for (const double value : {a.wire_ohms, a.source_line_ohms, a.clamp_ohms, a.temperature_kelvin, a.bandwidth_hertz})
+  for (const double value : {a.wire_ohms, a.source_line_ohms, a.clamp_ohms, a.temperature_kelvin, a.bandwidth_hertz,
+                             a.line_farads, a.pulse_seconds})
     if (!std::isfinite(value) || value < 0) damaged(f, fmt::format("/array holds {}", value));
-  if (!std::isfinite(a.clamp_volts)) damaged(f, "/array/clamp_voltage is no number");
+  if (!std::isfinite(a.clamp_volts) || !std::isfinite(a.precharge_volts))
+    damaged(f, "/array holds a voltage that is no number");
   mismatch.clear();
   for (std::int64_t i = 0; i < count("/mismatch"); ++i) {
     const std::string at = fmt::format("/mismatch/{}", i);
@@ -150,6 +195,7 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
     t.device = f.text(at, "device");
     t.parameter = f.text(at, "parameter");
     t.lognormal = f.integer(at, "lognormal") != 0;
+    t.uniform = f.integer(at, "uniform") != 0;
     const std::int64_t scope = f.integer(at, "scope");
     if (scope < 0 || scope > static_cast<std::int64_t>(MismatchScope::kChip)) damaged(f, at + ": unknown scope");
     t.scope = static_cast<MismatchScope>(scope);
@@ -177,7 +223,8 @@ void Characterization::save(const std::filesystem::path& path) const {
   f.attribute("/", "failed_points", failed_points);
   save_physics(f, array, mismatch, noise);
   save_cell(f, cell);
-  save_columns(f, columns, array.rows);
+  if (array.transient()) save_charge(f, cell, charge);
+  save_columns(f, columns, array);
   f.commit();
 }
 
@@ -190,6 +237,12 @@ Characterization Characterization::load(const std::filesystem::path& path) {
   c.failed_points = f.integer("/", "failed_points");
   load_physics(f, c.array, c.mismatch, c.noise);
   c.cell = load_cell(f);
+  if (c.array.transient())
+    c.charge = load_charge(f, c.cell);
+  else if (c.cell.current_amperes.empty())
+    damaged(f, "/cell/current is missing");
+  for (const auto term : c.charge.switch_terms)
+    if (term >= c.mismatch.size()) damaged(f, "/switch has a mismatch term that /mismatch does not list");
   c.columns = load_columns(f, c.array.rows);
   check_levels(f, c.mismatch, c.noise, c.cell.cell_terms, c.cell.weight_levels.size());
   for (const auto& d : c.columns.designs) {
@@ -215,15 +268,40 @@ void check_levels(const Hdf5Reader& f, const std::vector<MismatchTerm>& mismatch
 
 LinePeriphery line_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms, std::uint64_t seed,
                              LineId line) {
-  double normal[3] = {0, 0, 0}, lognormal[3] = {0, 0, 0};
+  enum { kClampVoltage, kClampResistance, kOffsetCurrent, kPrecharge, kOffsetVoltage, kCount };
+  double normal[kCount] = {}, lognormal[kCount] = {};
+  LinePeriphery p;
   for (std::size_t t = 0; t < terms.size(); ++t) {
-    if (terms[t].device != "clamp") continue;
-    const std::size_t which = terms[t].parameter == "voltage" ? 0 : terms[t].parameter == "resistance" ? 1 : 2;
-    const double moved = terms[t].sigma_at(0) * unit_draw(seed, terms[t], t, line, 0);
-    (terms[t].lognormal ? lognormal : normal)[which] += moved;
+    const MismatchTerm& term = terms[t];
+    if (!term.in_periphery()) continue;
+    const double draw = unit_draw(seed, term, t, line, 0);
+    if (term.in_switch()) {
+      p.switch_draws.push_back(draw);
+      continue;
+    }
+    const int which = term.device == "precharge"       ? kPrecharge
+                      : term.device == "sense"         ? kOffsetVoltage
+                      : term.parameter == "voltage"    ? kClampVoltage
+                      : term.parameter == "resistance" ? kClampResistance
+                                                       : kOffsetCurrent;
+    (term.lognormal ? lognormal : normal)[which] += term.sigma_at(0) * draw;
   }
-  return {moved_value(array.clamp_volts, normal[0], lognormal[0]),
-          moved_value(array.clamp_ohms, normal[1], lognormal[1]), normal[2]};
+  p.clamp_volts = moved_value(array.clamp_volts, normal[kClampVoltage], lognormal[kClampVoltage]);
+  p.clamp_ohms = moved_value(array.clamp_ohms, normal[kClampResistance], lognormal[kClampResistance]);
+  p.offset_amperes = normal[kOffsetCurrent];
+  p.precharge_volts = moved_value(array.precharge_volts, normal[kPrecharge], lognormal[kPrecharge]);
+  p.offset_volts = normal[kOffsetVoltage];
+  return p;
+}
+
+LinePeriphery nominal_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms) {
+  LinePeriphery p;
+  p.clamp_volts = array.clamp_volts;
+  p.clamp_ohms = array.clamp_ohms;
+  p.precharge_volts = array.precharge_volts;
+  for (const auto& term : terms)
+    if (term.in_switch()) p.switch_draws.push_back(0.0);
+  return p;
 }
 
 }  // namespace errata::circuit

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "circuit/read_mode.h"
 #include "core/artifact.h"
 #include "core/mismatch.h"
 #include "core/operand_design.h"
@@ -30,52 +31,81 @@ struct CellSurface {
   }
 };
 
+/// Transient reads: charge that one cell draws from a bit line which ends at a given voltage (decision 0005), over
+/// input level, stored level, mismatch and that voltage; and what the reset switch leaves behind.
+struct CellCharge {
+  std::vector<double> final_volts;        ///< where the line ends [F], falling or rising away from the precharge
+  std::vector<double> charge_coulombs;    ///< drawn from the line [X][L][M][F]
+  std::vector<double> switch_farads;      ///< load of the reset switch [S]; empty without one
+  std::vector<std::size_t> switch_terms;  ///< mismatch terms inside the switch [T']
+  std::vector<double> switch_points;      ///< unit draws [N][T'], sample 0 nominal
+  std::vector<double> switch_volts;       ///< voltage that is left after the release [S][N]
+  std::vector<double>
+      switch_probe_volts;  ///< the same, nominal, after a step of kProbeVolts behind kProbeShare of the load [S]
+
+  static constexpr double kProbeShare = 0.1, kProbeVolts = 0.5;
+
+  std::size_t switch_count() const { return switch_terms.empty() ? 1 : switch_points.size() / switch_terms.size(); }
+};
+
 /// What the periphery of one bit line is like on one chip.
 struct LinePeriphery {
   double clamp_volts = 0.0;
   double clamp_ohms = 0.0;
   double offset_amperes = 0.0;
+  double precharge_volts = 0.0;
+  double offset_volts = 0.0;         ///< of the sense amplifier
+  std::vector<double> switch_draws;  ///< unit draws of the terms inside the reset switch, in their order
 };
 
 /// Measured columns: chips × column pairs × operands, mismatch frozen over all operands of a chip.
 /// The two bit lines of pair i are lines 2i (plus) and 2i + 1 (minus).
 struct ColumnMeasurements {
   std::size_t chips = 0, columns = 0, operands = 0;
-  std::vector<ColumnOperands> designs;       ///< [chips][columns]
-  std::vector<double> current_amperes;       ///< [chips][columns][2][operands]; NaN where status says failed
-  std::vector<std::uint8_t> status;          ///< PointStatus, same shape
-  std::size_t noise_chips = 0;               ///< chips whose noise was simulated, the first ones
-  std::size_t noise_operands = 0;            ///< operands likewise
-  std::vector<double> noise_square_amperes;  ///< [noise_chips][columns][2][noise_operands]
+  std::vector<ColumnOperands> designs;  ///< [chips][columns]
+  std::vector<double> output;           ///< A or V [chips][columns][2][operands]; NaN where status says failed
+  std::vector<std::uint8_t> status;     ///< PointStatus, same shape
+  std::size_t noise_chips = 0;          ///< chips whose noise was simulated, the first ones; 0 for transient reads
+  std::size_t noise_operands = 0;       ///< operands likewise
+  std::vector<double> noise_square;     ///< output noise, A² [noise_chips][columns][2][noise_operands]
 
   const ColumnOperands& design(std::size_t chip, std::size_t column) const { return designs[chip * columns + column]; }
-  double current(std::size_t chip, std::size_t column, std::size_t branch, std::size_t operand) const {
-    return current_amperes[((chip * columns + column) * 2 + branch) * operands + operand];
+  double value(std::size_t chip, std::size_t column, std::size_t branch, std::size_t operand) const {
+    return output[((chip * columns + column) * 2 + branch) * operands + operand];
   }
 };
 
 /// Constants of the array, SI units.
 struct ArrayConstants {
   std::size_t rows = 64;
+  ReadMode read = ReadMode::kCurrent;
   double wire_ohms = 0.0;
   double source_line_ohms = 0.0;
   double clamp_ohms = 0.0;
   double clamp_volts = 0.0;
   double temperature_kelvin = 300.15;
   double bandwidth_hertz = 0.0;  ///< noise bandwidth 1 / (2 T_int)
+  double precharge_volts = 0.0;  ///< transient reads
+  double line_farads = 0.0;      ///< bit line and wire, without the cells
+  double pulse_seconds = 0.0;    ///< width of the word-line pulse
+
+  bool transient() const { return read != ReadMode::kCurrent; }
+  /// Unit of a bit line's output.
+  const char* output_unit() const { return transient() ? "V" : "A"; }
 };
 
 /// characterization.h5: everything that the behavioural tier needs; no simulator is asked again.
 struct Characterization {
   static constexpr const char* kFormat = "characterization";
-  static constexpr std::int64_t kMajor = 1, kMinor = 0;
+  static constexpr std::int64_t kMajor = 2, kMinor = 0;
 
   Provenance provenance;
   std::string simulator;  ///< version text of ngspice
   ArrayConstants array;
   std::vector<MismatchTerm> mismatch;
   std::vector<NoiseSource> noise;
-  CellSurface cell;
+  CellSurface cell;   ///< for transient reads only its axes and noise
+  CellCharge charge;  ///< empty for current reads
   ColumnMeasurements columns;
   std::int64_t suspect_points = 0, failed_points = 0;
 
@@ -87,6 +117,9 @@ struct Characterization {
 /// Periphery of a bit line on its chip: nominal values moved by the periphery's mismatch terms.
 LinePeriphery line_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms, std::uint64_t seed,
                              LineId line);
+
+/// Periphery without mismatch.
+LinePeriphery nominal_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms);
 
 /// Writes and reads mismatch terms, noise sources and array constants; also used by behavioral.h5.
 void save_physics(Hdf5Writer& file, const ArrayConstants& array, const std::vector<MismatchTerm>& mismatch,

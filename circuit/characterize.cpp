@@ -5,134 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 #include "circuit/campaign.h"
+#include "circuit/circuit_project.h"
 #include "core/random_stream.h"
 
 namespace errata::circuit {
 
 namespace {
 
-/// What the cell looks like from outside: its slots and how stored level and mismatch set them.
-struct CellParameters {
-  std::vector<CellSlot> slots;  ///< slot 0 stores the weight
-  std::vector<double> nominal;  ///< of each slot; the weight's depends on the level
-  std::vector<double> weight_levels;
-  std::vector<std::size_t> terms;  ///< mismatch terms inside the cell
-  std::vector<std::size_t> slot_of_term;
-
-  /// Slot values of one cell, `draws` holding one unit draw per cell term.
-  std::vector<double> values(const std::vector<MismatchTerm>& all, std::size_t level,
-                             std::span<const double> draws) const {
-    std::vector<double> normal(slots.size(), 0.0), lognormal(slots.size(), 0.0), out(slots.size());
-    for (std::size_t t = 0; t < terms.size(); ++t) {
-      const MismatchTerm& term = all[terms[t]];
-      (term.lognormal ? lognormal : normal)[slot_of_term[t]] += term.sigma_at(level) * draws[t];
-    }
-    for (std::size_t s = 0; s < slots.size(); ++s)
-      out[s] = moved_value(s == 0 ? weight_levels[level] : nominal[s], normal[s], lognormal[s]);
-    return out;
-  }
-};
-
-/// Nominal value of an instance parameter that mismatch moves; empty where only the netlist knows it.
-std::optional<double> nominal_of(const std::string& parameter) {
-  if (parameter == "delvto" || parameter == "dtemp") return 0.0;
-  if (parameter == "mulu0" || parameter == "m") return 1.0;
-  return std::nullopt;
-}
-
-struct Project {
-  Netlist netlist;
-  DeckOptions deck;
-  CellParameters cell;
-  std::vector<MismatchTerm> mismatch;
-  std::vector<NoiseSource> noise;
-  ArrayConstants array;
-  CampaignOptions campaign;
-};
-
-std::vector<Diagnostic> check_mismatch_parameters(const Settings& settings, const std::vector<MismatchTerm>& terms,
-                                                  const CellParameters& cell) {
-  std::vector<Diagnostic> problems;
-  for (std::size_t i = 0; i < terms.size(); ++i) {
-    const auto& at = settings.value(fmt::format("circuit.mismatch[{}].parameter", i)).position;
-    const auto report = [&](std::string message, std::string hint) {
-      problems.push_back(
-          Diagnostic{.code = "E208", .position = at, .message = std::move(message), .hint = std::move(hint)});
-    };
-    const std::string& p = terms[i].parameter;
-    if (terms[i].device == "source_line") report("the source line has no mismatch parameter yet", "");
-    if (terms[i].device == "clamp" && p != "voltage" && p != "resistance" && p != "offset_current")
-      report(fmt::format("the clamp has no parameter '{}'", p), "it has: voltage, resistance, offset_current");
-    if (terms[i].device == "clamp" && p == "offset_current" && terms[i].lognormal)
-      report("the clamp's offset_current has nominal value 0, so a lognormal draw does nothing",
-             "use distribution = \"normal\"");
-    if (terms[i].in_periphery() || CellSlot{terms[i].device, p} == cell.slots[0]) continue;
-    if (!nominal_of(p))
-      report(fmt::format("the nominal value of {} of {} is not known to errata, so mismatch cannot move it", p,
-                         terms[i].device),
-             "movable are delvto, mulu0, m, dtemp and the parameter that stores the weight");
-    else if (terms[i].lognormal && *nominal_of(p) == 0.0)
-      report(fmt::format("{} of {} has nominal value 0, so a lognormal draw does nothing", p, terms[i].device),
-             "use distribution = \"normal\", or move the parameter that stores the weight");
-  }
-  return problems;
-}
-
-/// A behavioural source has no noise in ngspice, so noise must be declared beside it.
-void warn_of_silent_sources(const Settings& s, const Project& p, const RunContext& context) {
-  const auto cell = p.netlist.subcircuits.find(p.deck.cell);
-  if (cell == p.netlist.subcircuits.end() || s.count("circuit.noise_source") > 0) return;
-  for (const auto& [name, text] : cell->second.devices)
-    if (name.starts_with('b'))
-      context.warn(Diagnostic{.severity = Diagnostic::Severity::kWarning,
-                              .code = "W211",
-                              .position = cell->second.position,
-                              .message = fmt::format("ngspice gives the behavioural source '{}' no noise", name),
-                              .hint = "declare its noise as a [[circuit.noise_source]]"});
-}
-
-Project read(const Settings& s, const RunContext& context) {
-  Project p;
-  p.netlist = read_netlist(s.folder() / s.text("circuit.netlist"), {});
-  for (const auto& warning : p.netlist.warnings) context.warn(warning);
-  p.deck = deck_options(s);
-  warn_of_silent_sources(s, p, context);
-  p.cell.weight_levels = s.numbers("circuit.weight.levels");
-  p.mismatch = mismatch_terms(s, p.cell.weight_levels.size());
-  p.noise = noise_sources(s);
-  p.cell.slots = {{p.deck.weight_device, p.deck.weight_parameter}};
-  p.cell.nominal = {0.0};
-  for (std::size_t t = 0; t < p.mismatch.size(); ++t) {
-    if (p.mismatch[t].in_periphery()) continue;
-    const CellSlot slot{p.mismatch[t].device, p.mismatch[t].parameter};
-    auto found = std::ranges::find(p.cell.slots, slot);
-    if (found == p.cell.slots.end()) {
-      p.cell.slots.push_back(slot);
-      p.cell.nominal.push_back(nominal_of(slot.parameter).value_or(0.0));
-      found = p.cell.slots.end() - 1;
-    }
-    p.cell.terms.push_back(t);
-    p.cell.slot_of_term.push_back(static_cast<std::size_t>(found - p.cell.slots.begin()));
-  }
-  auto problems = check_against_netlist(p.netlist, p.deck, p.cell.slots, s);
-  const auto more = check_mismatch_parameters(s, p.mismatch, p.cell);
-  problems.insert(problems.end(), more.begin(), more.end());
-  throw_if_errors(problems);
-  p.array = {.rows = static_cast<std::size_t>(s.integer("array.rows")),
-             .wire_ohms = p.deck.wire_ohms,
-             .source_line_ohms = p.deck.source_line_pin.empty() ? 0.0 : p.deck.source_line_ohms,
-             .clamp_ohms = p.deck.clamp_ohms,
-             .clamp_volts = s.number("array.clamp_voltage"),
-             .temperature_kelvin = p.deck.temperature_kelvin,
-             .bandwidth_hertz = 0.5 / s.number("circuit.noise.integration_time")};
-  p.campaign = {.deadline_seconds = s.number("circuit.deadline"),
-                .retries = static_cast<int>(s.integer("circuit.retries")),
-                .tolerated_failures = s.number("circuit.tolerated_failures")};
-  return p;
-}
+/// Numbers of the decks of a campaign. Current reads have the first two; transient reads take the static cell for
+/// its noise, and the last where there is a reset switch.
+enum DeckNumber : std::size_t { kCellDeck = 0, kColumnDeck = 1, kStaticCellDeck = 2, kSwitchDeck = 3 };
 
 void set_noise_band(SimulationPoint& point, const ArrayConstants& array) {
   constexpr double kDecades = 1e5;  // 1/f noise below bandwidth / 10^5 counts as static over a read
@@ -164,121 +48,275 @@ std::vector<double> mismatch_points(std::size_t terms, double range, std::uint64
   return points;
 }
 
-CellSurface plan_cell(const Settings& s, const Project& p) {
+void append(std::vector<double>& to, const std::vector<double>& values) {
+  to.insert(to.end(), values.begin(), values.end());
+}
+
+std::vector<Deck> decks_of(const CircuitProject& p) {
+  const auto column = compose_column(p.netlist, p.deck, p.cell.slots, p.reset_switch.slots, p.array.rows);
+  const auto cell = compose_cell(p.netlist, p.deck, p.cell.slots);
+  if (!p.array.transient()) return {cell, column};
+  std::vector<Deck> decks = {compose_follower(p.netlist, p.deck, p.cell.slots), column, cell};
+  if (!p.deck.reset_switch.empty()) decks.push_back(compose_switch(p.netlist, p.deck, p.reset_switch.slots));
+  return decks;
+}
+
+/// Axes of the cell's measurements; the currents or charges come later.
+CellSurface plan_cell(const Settings& s, const CircuitProject& p) {
   CellSurface c;
-  c.input_levels_volts = s.numbers("circuit.input.levels");
+  c.input_levels_volts = p.input_levels_volts;
   c.weight_levels = p.cell.weight_levels;
-  // The bit line sags below the clamp voltage and may rise above it by the clamp's mismatch.
-  const double volts = p.array.clamp_volts;
-  c.bit_line_volts =
-      grid(0.45 * volts, 1.15 * volts, static_cast<std::size_t>(s.integer("circuit.design.bit_line_points")));
-  c.source_line_volts = p.array.source_line_ohms > 0 ? grid(0.0, 0.4 * volts, 4) : std::vector<double>{0.0};
+  c.source_line_volts = {0.0};
+  if (p.array.transient()) {
+    // Thermal noise is taken where the line starts and half way down.
+    c.bit_line_volts = {p.array.precharge_volts, 0.5 * p.array.precharge_volts};
+  } else {
+    // The bit line sags below the clamp voltage and may rise above it by the clamp's mismatch.
+    const double volts = p.array.clamp_volts;
+    c.bit_line_volts = grid(s.number("circuit.design.bit_line_low") * volts, 1.15 * volts,
+                            static_cast<std::size_t>(s.integer("circuit.design.bit_line_points")));
+    if (p.array.source_line_ohms > 0) c.source_line_volts = grid(0.0, 0.4 * volts, 4);
+  }
   c.cell_terms = p.cell.terms;
   c.mismatch_points = mismatch_points(p.cell.terms.size(), s.number("circuit.design.mismatch_range"), s.seed());
   return c;
 }
 
-void add_cell_points(const CellSurface& c, const Project& p, std::vector<SimulationPoint>& points) {
-  const std::size_t terms = c.cell_terms.size();
-  for (std::size_t x = 0; x < c.input_levels_volts.size(); ++x)
-    for (std::size_t level = 0; level < c.weight_levels.size(); ++level)
-      for (std::size_t m = 0; m < c.mismatch_count(); ++m)
-        for (const double source : c.source_line_volts)
-          for (const double bit : c.bit_line_volts) {
-            SimulationPoint point;
-            point.slots = {c.input_levels_volts[x], bit, source};
-            const auto values =
-                p.cell.values(p.mismatch, level, std::span(c.mismatch_points).subspan(m * terms, terms));
-            point.slots.insert(point.slots.end(), values.begin(), values.end());
-            points.push_back(std::move(point));
-          }
-  for (std::size_t x = 0; x < c.input_levels_volts.size(); ++x)
-    for (std::size_t level = 0; level < c.weight_levels.size(); ++level) {
-      SimulationPoint point;
-      point.slots = {c.input_levels_volts[x], p.array.clamp_volts, 0.0};
-      const std::vector<double> none(terms, 0.0);
-      const auto values = p.cell.values(p.mismatch, level, none);
-      point.slots.insert(point.slots.end(), values.begin(), values.end());
-      set_noise_band(point, p.array);
-      points.push_back(std::move(point));
-    }
+class CellPoints {
+ public:
+  CellPoints(const CircuitProject& p, const CellSurface& c, std::vector<SimulationPoint>& points)
+      : p_(p), c_(c), points_(points) {}
+
+  void add_currents() {
+    for_each([&](std::size_t x, std::size_t level, std::size_t m) {
+      for (const double source : c_.source_line_volts)
+        for (const double bit : c_.bit_line_volts) add_static(kCellDeck, x, level, m, bit, source);
+    });
+  }
+
+  /// The nominal cell's noise, at the clamp voltage or, for transient reads, at each bit-line voltage.
+  void add_noise() {
+    const bool transient = p_.array.transient();
+    const std::vector<double> volts = transient ? c_.bit_line_volts : std::vector<double>{p_.array.clamp_volts};
+    for (std::size_t x = 0; x < c_.input_levels_volts.size(); ++x)
+      for (std::size_t level = 0; level < c_.weight_levels.size(); ++level)
+        for (const double v : volts) {
+          add_static(transient ? kStaticCellDeck : kCellDeck, x, level, 0, v, 0.0);
+          set_noise_band(points_.back(), p_.array);
+        }
+  }
+
+  /// Transient reads: the cell behind a reference whose line ends at `final_points` voltages. N identical cells on a
+  /// line of capacitance C behave as one on C / N, so the reference's loads run through N up to all rows.
+  void add_charges(std::size_t final_points) {
+    constexpr double kBeyond = 1.15;  // loads above all rows: mismatch makes columns that fall further
+    const std::size_t top = c_.weight_levels.size() - 1;
+    const double low = c_.input_levels_volts.front(), swing = c_.input_levels_volts.back() - low;
+    const double most = kBeyond * static_cast<double>(p_.array.rows);
+    for_each([&](std::size_t x, std::size_t level, std::size_t m) {
+      for (const double share : grid(0.0, 1.0, final_points)) {
+        const double n = most * share * std::sqrt(share);  // denser where few rows move the line most
+        SimulationPoint point{.deck = kCellDeck, .analysis = Analysis::kTransient};
+        constexpr double kStiff = 1.0;  // farad: the line stays where it was precharged
+        point.slots = {n > 0 ? p_.array.line_farads / n : kStiff, swing, p_.cell.weight_levels[top],
+                       c_.input_levels_volts[x] - low};
+        append(point.slots, values(level, m));
+        points_.push_back(std::move(point));
+      }
+    });
+  }
+
+ private:
+  template <class Add>
+  void for_each(Add add) {
+    for (std::size_t x = 0; x < c_.input_levels_volts.size(); ++x)
+      for (std::size_t level = 0; level < c_.weight_levels.size(); ++level)
+        for (std::size_t m = 0; m < c_.mismatch_count(); ++m) add(x, level, m);
+  }
+
+  std::vector<double> values(std::size_t level, std::size_t m) const {
+    const std::size_t terms = c_.cell_terms.size();
+    return p_.cell.values(p_.mismatch, level, std::span(c_.mismatch_points).subspan(m * terms, terms));
+  }
+
+  void add_static(std::size_t deck, std::size_t x, std::size_t level, std::size_t m, double bit, double source) {
+    SimulationPoint point{.deck = deck, .slots = {c_.input_levels_volts[x], bit, source}};
+    append(point.slots, values(level, m));
+    points_.push_back(std::move(point));
+  }
+
+  const CircuitProject& p_;
+  const CellSurface& c_;
+  std::vector<SimulationPoint>& points_;
+};
+
+/// The reset switch on loads about the line's capacitance, which the cells raise.
+void add_switch_points(const Settings& s, const CircuitProject& p, CellCharge& c,
+                       std::vector<SimulationPoint>& points) {
+  if (p.deck.reset_switch.empty()) return;
+  for (const double factor : {1.0, 2.0, 4.0, 8.0}) c.switch_farads.push_back(factor * p.array.line_farads);
+  c.switch_terms = p.reset_switch.terms;
+  const std::size_t terms = c.switch_terms.size();
+  c.switch_points = mismatch_points(terms, s.number("circuit.design.mismatch_range"), s.seed());
+  const auto add = [&](double farads, double step, std::size_t m) {
+    constexpr double kProbe = CellCharge::kProbeShare;
+    SimulationPoint point{.deck = kSwitchDeck,
+                          .slots = {(1 - kProbe) * farads, kProbe * farads, step, p.array.precharge_volts},
+                          .analysis = Analysis::kTransient};
+    append(point.slots, p.reset_switch.values(p.mismatch, 0, std::span(c.switch_points).subspan(m * terms, terms)));
+    points.push_back(std::move(point));
+  };
+  for (const double farads : c.switch_farads)
+    for (std::size_t m = 0; m < c.switch_count(); ++m) add(farads, 0.0, m);
+  for (const double farads : c.switch_farads) add(farads, CellCharge::kProbeVolts, 0);
 }
 
 /// Slots of a bit line: its periphery and every cell's word line, level and mismatch.
 class LineSlots {
  public:
-  LineSlots(const Project& p, const std::vector<double>& input_levels, std::uint64_t seed, LineId line,
-            std::span<const std::uint8_t> stored)
-      : input_levels_(input_levels) {
+  LineSlots(const CircuitProject& p, std::uint64_t seed, LineId line, std::span<const std::uint8_t> stored)
+      : input_levels_(p.input_levels_volts), idle_(p.array.transient() ? input_levels_.front() : 0.0) {
     const LinePeriphery periphery = line_periphery(p.array, p.mismatch, seed, line);
-    slots_ = {periphery.clamp_volts, periphery.clamp_ohms, periphery.offset_amperes};
+    if (p.array.transient()) {
+      slots_ = {periphery.precharge_volts, periphery.offset_volts};
+      append(slots_, p.reset_switch.values(p.mismatch, 0, periphery.switch_draws));
+    } else {
+      slots_ = {periphery.clamp_volts, periphery.clamp_ohms, periphery.offset_amperes};
+    }
     std::vector<double> draws(p.cell.terms.size());
     for (std::size_t row = 0; row < stored.size(); ++row) {
       for (std::size_t t = 0; t < draws.size(); ++t)
         draws[t] = unit_draw(seed, p.mismatch[p.cell.terms[t]], p.cell.terms[t], line, row);
       word_lines_.push_back(slots_.size());
       slots_.push_back(0.0);
-      const auto values = p.cell.values(p.mismatch, stored[row], draws);
-      slots_.insert(slots_.end(), values.begin(), values.end());
+      append(slots_, p.cell.values(p.mismatch, stored[row], draws));
     }
   }
 
   std::vector<double> with_inputs(const std::uint8_t* inputs) const {
     std::vector<double> slots = slots_;
-    for (std::size_t row = 0; row < word_lines_.size(); ++row) slots[word_lines_[row]] = input_levels_[inputs[row]];
+    for (std::size_t row = 0; row < word_lines_.size(); ++row)
+      slots[word_lines_[row]] = input_levels_[inputs[row]] - idle_;
     return slots;
   }
 
  private:
   const std::vector<double>& input_levels_;
+  double idle_;  ///< transient reads set the swing of a word line, current reads its voltage
   std::vector<double> slots_;
   std::vector<std::size_t> word_lines_;
 };
 
-void plan_columns(const Settings& s, const Project& p, Characterization& c, std::vector<SimulationPoint>& points) {
+SimulationPoint column_point(const CircuitProject& p, const LineSlots& line, const std::uint8_t* inputs) {
+  return {.deck = kColumnDeck,
+          .slots = line.with_inputs(inputs),
+          .analysis = p.array.transient() ? Analysis::kTransient : Analysis::kOperatingPoint};
+}
+
+void plan_columns(const Settings& s, const CircuitProject& p, Characterization& c,
+                  std::vector<SimulationPoint>& points) {
   ColumnMeasurements& m = c.columns;
   m.chips = static_cast<std::size_t>(s.integer("circuit.design.chips"));
   m.columns = static_cast<std::size_t>(s.integer("circuit.design.columns"));
   m.operands = static_cast<std::size_t>(s.integer("circuit.design.operands"));
-  m.noise_operands = std::min<std::size_t>(4, m.operands);
-  m.noise_chips = std::min<std::size_t>(2, m.chips);
+  // `.noise` at the operating point of a floating line means nothing.
+  m.noise_operands = p.array.transient() ? 0 : std::min<std::size_t>(4, m.operands);
+  m.noise_chips = p.array.transient() ? 0 : std::min<std::size_t>(2, m.chips);
   const OperandDesign design{.rows = p.array.rows, .levels = p.cell.weight_levels.size(), .operands = m.operands};
   for (std::size_t chip = 0; chip < m.chips; ++chip)
     for (std::size_t column = 0; column < m.columns; ++column) {
       m.designs.push_back(make_operands(design, s.seed(), chips::kCharacterization + chip, column));
       const ColumnOperands& operands = m.designs.back();
       for (std::size_t branch = 0; branch < 2; ++branch) {
-        const LineSlots line(p, c.cell.input_levels_volts, s.seed(),
-                             {chips::kCharacterization + chip, 2 * column + branch},
+        const LineSlots line(p, s.seed(), {chips::kCharacterization + chip, 2 * column + branch},
                              branch == 0 ? operands.plus : operands.minus);
-        for (std::size_t o = 0; o < m.operands; ++o)
-          points.push_back({.deck = 1, .slots = line.with_inputs(operands.input(o))});
+        for (std::size_t o = 0; o < m.operands; ++o) points.push_back(column_point(p, line, operands.input(o)));
         // Noise on the nominal device would be enough; on the frozen one it costs the same.
         for (std::size_t o = 0; o < m.noise_operands && chip < m.noise_chips; ++o) {
-          points.push_back({.deck = 1, .slots = line.with_inputs(operands.input(o))});
+          points.push_back(column_point(p, line, operands.input(o)));
           set_noise_band(points.back(), p.array);
         }
       }
     }
 }
 
-double value_or_nan(const PointResult& r) {
-  return r.values.empty() ? std::numeric_limits<double>::quiet_NaN() : r.values[0];
+double value_or_nan(const PointResult& r, std::size_t output = 0) {
+  return output < r.values.size() ? r.values[output] : std::numeric_limits<double>::quiet_NaN();
 }
 
-}  // namespace
+/// Takes the numbers of a finished campaign, in the order in which plan_campaign laid its points out.
+class Collector {
+ public:
+  Collector(const CampaignResult& result, Characterization& c) : result_(result), c_(c) {}
 
-CampaignPlan plan_campaign(const Settings& s, const RunContext& context) {
-  const Project p = read(s, context);
+  void collect() {
+    const std::size_t levels = c_.cell.input_levels_volts.size() * c_.cell.weight_levels.size();
+    const std::size_t samples = levels * c_.cell.mismatch_count();
+    if (c_.array.transient())
+      collect_charges(samples);
+    else
+      for (std::size_t i = 0; i < samples * c_.cell.source_line_volts.size() * c_.cell.bit_line_volts.size(); ++i)
+        c_.cell.current_amperes.push_back(next());
+    const std::size_t repeats = c_.array.transient() ? c_.cell.bit_line_volts.size() : 1;
+    for (std::size_t i = 0; i < levels; ++i) {
+      double sum = 0.0;
+      for (std::size_t k = 0; k < repeats; ++k) sum += next();
+      c_.cell.noise_square_amperes.push_back(sum / static_cast<double>(repeats));
+    }
+    for (std::size_t i = 0; i < c_.charge.switch_farads.size() * c_.charge.switch_count(); ++i)
+      c_.charge.switch_volts.push_back(next());
+    for (std::size_t i = 0; i < c_.charge.switch_farads.size(); ++i) c_.charge.switch_probe_volts.push_back(next());
+    collect_columns();
+  }
+
+ private:
+  double next() { return value_or_nan(result_.points[at_++]); }
+
+  void collect_charges(std::size_t samples) {
+    const std::size_t loads = c_.charge.final_volts.size();
+    for (std::size_t k = 0; k < samples; ++k)
+      for (std::size_t f = 0; f < loads; ++f, ++at_) {
+        // The reference is the same everywhere; a failed point must not lose its voltage.
+        if (!std::isfinite(c_.charge.final_volts[f])) c_.charge.final_volts[f] = value_or_nan(result_.points[at_], 0);
+        c_.charge.charge_coulombs.push_back(value_or_nan(result_.points[at_], 1));
+      }
+  }
+
+  void collect_columns() {
+    ColumnMeasurements& m = c_.columns;
+    for (std::size_t chip = 0; chip < m.chips; ++chip)
+      for (std::size_t line = 0; line < 2 * m.columns; ++line) {
+        for (std::size_t o = 0; o < m.operands; ++o) {
+          m.status.push_back(static_cast<std::uint8_t>(result_.points[at_].status));
+          m.output.push_back(next());
+        }
+        for (std::size_t o = 0; o < m.noise_operands && chip < m.noise_chips; ++o) m.noise_square.push_back(next());
+      }
+  }
+
+  const CampaignResult& result_;
+  Characterization& c_;
+  std::size_t at_ = 0;
+};
+
+CampaignPlan plan_of(const Settings& s, const CircuitProject& p) {
   CampaignPlan plan;
-  plan.decks = {compose_cell(p.netlist, p.deck, p.cell.slots),
-                compose_column(p.netlist, p.deck, p.cell.slots, p.array.rows)};
+  plan.decks = decks_of(p);
   Characterization& c = plan.skeleton;
   c.array = p.array;
   c.mismatch = p.mismatch;
   c.noise = p.noise;
   c.cell = plan_cell(s, p);
-  add_cell_points(c.cell, p, plan.points);
+  CellPoints cell(p, c.cell, plan.points);
+  if (p.array.transient()) {
+    const auto finals = static_cast<std::size_t>(s.integer("circuit.design.bit_line_points"));
+    c.charge.final_volts.assign(finals, std::nan(""));
+    cell.add_charges(finals);
+  } else {
+    cell.add_currents();
+  }
+  cell.add_noise();
+  add_switch_points(s, p, c.charge, plan.points);
   plan_columns(s, p, c, plan.points);
   c.provenance = {.format = Characterization::kFormat,
                   .major_version = Characterization::kMajor,
@@ -289,32 +327,23 @@ CampaignPlan plan_campaign(const Settings& s, const RunContext& context) {
   return plan;
 }
 
+}  // namespace
+
+CampaignPlan plan_campaign(const Settings& s, const RunContext& context) {
+  return plan_of(s, read_circuit_project(s, context));
+}
+
 Characterization characterize(const Settings& s, const std::filesystem::path& artifacts, const RunContext& context) {
-  CampaignPlan plan = plan_campaign(s, context);
+  const CircuitProject p = read_circuit_project(s, context);
+  CampaignPlan plan = plan_of(s, p);
   Characterization& c = plan.skeleton;
-  const Project p = read(s, RunContext{});
   c.simulator = ngspice_version(context);
   const auto shard = artifacts / "shards" / "characterization.journal";
   const CampaignResult result =
       run_campaign(plan.decks, plan.points, p.campaign, shard, c.provenance.fingerprint(), context);
   c.suspect_points = static_cast<std::int64_t>(result.suspects());
   c.failed_points = static_cast<std::int64_t>(result.failures());
-  std::size_t at = 0;
-  const std::size_t x = c.cell.input_levels_volts.size(), l = c.cell.weight_levels.size();
-  const std::size_t surface =
-      x * l * c.cell.mismatch_count() * c.cell.source_line_volts.size() * c.cell.bit_line_volts.size();
-  for (std::size_t i = 0; i < surface; ++i) c.cell.current_amperes.push_back(value_or_nan(result.points[at++]));
-  for (std::size_t i = 0; i < x * l; ++i) c.cell.noise_square_amperes.push_back(value_or_nan(result.points[at++]));
-  ColumnMeasurements& m = c.columns;
-  for (std::size_t chip = 0; chip < m.chips; ++chip)
-    for (std::size_t line = 0; line < 2 * m.columns; ++line) {
-      for (std::size_t o = 0; o < m.operands; ++o, ++at) {
-        m.current_amperes.push_back(value_or_nan(result.points[at]));
-        m.status.push_back(static_cast<std::uint8_t>(result.points[at].status));
-      }
-      for (std::size_t o = 0; o < m.noise_operands && chip < m.noise_chips; ++o)
-        m.noise_square_amperes.push_back(value_or_nan(result.points[at++]));
-    }
+  Collector(result, c).collect();
   c.save(artifacts / "characterization.h5");
   std::error_code ignored;
   std::filesystem::remove(shard, ignored);
@@ -323,30 +352,30 @@ Characterization characterize(const Settings& s, const std::filesystem::path& ar
 
 std::vector<double> simulate_columns(const Settings& s, std::uint64_t seed, const std::vector<ColumnRequest>& requests,
                                      const RunContext& context) {
-  const Project p = read(s, RunContext{});
-  const std::vector<Deck> decks = {compose_column(p.netlist, p.deck, p.cell.slots, p.array.rows)};
-  const std::vector<double> input_levels = s.numbers("circuit.input.levels");
+  const CircuitProject p = read_circuit_project(s, RunContext{});
+  const std::vector<Deck> decks = decks_of(p);
   std::vector<SimulationPoint> points;
   for (const auto& r : requests) {
-    const LineSlots line(p, input_levels, seed, r.line, r.stored_levels);
-    points.push_back({.slots = line.with_inputs(r.input_levels.data())});
+    const LineSlots line(p, seed, r.line, r.stored_levels);
+    points.push_back(column_point(p, line, r.input_levels.data()));
   }
   const CampaignResult result = run_campaign(decks, points, p.campaign, {}, {}, context);
-  std::vector<double> currents;
-  for (const auto& point : result.points) currents.push_back(value_or_nan(point));
-  return currents;
+  std::vector<double> outputs;
+  for (const auto& point : result.points) outputs.push_back(value_or_nan(point));
+  return outputs;
 }
 
-std::vector<double> simulate_nominal(const Settings& s, const RunContext& context) {
-  const CampaignPlan plan = plan_campaign(s, RunContext{});
-  Project p = read(s, context);
+NominalPoint simulate_nominal(const Settings& s, const RunContext& context) {
+  CircuitProject p = read_circuit_project(s, context);
+  const CampaignPlan plan = plan_of(s, p);
   p.campaign.retries = 0;
   p.campaign.tolerated_failures = 0.0;
   const std::size_t column = static_cast<std::size_t>(
-      std::ranges::find_if(plan.points, [](const SimulationPoint& q) { return q.deck == 1; }) - plan.points.begin());
+      std::ranges::find_if(plan.points, [](const SimulationPoint& q) { return q.deck == kColumnDeck; }) -
+      plan.points.begin());
   const CampaignResult result =
       run_campaign(plan.decks, {plan.points.front(), plan.points[column]}, p.campaign, {}, {}, context);
-  return {value_or_nan(result.points[0]), value_or_nan(result.points[1])};
+  return {p.array.read, result.points[0].values.back(), value_or_nan(result.points[1])};
 }
 
 }  // namespace errata::circuit

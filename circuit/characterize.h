@@ -10,7 +10,7 @@ namespace errata::circuit {
 
 /// Everything that the campaign will simulate, in order; a pure function of project, netlist and seed.
 struct CampaignPlan {
-  std::vector<Deck> decks;  ///< 0: cell, 1: column
+  std::vector<Deck> decks;  ///< cell first, then the column; transient reads have more
   std::vector<SimulationPoint> points;
   Characterization skeleton;  ///< axes, operands and physics; numbers still missing
 };
@@ -22,7 +22,7 @@ CampaignPlan plan_campaign(const Settings& settings, const RunContext& context);
 Characterization characterize(const Settings& settings, const std::filesystem::path& artifacts,
                               const RunContext& context);
 
-/// Simulates given columns: what verification replays. Returns the current of each request in ampere (NaN: failed).
+/// Simulates given columns: what verification replays. Returns the output of each request in A or V (NaN: failed).
 struct ColumnRequest {
   LineId line;
   std::vector<std::uint8_t> stored_levels;  ///< [rows]
@@ -31,7 +31,14 @@ struct ColumnRequest {
 std::vector<double> simulate_columns(const Settings& settings, std::uint64_t seed,
                                      const std::vector<ColumnRequest>& requests, const RunContext& context);
 
-/// Simulates one cell and one column at the nominal point: what `errata check` does. Throws Error (E207, E501).
-std::vector<double> simulate_nominal(const Settings& settings, const RunContext& context);
+/// One cell and one column at the first point of the campaign.
+struct NominalPoint {
+  ReadMode read = ReadMode::kCurrent;
+  double cell = 0.0;    ///< current in A, or charge drawn from the line in C
+  double column = 0.0;  ///< current in A, or voltage in V
+};
+
+/// Simulates one cell and one column: what `errata check` does. Throws Error (E207, E501).
+NominalPoint simulate_nominal(const Settings& settings, const RunContext& context);
 
 }  // namespace errata::circuit

@@ -147,12 +147,26 @@ class Reader {
         report("E201", statement.position, fmt::format("{} names no file", first), "");
         return;
       }
-      read_file(path.parent_path() / unquoted(words[1]), statement.position,
-                library ? lower(unquoted(words[2])) : std::string());
+      const auto file = path.parent_path() / unquoted(words[1]);
+      std::string section = library ? lower(unquoted(words[2])) : std::string();
+      if (library && open_.size() == 1 && !options_.corner.empty() && has_section(file, lower(options_.corner)))
+        section = lower(options_.corner);
+      read_file(file, statement.position, section);
       return;
     }
     if (refuse(statement, words, first)) return;
     statements.push_back(std::move(statement));
+  }
+
+  static bool has_section(const std::filesystem::path& path, const std::string& section) {
+    std::error_code ignored;
+    std::ifstream file;
+    if (std::filesystem::is_regular_file(path, ignored)) file.open(path, std::ios::binary);
+    for (std::string line; std::getline(file, line);) {
+      const auto words = words_of(lower(without_comment(line)));
+      if (words.size() == 2 && words[0] == ".lib" && unquoted(words[1]) == section) return true;
+    }
+    return false;
   }
 
   bool refuse(const Statement& statement, const std::vector<std::string>& words, const std::string& first) {

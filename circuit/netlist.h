@@ -34,6 +34,8 @@ struct Netlist {
 struct NetlistOptions {
   /// Lets file-writing and script-loading statements pass (architecture.md §9). A .control section is dropped always.
   bool trust = false;
+  /// Section to take from every `.lib FILE SECTION` of the top file that has it; empty: the one that is named.
+  std::string corner;
 };
 
 /// Reads a netlist and everything it includes. Throws ProjectError with every problem found: missing files,

@@ -62,13 +62,34 @@ class NgspiceSession::Library {
       result.log = excerpt(log_);
       return result;
     }
-    const bool ok =
-        point.analysis == Analysis::kNoise ? noise(point, result) : operating_point(decks[point.deck], result);
+    const Deck& deck = decks[point.deck];
+    const bool ok = point.analysis == Analysis::kNoise       ? noise(point, result)
+                    : point.analysis == Analysis::kTransient ? transient(deck, result)
+                                                             : operating_point(deck, result);
     command("destroy all");                           // without it plots pile up and each run gets slower
     if (++runs_ % 64 == 0) ngSpice_Command(nullptr);  // frees the command history
     const bool suspect = any_of(log_, {"singular matrix", "gmin stepping", "source stepping", "Transient op"});
+    if (!ok) result.values.clear();  // some outputs may have been read before one was missing
     result.status = !ok ? PointStatus::kFailed : suspect ? PointStatus::kSuspect : PointStatus::kOk;
     if (result.status != PointStatus::kOk) result.log = excerpt(log_);
+    return result;
+  }
+
+  PointResult parameter_values(const Deck& deck, const std::vector<std::string>& parameters) {
+    PointResult result;
+    if (!load(deck, 0)) {
+      result.status = PointStatus::kLoadFailed;
+      result.log = excerpt(log_).empty() ? log_.substr(0, 2000) : excerpt(log_);
+      return result;
+    }
+    command(deck.transient.empty() ? "op" : deck.transient);  // some values exist only after a set-up
+    for (const auto& p : parameters) {
+      std::string name = p;
+      const pvector_info found = ngGet_Vec_Info(name.data());
+      const bool known = found != nullptr && found->v_realdata != nullptr && found->v_length > 0;
+      result.values.push_back(known ? found->v_realdata[found->v_length - 1] : std::nan(""));
+    }
+    result.status = PointStatus::kOk;
     return result;
   }
 
@@ -98,6 +119,7 @@ class NgspiceSession::Library {
   bool load(const Deck& deck, std::size_t index) {
     if (loaded_ >= 0) command("remcirc");
     loaded_ = -1;
+    command(deck.compatibility.empty() ? "unset ngbehavior" : "set ngbehavior=" + deck.compatibility);
     log_.clear();
     std::vector<std::string> copies = deck.lines;
     std::vector<char*> lines;
@@ -111,19 +133,41 @@ class NgspiceSession::Library {
     return true;
   }
 
+  /// Sets what differs from the values of now. A changed .param expands the deck anew, after which every altered value
+  /// is the netlist's again.
   bool alter(const Deck& deck, const std::vector<double>& values) {
+    bool expand = false;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      if (current_[i] == values[i]) continue;
       if (!std::isfinite(values[i])) {
-        log_ += fmt::format("Error: {} would become {}\n", deck.slots[i], values[i]);
+        log_ += fmt::format("Error: {} would become {}\n", deck.slots[i].target, values[i]);
         return false;
       }
+      if (deck.slots[i].kind != SlotKind::kParameter || current_[i] == values[i]) continue;
+      if (!set(deck.slots[i], values[i])) return false;
+      current_[i] = values[i];
+      expand = true;
+    }
+    if (expand) {
       log_.clear();
-      command("alter " + deck.slots[i] + " = " + number_text(values[i]));
-      if (any_of(log_, {"Error", "error", "no such", "not found"})) return false;
+      command("reset");
+      if (poisoned_ || any_of(log_, {"Error", "error"})) return false;
+      for (std::size_t i = 0; i < values.size(); ++i)
+        if (deck.slots[i].kind != SlotKind::kParameter) current_[i] = std::nan("");
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (current_[i] == values[i]) continue;
+      if (!set(deck.slots[i], values[i])) return false;
       current_[i] = values[i];
     }
     return true;
+  }
+
+  bool set(const Slot& slot, double value) {
+    static constexpr const char* kCommand[] = {"alter ", "altermod ", "alterparam "};
+    log_.clear();
+    command(kCommand[static_cast<int>(slot.kind)] + slot.target + (slot.kind == SlotKind::kParameter ? "=" : " = ") +
+            number_text(value));
+    return !any_of(log_, {"Error", "error", "no such", "not found"});
   }
 
   /// Runs an analysis that must open a new plot; the plot's name, or empty.
@@ -146,9 +190,26 @@ class NgspiceSession::Library {
   bool operating_point(const Deck& deck, PointResult& result) {
     const std::string plot = analyse("op");
     if (plot.empty()) return false;
-    const auto current = vector(plot, deck.output);
-    if (current.size() != 1 || !std::isfinite(current[0])) return false;
-    result.values = {-current[0]};
+    result.values.clear();
+    for (const Output& output : deck.outputs) {
+      const auto value = vector(plot, output.vector);
+      if (value.size() != 1 || !std::isfinite(value[0])) return false;
+      result.values.push_back(output.factor * value[0]);
+    }
+    return true;
+  }
+
+  bool transient(const Deck& deck, PointResult& result) {
+    const std::string plot = analyse(deck.transient);
+    if (plot.empty()) return false;
+    const auto time = vector(plot, "time");  // a run that stops early keeps what it has
+    if (time.size() < 2 || std::fabs(time.back() / deck.stop_seconds - 1) > 1e-9) return false;
+    result.values.clear();
+    for (const Output& output : deck.outputs) {
+      const auto value = vector(plot, output.vector);
+      if (value.size() != time.size() || !std::isfinite(value.back())) return false;
+      result.values.push_back(output.factor * value.back());
+    }
     return true;
   }
 
@@ -204,6 +265,10 @@ NgspiceSession::~NgspiceSession() = default;
 
 PointResult NgspiceSession::simulate(const std::vector<Deck>& decks, const SimulationPoint& point) {
   return library_->simulate(decks, point);
+}
+
+PointResult NgspiceSession::parameter_values(const Deck& deck, const std::vector<std::string>& parameters) {
+  return library_->parameter_values(deck, parameters);
 }
 
 bool NgspiceSession::poisoned() const { return library_->poisoned(); }

@@ -19,6 +19,9 @@ class NgspiceSession {
   /// Simulates one point, loading the deck first when another one is loaded.
   PointResult simulate(const std::vector<Deck>& decks, const SimulationPoint& point);
 
+  /// Values of device parameters as the deck has them; NaN for one that ngspice does not know.
+  PointResult parameter_values(const Deck& deck, const std::vector<std::string>& parameters);
+
   /// True once the library's state is not to be trusted any more: end the process.
   bool poisoned() const;
 

@@ -19,8 +19,19 @@ enum class PointStatus : std::uint8_t {
 
 std::string_view to_string(PointStatus status);
 
+/// How a value reaches a loaded deck. `alter` and `altermod` act at once; a .param needs the deck expanded anew
+/// (`alterparam` and `reset`), which costs about as much as loading it.
+enum class SlotKind : std::uint8_t { kAlter, kModel, kParameter };
+
+/// One value of a deck that a point sets: "@m.x1.m1[delvto]", "x1:nch vto" or the name of a .param.
+struct Slot {
+  SlotKind kind = SlotKind::kAlter;
+  std::string target;
+  bool operator==(const Slot&) const = default;
+};
+
 /// What to do once the slots are set.
-enum class Analysis : std::uint8_t { kOperatingPoint, kNoise };
+enum class Analysis : std::uint8_t { kOperatingPoint, kNoise, kTransient };
 
 /// One point: slot values and an analysis of one deck.
 struct SimulationPoint {
@@ -31,7 +42,8 @@ struct SimulationPoint {
   double noise_high_hertz = 0.0;
 };
 
-/// Operating point: values = {bit-line current, A}. Noise: values = {current variance over the band, A²}.
+/// Operating point and transient: one value for each output of the deck, the transient's at its last time.
+/// Noise: values = {variance of the clamp current over the band, A²}.
 struct PointResult {
   PointStatus status = PointStatus::kFailed;
   std::vector<double> values;

@@ -27,6 +27,7 @@ struct Invocation {
   std::filesystem::path data_dir;
   std::size_t chips = 0, images = 0;  ///< for `evaluate`; 0: the project's
   std::string hardware;
+  std::filesystem::path out;  ///< folder, for `reproduce`
 };
 
 /// What a command works with.
@@ -73,6 +74,7 @@ ExitStatus run_report(Session&);
 ExitStatus run_run(Session&);
 ExitStatus run_status(Session&);
 ExitStatus run_evaluate(Session&);
+ExitStatus run_reproduce(Session& session);
 ExitStatus run_inspect(Session&);
 ExitStatus run_data(Session&);
 ExitStatus run_doctor(Session&);

@@ -40,6 +40,7 @@ po::options_description options(Invocation& i, std::vector<std::string>& sets) {
   add("force", po::bool_switch(&i.force));
   add("accept", po::bool_switch(&i.accept));
   add("keep-going", po::bool_switch(&i.keep_going));
+  add("out", po::value<std::filesystem::path>(&i.out));
   add("from", po::value<std::string>(&i.from));
   add("to", po::value<std::string>(&i.to));
   add("template", po::value<std::string>(&i.name));

@@ -31,9 +31,14 @@ ArtifactInput input(const Session& session, std::string role, const char* file) 
   return {std::move(role), sha256_of_file(path)};
 }
 
-Provenance make(const char* format, std::int64_t major, std::int64_t minor, std::vector<ArtifactInput> inputs,
-                const Settings& s, std::string_view stage_name) {
-  return {format, major, minor, std::move(inputs), s.canonical(sections_of_stage(stage_name)), s.seed()};
+template <class Artifact>
+Provenance make(std::vector<ArtifactInput> inputs, const Settings& s, std::string_view stage_name) {
+  return {Artifact::kFormat,
+          Artifact::kMajor,
+          Artifact::kMinor,
+          std::move(inputs),
+          s.canonical(sections_of_stage(stage_name)),
+          s.seed()};
 }
 
 /// What identifies the project's data set: the files' contents, or the maker's version for made ones.
@@ -56,35 +61,37 @@ Provenance characterize_provenance(const Session&, const Settings& s) {
   return circuit::plan_campaign(s, RunContext{}).skeleton.provenance;
 }
 Provenance fit_provenance(const Session& session, const Settings& s) {
-  return make(behavioral::BehavioralModel::kFormat, 1, 0, {input(session, "characterization", "characterization.h5")},
-              s, "fit");
+  return make<behavioral::BehavioralModel>({input(session, "characterization", "characterization.h5")}, s, "fit");
 }
 Provenance compile_provenance(const Session& session, const Settings& s) {
-  return make(errormodel::ErrorTable::kFormat, 1, 0, {input(session, "behavioral", "behavioral.h5")}, s, "compile");
+  return make<errormodel::ErrorTable>({input(session, "behavioral", "behavioral.h5")}, s, "compile");
 }
 Provenance train_provenance(const Session& session, const Settings& s) {
-  return make(training::TrainedNetworks::kFormat, 1, 0,
-              {input(session, "error_table", "error_table.h5"), data_input(session, s)}, s, "train");
+  return make<training::TrainedNetworks>({input(session, "error_table", "error_table.h5"), data_input(session, s)}, s,
+                                         "train");
 }
 Provenance verify_provenance(const Session& session, const Settings& s) {
-  return make(verification::Verification::kFormat, 1, 0,
-              {input(session, "behavioral", "behavioral.h5"), input(session, "error_table", "error_table.h5"),
-               input(session, "checkpoint", "checkpoint.h5"), data_input(session, s)},
-              s, "verify");
+  return make<verification::Verification>(
+      {input(session, "behavioral", "behavioral.h5"), input(session, "error_table", "error_table.h5"),
+       input(session, "checkpoint", "checkpoint.h5"), data_input(session, s)},
+      s, "verify");
 }
 Provenance report_provenance(const Session& session, const Settings& s) {
-  return make("report", 1, 0,
-              {input(session, "characterization", "characterization.h5"), input(session, "behavioral", "behavioral.h5"),
-               input(session, "error_table", "error_table.h5"), input(session, "checkpoint", "checkpoint.h5"),
-               input(session, "verification", "verification.h5")},
-              s, "report");
+  return {"report",
+          1,
+          0,
+          {input(session, "characterization", "characterization.h5"), input(session, "behavioral", "behavioral.h5"),
+           input(session, "error_table", "error_table.h5"), input(session, "checkpoint", "checkpoint.h5"),
+           input(session, "verification", "verification.h5")},
+          s.canonical(sections_of_stage("report")),
+          s.seed()};
 }
 
 ExitStatus do_characterize(Session& session, const Settings& s, const Provenance&) {
   const auto c = circuit::characterize(s, session.artifacts(), session.context);
   session.out.line(fmt::format("characterised {} cell points and {} column conversions with {}: {} suspect, {} failed",
-                               c.cell.current_amperes.size(), c.columns.current_amperes.size() / 2, c.simulator,
-                               c.suspect_points, c.failed_points));
+                               c.cell.current_amperes.size() + c.charge.charge_coulombs.size(),
+                               c.columns.output.size() / 2, c.simulator, c.suspect_points, c.failed_points));
   session.out.set("suspect_points", c.suspect_points);
   session.out.set("failed_points", c.failed_points);
   return ExitStatus::kOk;

@@ -3,7 +3,7 @@ add_library(errata_settings INTERFACE)
 target_include_directories(errata_settings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(errata_settings INTERFACE
   -Wall -Wextra -Wno-missing-field-initializers -Wshadow
-  -Wno-restrict  # false alarms of g++ 12 on string concatenation (GCC bug 105651) -Wnon-virtual-dtor -Wno-sign-compare
+  -Wno-restrict  # false alarms of g++ 12 on string concatenation (GCC bug 105651)
   # a*b+c must not be contracted: results stay the same for every vector width.
   -ffp-contract=off)
 if(ERRATA_WARNINGS_AS_ERRORS)

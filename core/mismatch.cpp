@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/random_stream.h"
+#include "core/statistics.h"
 
 namespace errata {
 
@@ -35,20 +36,24 @@ std::vector<MismatchTerm> mismatch_terms(const Settings& settings, std::size_t l
     term.device = lower(settings.text(at + "device"));
     term.parameter = lower(settings.text(at + "parameter"));
     term.lognormal = settings.text(at + "distribution") == "lognormal";
+    term.uniform = settings.text(at + "distribution") == "uniform";
     if (settings.has(at + "sigma")) {
       term.sigma = settings.numbers(at + "sigma");
+    } else if (!settings.has(at + "width")) {
+      term.pelgrom_volt_metres = severity * settings.number(at + "pelgrom_coefficient");
     } else {
       const double area = settings.number(at + "width") * settings.number(at + "length");
       term.sigma = {settings.number(at + "pelgrom_coefficient") / std::sqrt(area)};
     }
     for (double& sigma : term.sigma) sigma *= severity;
-    if (term.sigma.size() != 1) term.sigma.resize(levels, term.sigma.back());
+    if (term.sigma.size() > 1) term.sigma.resize(levels, term.sigma.back());
     terms.push_back(std::move(term));
   }
   return terms;
 }
 
-double unit_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_index, LineId line, std::size_t row) {
+namespace {
+double normal_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_index, LineId line, std::size_t row) {
   const std::uint64_t index = term_index << 32;
   switch (term.scope) {
     case MismatchScope::kCell:
@@ -59,6 +64,12 @@ double unit_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_
       return RandomStream(seed, StreamPurpose::kChipVariation, index, 0, line.chip).normal();
   }
   return 0.0;
+}
+}  // namespace
+
+double unit_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_index, LineId line, std::size_t row) {
+  const double z = normal_draw(seed, term, term_index, line, row);
+  return term.uniform ? std::sqrt(12.0) * (normal_cdf(z) - 0.5) : z;
 }
 
 double moved_value(double nominal, double normal_sum, double lognormal_sum) {

@@ -15,17 +15,24 @@ enum class MismatchScope { kCell, kColumn, kChip };
 struct MismatchTerm {
   std::string name;
   MismatchScope scope = MismatchScope::kCell;
-  std::string device;     ///< inside the cell ("m1"), or "clamp" or "source_line" of the composed column
+  std::string device;     ///< inside the cell ("m1"), or of the composed column: "clamp", "precharge", "switch.m1", …
   std::string parameter;  ///< "delvto", "resistance", …
   bool lognormal = false;
+  bool uniform = false;       ///< the unit draw is even over ±√3 instead of normal
   std::vector<double> sigma;  ///< by stored level, in the parameter's SI unit, or relative when lognormal
 
-  bool in_periphery() const { return device == "clamp" || device == "source_line"; }
+  /// Whether it moves a device inside the reset switch.
+  bool in_switch() const { return device.starts_with("switch."); }
+  bool in_periphery() const {
+    return device == "clamp" || device == "source_line" || device == "precharge" || device == "sense" || in_switch();
+  }
   /// σ at a stored level.
   double sigma_at(std::size_t level) const { return sigma.size() == 1 ? sigma[0] : sigma[level]; }
+  /// Pelgrom's A_VT in V·m where the gate's area is the netlist's; σ is empty until it is known.
+  double pelgrom_volt_metres = 0.0;
 };
 
-/// The terms of [[circuit.mismatch]], σ scaled by circuit.severity.
+/// The terms of [[circuit.mismatch]] in their order, patterns not yet expanded, σ scaled by circuit.severity.
 std::vector<MismatchTerm> mismatch_terms(const Settings& settings, std::size_t levels);
 
 /// Physical identity of a bit line: which chip and which line on it. Chips are numbered globally so that
@@ -45,7 +52,7 @@ inline constexpr std::uint64_t kEvaluation = 3'000'000;
 inline constexpr std::uint64_t kReplay = 4'000'000;
 }  // namespace chips
 
-/// The frozen unit normal draw of term number `term` for a cell (row), a line or a chip.
+/// The frozen draw of unit variance of term number `term` for a cell (row), a line or a chip.
 double unit_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_index, LineId line, std::size_t row);
 
 /// Value of a parameter after all terms that move it: nominal plus the normal ones, times the lognormal ones.
@@ -54,7 +61,7 @@ double moved_value(double nominal, double normal_sum, double lognormal_sum);
 /// A declared dynamic source (methods.md §3.3).
 struct NoiseSource {
   std::string name;
-  bool cell_relative = true;  ///< else at the output of each bit line, in ampere
+  bool cell_relative = true;  ///< else at the output of each bit line, in ampere or volt
   std::vector<double> sigma;  ///< by stored level when relative
   double sigma_at(std::size_t level) const { return sigma.size() == 1 ? sigma[0] : sigma[level]; }
 };

@@ -75,8 +75,19 @@ std::vector<KeySpec> build_schema() {
       need(text("circuit.netlist", "", "ngspice netlist with the cell's .subckt, relative to the project's folder."),
            "cell.cir"),
       need(text("circuit.cell", "", "Name of the subcircuit that is the cell."), "rram_cell"),
-      choice("circuit.read", "current", {"current"},
-             "How a column is read: `current` sums the cells' currents on a clamped bit line."),
+      choice(
+          "circuit.read", "current", {"current", "discharge", "charge"},
+          "How a column is read: `current` sums the cells' currents on a clamped bit line; `discharge` lets the active "
+          "cells pull a precharged bit line down for the length of a word-line pulse; `charge` lets them push "
+          "charge onto it through capacitors."),
+      text(
+          "circuit.corner", "",
+          "Section (`ff`, `ss`, …) to take from every `.lib FILE SECTION` line of the netlist instead of the one named "
+          "there, where the file has it."),
+      text("circuit.compatibility", "",
+           "ngspice's `ngbehavior` for netlists written for another simulator, for example `hs` (HSPICE), `ps` "
+           "(PSPICE), "
+           "`hsa`, `psa`; empty for none."),
       quantity("circuit.temperature", kTemperature, "27 degC", 1.0, 1000.0, "Temperature of the simulation."),
       real("circuit.severity", "1.0", 0.0, 100.0,
            "Scales the physical causes of error together: mismatch σ, declared noise, clamp and wire resistance. "
@@ -91,13 +102,24 @@ std::vector<KeySpec> build_schema() {
       text("circuit.pins.source_line", "", "Pin returned to ground through the source line."),
       text("circuit.pins.supply", "", "Supply pin, tied to circuit.supply_voltage."),
       text("circuit.pins.ground", "", "Pin tied to node 0."),
+      need(text("circuit.tied_pin[].pin", "", "A pin of the cell that stays at a fixed voltage."), "wwl"),
+      need(quantity("circuit.tied_pin[].voltage", kVoltage, "", -100, 100, "Its voltage."), "0 V"),
       quantity("circuit.supply_voltage", kVoltage, "1 V", 0.0, 100.0, "Voltage of the supply pin."),
 
       need(list(quantity("circuit.input.levels", kVoltage, "", -100, 100,
                          "Word-line voltage of each input level, lowest level first.")),
            R"(["0 V", "1.0 V"])"),
-      need(text("circuit.weight.device", "", "Device inside the cell whose parameter stores the weight."), "rmem"),
-      need(text("circuit.weight.parameter", "", "Instance parameter that stores the weight level."), "resistance"),
+      choice(
+          "circuit.weight.store", "instance_parameter",
+          {"instance_parameter", "model_parameter", "subcircuit_parameter", "node_voltage", "pin_voltage"},
+          "What holds the stored level: a device's instance parameter, a parameter of a .model card inside the cell, a "
+          "parameter of the .subckt line, the initial voltage of a storage node, or a voltage on a pin."),
+      text("circuit.weight.device", "", "Device (or .model) inside the cell whose parameter stores the weight."),
+      text("circuit.weight.parameter", "", "Instance, model or subcircuit parameter that stores the weight level."),
+      text("circuit.weight.node", "", "Storage node inside the cell, for `node_voltage`."),
+      text("circuit.weight.complement", "",
+           "Node that holds the opposite of the storage node: circuit.supply_voltage minus the level."),
+      text("circuit.weight.pin", "", "Pin that carries the stored level, for `pin_voltage`."),
       need(any(list(quantity("circuit.weight.levels", kNone, "", -kBig, kBig,
                              "The parameter's value at each stored level, level 0 first."))),
            R"(["250 kOhm", "80 kOhm", "47 kOhm", "33 kOhm"])"),
@@ -106,35 +128,56 @@ std::vector<KeySpec> build_schema() {
       choice("circuit.mismatch[].scope", "cell", {"cell", "column", "chip"},
              "One frozen draw per cell, per bit line, or per chip."),
       need(text("circuit.mismatch[].device", "",
-                "Device inside the cell, or `clamp` of the composed column."),
+                "Device inside the cell (`m1`, `x2.m1`), or a pattern (`m*`) that stands for every device it fits, "
+                "each with a "
+                "draw of its own; or `clamp`, `precharge`, `sense` of the composed column; or "
+                "`switch.m1`, a device inside array.reset_switch."),
            "m1"),
       need(text("circuit.mismatch[].parameter", "",
-                "Instance parameter: `delvto`, `mulu0`, `resistance`; for `clamp`: `voltage`, "
-                "`resistance`, `offset_current`."),
+                "Instance parameter: `delvto`, `mulu0`, `resistance`, `capacitance`; for `clamp`: `voltage`, "
+                "`resistance`, "
+                "`offset_current`; for `precharge`: `voltage`; for `sense`: `offset_voltage`."),
            "delvto"),
-      choice("circuit.mismatch[].distribution", "normal", {"normal", "lognormal"},
-             "normal adds σ·z to the nominal value; lognormal multiplies it by exp(σ·z)."),
+      choice("circuit.mismatch[].distribution", "normal", {"normal", "lognormal", "uniform"},
+             "normal adds σ·z to the nominal value; lognormal multiplies it by exp(σ·z); uniform adds a value spread "
+             "evenly over ±√3·σ."),
       any(list(quantity("circuit.mismatch[].sigma", kNone, "", 0, kBig,
                         "σ of the draw: one value, or one for each stored level. Relative for lognormal."))),
       quantity("circuit.mismatch[].pelgrom_coefficient", kVoltageLength, "", 0, kBig,
                "Pelgrom A_VT; σ = A_VT / sqrt(width · length)."),
-      quantity("circuit.mismatch[].width", kLength, "", 1e-10, 1.0, "Gate width of the Pelgrom law."),
-      quantity("circuit.mismatch[].length", kLength, "", 1e-10, 1.0, "Gate length of the Pelgrom law."),
+      quantity("circuit.mismatch[].width", kLength, "", 1e-10, 1.0,
+               "Gate width of the Pelgrom law; by default the device's own."),
+      quantity("circuit.mismatch[].length", kLength, "", 1e-10, 1.0,
+               "Gate length of the Pelgrom law; by default the device's own."),
 
       quantity("circuit.noise.integration_time", kTime, "10 ns", 1e-15, 1.0,
                "Integration time of a read; the noise bandwidth is 1 / (2 · integration_time)."),
       need(text("circuit.noise_source[].name", "", "Name of a declared noise source."), "rtn"),
-      choice("circuit.noise_source[].kind", "cell_relative", {"cell_relative", "output_current"},
-             "`cell_relative`: each active cell's current fluctuates by σ relative; `output_current`: σ at the output "
-             "of each bit line."),
-      need(any(list(quantity("circuit.noise_source[].sigma", kNone, "", 0, kBig,
-                             "rms of the source over one read: relative (one value or one per level) or in ampere."))),
+      choice("circuit.noise_source[].kind", "cell_relative", {"cell_relative", "output_current", "output_voltage"},
+             "`cell_relative`: each active cell's current or charge fluctuates by σ relative; `output_current` and "
+             "`output_voltage`: σ at the output of each bit line."),
+      need(any(list(quantity(
+               "circuit.noise_source[].sigma", kNone, "", 0, kBig,
+               "rms of the source over one read: relative (one value or one per level), or in ampere or volt."))),
            "1 %"),
+
+      quantity("circuit.timing.delay", kTime, "0.2 ns", 0, 1.0,
+               "Transient reads: time from the release of the bit line to the word lines' edge."),
+      quantity("circuit.timing.edge", kTime, "20 ps", 1e-15, 1.0, "Rise and fall time of a word line."),
+      quantity("circuit.timing.pulse", kTime, "1 ns", 1e-15, 1.0, "Width of the word-line pulse."),
+      quantity("circuit.timing.sample", kTime, "1.5 ns", 1e-15, 1.0, "When the bit line is sampled, from its release."),
+      quantity("circuit.timing.step", kTime, "0 s", 0, 1.0,
+               "Largest step of a transient; 0 takes a fiftieth of the sampling time."),
 
       integer("circuit.design.chips", "12", 2, 1e6, "Chips of the ngspice column campaign."),
       integer("circuit.design.columns", "4", 1, 1e5, "Column pairs for each of these chips."),
       integer("circuit.design.operands", "40", 4, 1e6, "Operands for each of these columns."),
-      integer("circuit.design.bit_line_points", "9", 3, 1000, "Bit-line voltages of the cell's surface."),
+      integer("circuit.design.bit_line_points", "9", 3, 1000,
+              "Bit-line voltages of the cell's surface; for transient reads, voltages that the line ends at."),
+      real("circuit.design.bit_line_low", "0.45", 0.05, 0.99,
+           "Current reads: lowest bit-line voltage of the cell's surface, relative to array.clamp_voltage; the line "
+           "must not "
+           "sag below it."),
       real("circuit.design.mismatch_range", "4.0", 0.5, 10.0, "Range of the cell's sensitivities, in σ."),
 
       integer("array.rows", "64", 1, 4096, "Cells on one bit line."),
@@ -143,8 +186,18 @@ std::vector<KeySpec> build_schema() {
                "Source-line wire between neighbouring cells; 0 ties every source pin to ground."),
       quantity("array.clamp_voltage", kVoltage, "0.2 V", -100, 100, "Voltage that the bit line is clamped to."),
       quantity("array.clamp_resistance", kResistance, "50 Ohm", 0, 1e9, "Output resistance of the clamp."),
+      quantity("array.precharge_voltage", kVoltage, "1 V", -100, 100,
+               "Transient reads: voltage that the bit line holds until it is released."),
+      quantity("array.bit_line_capacitance", kCapacitance, "10 fF", 0, 1.0,
+               "Transient reads: capacitance at the sense end of a bit line."),
+      quantity("array.wire_capacitance", kCapacitance, "0.1 fF", 0, 1.0,
+               "Transient reads: bit-line wire capacitance for each cell, without the cell's own junctions."),
+      text("array.reset_switch", "",
+           "Subcircuit of the netlist that holds the line until it is released; its pins are `line`, `reference`, "
+           "`control` and, where it has them, `control_bar`, `supply`, `ground`. Without it the release is ideal."),
 
-      choice("behavioral.model", "current_mode", {"current_mode"}, "Family of the column model."),
+      choice("behavioral.model", "automatic", {"automatic", "current_mode", "floating_line"},
+             "Family of the column model; `automatic` takes the one that fits circuit.read."),
       real("behavioral.maximum_rms", "0.1", 0, 1e6,
            "Specification of the fit against held-out ngspice columns, RMS in MAC units."),
       real("behavioral.maximum_rms_full_scale", "0.01", 0, 1, "The same relative to the full scale of the design."),
@@ -184,9 +237,11 @@ std::vector<KeySpec> build_schema() {
       integer("verification.chips", "100", 2, 1e6, "Chips, unseen before, on which accuracy is measured."),
       integer("verification.images", "500", 1, 1e9, "Test images for each chip."),
       integer("verification.table_chips", "100", 8, 1e6, "Chips of the comparison of table and model (level 2)."),
-      integer("verification.replay_chips", "800", 2, 1e6, "Chips of the replay of the network's own operands."),
-      integer("verification.replay_operands", "64", 4, 1e6, "Operands for each of the 16 columns that a layer's replay takes."),
-      integer("verification.ngspice_operands", "8", 0, 1e6, "Of these, operands for each layer that are replayed in ngspice too."),
+      integer("verification.replay_chips", "1600", 2, 1e6, "Chips of the replay of the network's own operands."),
+      integer("verification.replay_operands", "64", 4, 1e6,
+              "Operands for each of the 16 columns that a layer's replay takes."),
+      integer("verification.ngspice_operands", "8", 0, 1e6,
+              "Of these, operands for each layer that are replayed in ngspice too."),
       real("verification.accuracy_tolerance", "0.5", 0, 100,
            "Level 3: largest difference between table and model, in points."),
 

@@ -45,8 +45,8 @@ double lack_of_fit(const behavioral::BehavioralModel& model, const Observations&
   for (std::size_t c = 0; c < columns; ++c) {
     const ColumnOperands& d = o.designs[c];
     std::vector<double> plus(d.count()), minus(d.count());
-    solve_lines(model.prepare_nominal(d.plus), d.inputs, d.rows, plus);
-    solve_lines(model.prepare_nominal(d.minus), d.inputs, d.rows, minus);
+    model.prepare_nominal(d.plus)->read(d.inputs, d.rows, plus);
+    model.prepare_nominal(d.minus)->read(d.inputs, d.rows, minus);
     for (std::size_t p = 0; p < d.count(); ++p) {
       double ya = 0.0;
       for (std::size_t j = 0; j < d.rows; ++j)
@@ -68,14 +68,14 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandDesi
   Observations o;
   o.chips = chips;
   o.columns = columns;
-  o.levels = model.cell.levels;
+  o.levels = model.levels();
   o.minimum_conductance = model.minimum_conductance;
   o.source_names = model.noise_names();
   o.designs.resize(chips * columns);
   const std::size_t count = design.operands, total = chips * columns * count, sources = o.source_names.size();
   o.value.resize(total);
   o.source_variance.resize(sources * total);
-  const double unit2 = model.transfer.unit_amperes * model.transfer.unit_amperes;
+  const double unit2 = model.transfer.unit * model.transfer.unit;
   std::size_t done = 0;
 #pragma omp parallel for schedule(dynamic) num_threads(context.jobs)
   for (std::size_t k = 0; k < chips * columns; ++k) {
@@ -85,11 +85,11 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandDesi
     const auto plus = model.prepare(seed, {chip, 2 * column}, d.plus);
     const auto minus = model.prepare(seed, {chip, 2 * column + 1}, d.minus);
     std::vector<double> a(count), b(count);
-    behavioral::solve_lines(plus, d.inputs, d.rows, a);
-    behavioral::solve_lines(minus, d.inputs, d.rows, b);
+    plus->read(d.inputs, d.rows, a);
+    minus->read(d.inputs, d.rows, b);
     for (std::size_t p = 0; p < count; ++p) {
       o.value[k * count + p] = model.transfer.to_mac(a[p] - b[p]);
-      const auto vp = model.noise_variances(plus, d.input(p)), vm = model.noise_variances(minus, d.input(p));
+      const auto vp = plus->noise_variances(d.input(p)), vm = minus->noise_variances(d.input(p));
       for (std::size_t s = 0; s < sources; ++s) o.source_variance[s * total + k * count + p] = (vp[s] + vm[s]) / unit2;
     }
 #pragma omp critical
@@ -103,15 +103,16 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
   ErrorTable t;
   t.provenance = provenance;
   t.rows = model.array.rows;
-  t.offset_amperes = model.transfer.offset_amperes;
-  t.unit_amperes = model.transfer.unit_amperes;
+  t.offset = model.transfer.offset;
+  t.unit = model.transfer.unit;
+  t.output_unit = model.array.output_unit();
   t.temperature_kelvin = model.array.temperature_kelvin;
   t.signed_scheme = s.text("hardware.signed_scheme");
   t.adc = {static_cast<int>(s.integer("hardware.adc_bits")), s.number("hardware.adc_range")};
   constexpr double kBeyondAdc = 1.25;  // errors carry values across the clip edge, so the surfaces reach past it
   const double limit = kBeyondAdc * t.adc.range;
   const OperandDesign design{.rows = t.rows,
-                             .levels = model.cell.levels,
+                             .levels = model.levels(),
                              .operands = static_cast<std::size_t>(s.integer("errormodel.operands_per_column")),
                              .mac_limit = limit};
   const Observations o =
@@ -128,8 +129,8 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
 
 std::string table_report(const ErrorTable& t) {
   std::string text =
-      fmt::format("error table, {} rows, {} levels, 1 MAC unit = {:.4g} uA, ADC {} bits, step {:.3g} MAC units\n",
-                  t.rows, t.levels, t.unit_amperes * 1e6, t.adc.bits, t.adc.step());
+      fmt::format("error table, {} rows, {} levels, 1 MAC unit = {:.4g} {}, ADC {} bits, step {:.3g} MAC units\n",
+                  t.rows, t.levels, std::fabs(t.unit) * 1e6, "u" + t.output_unit, t.adc.bits, t.adc.step());
   text += fmt::format("  level g(k):      {:.3f}\n", fmt::join(t.level, "  "));
   const auto sigma = [](const Interval& i) {
     const auto root = [](double v) { return std::sqrt(std::max(0.0, v)); };

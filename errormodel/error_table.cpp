@@ -56,8 +56,8 @@ void ErrorTable::save(const std::filesystem::path& path) const {
   f.attribute("/array", "levels", static_cast<std::int64_t>(levels));
   f.attribute("/array", "signed_scheme", std::string_view(signed_scheme));
   f.write_scalar("/array/minimum_conductance", minimum_conductance, "level");
-  f.write_scalar("/transfer/offset", offset_amperes, "A");
-  f.write_scalar("/transfer/unit", unit_amperes, "A");
+  f.write_scalar("/transfer/offset", offset, output_unit);
+  f.write_scalar("/transfer/unit", unit, output_unit);
   const std::string op = "/op[0]";
   f.attribute(op, "temperature", temperature_kelvin);
   std::vector<double> y, a;
@@ -113,8 +113,9 @@ ErrorTable ErrorTable::load(const std::filesystem::path& path) {
   t.levels = static_cast<std::size_t>(bounded("/array", "levels", 2, 256));
   t.signed_scheme = f.text("/array", "signed_scheme");
   t.minimum_conductance = f.scalar("/array/minimum_conductance");
-  t.offset_amperes = f.scalar("/transfer/offset");
-  t.unit_amperes = f.scalar("/transfer/unit");
+  t.offset = f.scalar("/transfer/offset");
+  t.output_unit = f.units("/transfer/unit");
+  t.unit = f.scalar("/transfer/unit");
   const std::string op = "/op[0]";
   t.temperature_kelvin = f.real(op, "temperature");
   const auto y = f.doubles("/axes/y"), a = f.doubles("/axes/a");

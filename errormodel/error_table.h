@@ -28,8 +28,9 @@ struct ErrorTable {
   std::string operands = "stratified";  ///< or "workload"
   std::string signed_scheme = "differential_before_adc";
   std::size_t rows = 64, levels = 4;
-  double minimum_conductance = 0.0;                 ///< g_min in A = Σ (w⁺ + w⁻ + 2 g_min) x
-  double offset_amperes = 0.0, unit_amperes = 1.0;  ///< /transfer
+  double minimum_conductance = 0.0;  ///< g_min in A = Σ (w⁺ + w⁻ + 2 g_min) x
+  double offset = 0.0, unit = 1.0;   ///< /transfer: output = offset + unit·(y + e)
+  std::string output_unit = "A";     ///< of both
   double temperature_kelvin = 300.15;
   AdcOptions adc;
 

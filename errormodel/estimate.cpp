@@ -110,9 +110,10 @@ class Estimator {
   /// plus and minus are left as they are: the minimum-norm solution.
   void refine_levels() {
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(level_gram_);
-    const double largest = solver.eigenvalues().maxCoeff();
+    // Judged against the equations before φ was projected out: of two levels φ leaves nothing but rounding.
+    const double largest = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(level_whole_).eigenvalues().maxCoeff();
     Eigen::VectorXd correction = Eigen::VectorXd::Zero(level_right_.size());
-    constexpr double kNegligible = 1e-6;
+    constexpr double kNegligible = 1e-4;
     for (Eigen::Index k = 0; k < correction.size(); ++k)
       if (solver.eigenvalues()(k) > kNegligible * largest)
         correction +=
@@ -221,15 +222,31 @@ class Estimator {
 
   /// Sums of one chip. Cells: REML equations `information · θ = score` after the three columns of φ are projected out,
   /// so that Σ_C and Σ_K, however large, cannot leak into s². Statics: moments of the generalised least-squares
-  /// coefficients b of each column, E[b bᵀ] = Σ_C + Σ_K + (ΦᵀV⁻¹Φ)⁻¹ and E[b_i b_jᵀ] = Σ_C.
+  /// coefficients b of each column, E[b bᵀ] = Σ_C + Σ_K + S and E[b_i b_jᵀ] = Σ_C with S = (ΦᵀV⁻¹Φ)⁻¹, each weighted by
+  /// W = (Σ_C + Σ_K + S)⁻¹ from either side: a column whose operands say nothing of a coefficient has no vote on it.
+  struct Moments {
+    Eigen::Matrix<double, 9, 9> left = Eigen::Matrix<double, 9, 9>::Zero();  ///< left · vec Σ = vec right
+    Eigen::Matrix3d right = Eigen::Matrix3d::Zero();
+    void add(const Moments& other, double sign) {
+      left += sign * other.left;
+      right += sign * other.right;
+    }
+    Eigen::Matrix3d solve() const {
+      const Eigen::Matrix<double, 9, 1> v =
+          left.completeOrthogonalDecomposition().solve(Eigen::Map<const Eigen::Matrix<double, 9, 1>>(right.data()));
+      const Eigen::Matrix3d m = Eigen::Map<const Eigen::Matrix3d>(v.data());
+      return 0.5 * (m + m.transpose());
+    }
+  };
   struct ChipSums {
     Eigen::MatrixXd information;
     Eigen::VectorXd score;
-    Eigen::MatrixXd level_gram;  ///< equations of a correction to g(k), φ projected out
+    Eigen::MatrixXd level_gram;   ///< equations of a correction to g(k), φ projected out
+    Eigen::MatrixXd level_whole;  ///< the same with φ in
     Eigen::VectorXd level_right;
-    Eigen::Matrix3d own = Eigen::Matrix3d::Zero(), cross = Eigen::Matrix3d::Zero();
+    Moments own, cross;
     Eigen::VectorXd active;  ///< Σ over reads of the number of active cells at each level
-    double columns = 0, pairs = 0, reads = 0;
+    double reads = 0;
   };
 
   ChipSums sums(std::size_t chip, const Eigen::VectorXd& theta) {
@@ -238,10 +255,11 @@ class Estimator {
     s.information = Eigen::MatrixXd::Zero(unknowns, unknowns);
     s.score = Eigen::VectorXd::Zero(unknowns);
     s.level_gram = Eigen::MatrixXd::Zero(unknowns - 1, unknowns - 1);
+    s.level_whole = s.level_gram;
     s.level_right = Eigen::VectorXd::Zero(unknowns - 1);
     s.active = Eigen::VectorXd::Zero(unknowns - 1);
     Eigen::Vector3d total = Eigen::Vector3d::Zero();
-    Eigen::Matrix3d squares = Eigen::Matrix3d::Zero();
+    Eigen::Matrix3d squares = Eigen::Matrix3d::Zero(), weights = Eigen::Matrix3d::Zero();
     for (std::size_t i = 0; i < o_.columns; ++i) {
       const Column c = column_of(chip, i);
       constexpr Eigen::Index kFewest = 5;  // three go into φ
@@ -253,10 +271,12 @@ class Estimator {
       const Eigen::LLT<Eigen::MatrixXd> llt(v);
       const Eigen::MatrixXd inverse = llt.solve(Eigen::MatrixXd::Identity(v.rows(), v.cols()));
       const Eigen::MatrixXd inverse_phi = inverse * c.phi;
-      const Eigen::Matrix3d spread = (c.phi.transpose() * inverse_phi + 1e-12 * Eigen::Matrix3d::Identity()).inverse();
-      const Eigen::MatrixXd projected = inverse - inverse_phi * spread * inverse_phi.transpose();
+      // Singular where a column cannot tell two covariates apart (a = y when all its weights are positive).
+      const Eigen::Matrix3d f = c.phi.transpose() * inverse_phi;
+      const Eigen::MatrixXd projected = inverse - inverse_phi * pseudo_inverse(f) * inverse_phi.transpose();
       const Eigen::VectorXd pe = projected * c.e;
       s.level_gram += c.counts.transpose() * projected * c.counts;
+      s.level_whole += c.counts.transpose() * inverse * c.counts;
       s.level_right += c.counts.transpose() * pe;
       std::vector<Eigen::MatrixXd> weighted;
       for (const auto& component : c.components) weighted.push_back(projected * component);
@@ -269,15 +289,37 @@ class Estimator {
           if (l != k) s.information(l, k) += trace;
         }
       }
-      const Eigen::Vector3d b = spread * (inverse_phi.transpose() * c.e);
-      total += b;
-      squares += b * b.transpose();
-      s.own += b * b.transpose() - spread;
-      s.columns += 1;
+      // With F = S⁻¹: W = (1 + FΣ)⁻¹F, W b = (1 + FΣ)⁻¹ΦᵀV⁻¹e and W S W = (1 + FΣ)⁻¹F(1 + ΣF)⁻¹ need no inverse of F.
+      const Eigen::Matrix3d m = (Eigen::Matrix3d::Identity() + f * working_static_).inverse();
+      const Eigen::Matrix3d w = m * f;
+      const Eigen::Vector3d wb = m * (inverse_phi.transpose() * c.e);
+      weights += w;
+      total += wb;
+      squares += wb * wb.transpose();
+      s.own.left += kronecker(w, w);
+      s.own.right += wb * wb.transpose() - m * f * m.transpose();
     }
-    s.cross = total * total.transpose() - squares;
-    s.pairs = s.columns * (s.columns - 1);
+    s.cross.left = kronecker(weights, weights) - s.own.left;
+    s.cross.right = total * total.transpose() - squares;
     return s;
+  }
+
+  static Eigen::Matrix3d pseudo_inverse(const Eigen::Matrix3d& symmetric) {
+    const Eigen::SelfAdjointEigenSolver<Eigen::Matrix3d> solver(symmetric);
+    constexpr double kNegligible = 1e-9;
+    const double largest = solver.eigenvalues().cwiseAbs().maxCoeff();
+    Eigen::Matrix3d inverse = Eigen::Matrix3d::Zero();
+    for (int k = 0; k < 3; ++k)
+      if (solver.eigenvalues()(k) > kNegligible * largest)
+        inverse += solver.eigenvectors().col(k) * solver.eigenvectors().col(k).transpose() / solver.eigenvalues()(k);
+    return inverse;
+  }
+
+  static Eigen::Matrix<double, 9, 9> kronecker(const Eigen::Matrix3d& a, const Eigen::Matrix3d& b) {
+    Eigen::Matrix<double, 9, 9> k;
+    for (int i = 0; i < 3; ++i)
+      for (int j = 0; j < 3; ++j) k.block<3, 3>(3 * i, 3 * j) = a(i, j) * b;
+    return k;
   }
 
   ChipSums all_sums(const Eigen::VectorXd& theta, std::vector<ChipSums>& of_chip) {
@@ -292,9 +334,9 @@ class Estimator {
   /// Components from summed equations: 6 of Σ_C, 6 of Σ_K, s² of each level, lack of fit.
   static Eigen::VectorXd solve(const ChipSums& s) {
     Eigen::VectorXd result(12 + s.score.size());
-    const Eigen::Matrix3d chip = s.cross / s.pairs, both = s.own / s.columns;
+    const Eigen::Matrix3d chip = s.cross.solve(), both = s.own.solve();
     for (int k = 0; k < 6; ++k) {
-      result(k) = 0.5 * (chip(kRow[k], kColumn[k]) + chip(kColumn[k], kRow[k]));
+      result(k) = chip(kRow[k], kColumn[k]);
       result(6 + k) = both(kRow[k], kColumn[k]) - result(k);
     }
     result.tail(s.score.size()) = s.information.completeOrthogonalDecomposition().solve(s.score);
@@ -305,13 +347,12 @@ class Estimator {
     into.information += sign * from.information;
     into.score += sign * from.score;
     into.level_gram += sign * from.level_gram;
+    into.level_whole += sign * from.level_whole;
     into.level_right += sign * from.level_right;
-    into.own += sign * from.own;
-    into.cross += sign * from.cross;
+    into.own.add(from.own, sign);
+    into.cross.add(from.cross, sign);
     into.active += sign * from.active;
     into.reads += sign * from.reads;
-    into.columns += sign * from.columns;
-    into.pairs += sign * from.pairs;
   }
 
   void fit_static() {
@@ -321,8 +362,14 @@ class Estimator {
     square /= static_cast<double>(points_.size());
     // Working variances of the REML iteration stay positive; the estimates themselves may go below zero.
     const double floor = 1e-6 * std::max(square, 1e-12);
+    // Operands without an active cell of a noisy level would otherwise have next to no variance and all the weight, and
+    // with it whatever μ leaves there. The equations stay unbiased for any working variances.
+    constexpr double kLeastLackOfFit = 0.02;
+    Eigen::VectorXd floors = Eigen::VectorXd::Constant(levels + 1, floor);
+    floors(levels) = kLeastLackOfFit * std::max(square, 1e-12);
     Eigen::VectorXd theta = theta_.size() > 0 ? theta_ : Eigen::VectorXd::Constant(levels + 1, square / 20.0);
-    theta = theta.cwiseMax(floor);
+    theta = theta.cwiseMax(floors);
+    if (working_static_.isZero()) working_static_ = square * Eigen::Matrix3d::Identity();
     std::vector<ChipSums> of_chip;
     ChipSums all;
     Eigen::VectorXd estimate;
@@ -330,7 +377,10 @@ class Estimator {
     for (int iteration = 0; iteration < kMostIterations; ++iteration) {
       all = all_sums(theta, of_chip);
       estimate = solve(all);
-      const Eigen::VectorXd next = estimate.tail(levels + 1).cwiseMax(floor);
+      Eigen::VectorXd both = estimate.head(6) + estimate.segment(6, 6);
+      const Covariance working = semidefinite(both);
+      working_static_ = Eigen::Map<const Eigen::Matrix3d>(working.data()) + floor * Eigen::Matrix3d::Identity();
+      const Eigen::VectorXd next = estimate.tail(levels + 1).cwiseMax(floors);
       const double change =
           ((next - theta).cwiseAbs().array() / (next + Eigen::VectorXd::Constant(next.size(), floor * 1e2)).array())
               .maxCoeff();
@@ -339,6 +389,7 @@ class Estimator {
     }
     theta_ = theta;
     level_gram_ = all.level_gram;
+    level_whole_ = all.level_whole;
     level_right_ = all.level_right;
     std::vector<std::vector<double>> leave_out(static_cast<std::size_t>(estimate.size()));
     for (const ChipSums& one : of_chip) {
@@ -411,8 +462,9 @@ class Estimator {
   ErrorTable& t_;
   std::size_t count_;
   std::vector<Point> points_;
-  Eigen::VectorXd theta_;       ///< working variances of the last REML iteration
-  Eigen::MatrixXd level_gram_;  ///< equations of the correction to g(k)
+  Eigen::VectorXd theta_;                                     ///< working variances of the last REML iteration
+  Eigen::Matrix3d working_static_ = Eigen::Matrix3d::Zero();  ///< Σ_C + Σ_K behind the weights of the moments
+  Eigen::MatrixXd level_gram_, level_whole_;  ///< equations of the correction to g(k), without and with φ
   Eigen::VectorXd level_right_;
 };
 

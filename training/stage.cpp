@@ -246,7 +246,8 @@ TrainedNetworks train_networks(const Settings& s, const errormodel::ErrorTable& 
   join_metrics(artifacts, result.arms);
   result.save(artifacts / "checkpoint.h5");
   std::error_code ignored;
-  for (const auto& arm : result.arms) std::filesystem::remove(artifacts / fmt::format("metrics-{}.jsonl", arm.name), ignored);
+  for (const auto& arm : result.arms)
+    std::filesystem::remove(artifacts / fmt::format("metrics-{}.jsonl", arm.name), ignored);
   std::filesystem::remove_all(shards, ignored);
   return result;
 }

@@ -60,14 +60,9 @@ class BehavioralTile final : public training::PreparedTile {
       const auto& levels = l % 2 == 0 ? tile.plus : tile.minus;
       lines_.push_back(
           model.prepare(seed, {chip, 2 * tile.first_column + l}, padded(levels, l / 2, rows_, model.array.rows)));
-      noise_.push_back(model.read_noise(lines_.back()));
-      // fp32 cannot hold A² beside A: the sums are kept in MAC units.
-      const double unit = model.transfer.unit_amperes;
       for (std::size_t j = 0; j < rows_; ++j) {
-        float* row = sums_.data() + j * 3 * lines + 3 * l;
-        row[0] = static_cast<float>(noise_.back().current[j] / unit);
-        row[1] = static_cast<float>(noise_.back().thermal[j] / (unit * unit));
-        row[2] = static_cast<float>(noise_.back().relative[j] / (unit * unit));
+        const auto row = lines_.back()->row_noise(j);
+        std::ranges::copy(row, sums_.begin() + static_cast<std::ptrdiff_t>(j * 3 * lines + 3 * l));
       }
     }
   }
@@ -82,8 +77,8 @@ class BehavioralTile final : public training::PreparedTile {
       throw Error(ExitStatus::kBug, "E700", "matrix product failed");
     std::vector<double> plus(d.count), minus(d.count);
     for (std::size_t c = 0; c < columns_; ++c) {
-      behavioral::solve_lines(lines_[2 * c], d.inputs, model_.array.rows, plus);
-      behavioral::solve_lines(lines_[2 * c + 1], d.inputs, model_.array.rows, minus);
+      lines_[2 * c]->read(d.inputs, model_.array.rows, plus);
+      lines_[2 * c + 1]->read(d.inputs, model_.array.rows, minus);
       for (std::size_t i = 0; i < d.count; ++i) {
         const float* s = sums.data() + i * 3 * lines + 6 * c;
         mean[i * columns_ + c] = static_cast<float>(model_.transfer.to_mac(plus[i] - minus[i]));
@@ -96,9 +91,9 @@ class BehavioralTile final : public training::PreparedTile {
 
  private:
   /// In MAC units squared.
-  double variance(std::size_t line, double current, const float* sums) const {
-    const double unit = model_.transfer.unit_amperes, unit2 = unit * unit;
-    return noise_[line].variance(current, unit * sums[0], unit2 * sums[1], unit2 * sums[2]) / unit2;
+  double variance(std::size_t line, double output, const float* sums) const {
+    const double unit = model_.transfer.unit;
+    return lines_[line]->read_variance(output, {sums[0], sums[1], sums[2]}) / (unit * unit);
   }
 
   void add_noise(const training::TileReads& reads, const DistinctInputs& d, std::span<const float> mean,
@@ -119,9 +114,8 @@ class BehavioralTile final : public training::PreparedTile {
   const behavioral::BehavioralModel& model_;
   std::uint64_t tile_, seed_, chip_;
   std::size_t rows_, columns_;
-  std::vector<behavioral::PreparedLine> lines_;
-  std::vector<behavioral::ReadNoise> noise_;
-  std::vector<float> sums_;  ///< [rows][lines][current, thermal, relative] in MAC units
+  std::vector<std::unique_ptr<behavioral::Line>> lines_;
+  std::vector<float> sums_;  ///< [rows][lines][behavioral::NoiseSums]
 };
 
 }  // namespace

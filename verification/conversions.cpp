@@ -10,28 +10,26 @@ namespace errata::verification {
 ColumnConversions convert_by_model(const behavioral::BehavioralModel& model, std::uint64_t seed, std::uint64_t chip,
                                    std::uint64_t column, const ColumnOperands& o) {
   const std::size_t count = o.count();
-  std::vector<double> current(count);
+  std::vector<double> output(count);
   ColumnConversions c{std::vector<double>(count, 0.0), std::vector<double>(count, 0.0)};
   for (const int branch : {0, 1}) {
     const auto line =
         model.prepare(seed, {chip, 2 * column + static_cast<std::uint64_t>(branch)}, branch == 0 ? o.plus : o.minus);
-    const auto noise = model.read_noise(line);
-    behavioral::solve_lines(line, o.inputs, o.rows, current);
+    line->read(o.inputs, o.rows, output);
     for (std::size_t p = 0; p < count; ++p) {
-      double sums[3] = {0, 0, 0};
+      behavioral::NoiseSums sums{};
       for (std::size_t j = 0; j < o.rows; ++j) {
         if (o.input(p)[j] == 0) continue;
-        sums[0] += noise.current[j];
-        sums[1] += noise.thermal[j];
-        sums[2] += noise.relative[j];
+        const auto row = line->row_noise(j);
+        for (std::size_t k = 0; k < row.size(); ++k) sums[k] += row[k];
       }
-      c.value[p] += branch == 0 ? current[p] : -current[p];
-      c.sigma[p] += noise.variance(current[p], sums[0], sums[1], sums[2]);
+      c.value[p] += branch == 0 ? output[p] : -output[p];
+      c.sigma[p] += line->read_variance(output[p], sums);
     }
   }
   for (std::size_t p = 0; p < count; ++p) {
     c.value[p] = model.transfer.to_mac(c.value[p]);
-    c.sigma[p] = std::sqrt(c.sigma[p]) / model.transfer.unit_amperes;
+    c.sigma[p] = std::sqrt(c.sigma[p]) / std::fabs(model.transfer.unit);
   }
   return c;
 }

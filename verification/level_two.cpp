@@ -172,7 +172,8 @@ double column_variance(const errormodel::ErrorTable& support, const errormodel::
   return sum / weight;
 }
 
-/// Σ_K estimated anew on groups of fresh chips, 3,200 columns in all, four times what the tolerance needs (methods.md §6.2).
+/// Σ_K estimated anew on groups of fresh chips, 3,200 columns in all, four times what the tolerance needs (methods.md
+/// §6.2).
 void compare_static(const behavioral::BehavioralModel& model, const errormodel::ErrorTable& table, std::uint64_t seed,
                     std::size_t chips, const RunContext& context, LevelTwoResult& result) {
   constexpr std::size_t kGroups = 10, kColumns = 3200;

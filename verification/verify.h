@@ -27,6 +27,7 @@ Verification verify(const VerificationInput& input, const Provenance& provenance
 struct ChipEvaluation {
   std::uint64_t first_chip = 0;
   std::size_t chips = 100, images = 500;
+  std::uint64_t pass = 0;  ///< repeated reads of the same chips differ by it
 };
 AccuracyRow evaluate_chips(const training::TrainedArm& arm, const std::string& hardware,
                            const training::ConversionModel& model, const training::HardwareOptions& options,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "behavioral/current_mode.h"
 #include "behavioral/model.h"
 #include "circuit/characterization.h"
 #include "cli/report/chapters.h"
@@ -152,6 +153,60 @@ std::string sigma_text(const MismatchTerm& term, double sigma) {
   return number(sigma) + " (SI)";
 }
 
+/// Transient reads: what a cell draws from the line, without mismatch and over all mismatch samples.
+std::string charge_figure(const circuit::Characterization& c) {
+  const auto& volts = c.charge.final_volts;
+  const std::size_t samples = c.cell.mismatch_count(), levels = c.cell.weight_levels.size();
+  const auto charge = [&](std::size_t x, std::size_t level, std::size_t m, std::size_t f) {
+    return c.charge.charge_coulombs[((x * levels + level) * samples + m) * volts.size() + f];
+  };
+  double largest = 0.0, highest = 0.0;
+  for (const double q : c.charge.charge_coulombs)
+    if (std::isfinite(q)) largest = std::max(largest, std::fabs(q));
+  for (const double v : volts)
+    if (std::isfinite(v)) highest = std::max(highest, std::fabs(v));
+  const UnitScale coulombs = unit_scale(largest, "C"), end = unit_scale(highest, "V");
+  Plot plot({.name = "cell-charge",
+             .title = "Charge that a cell draws from the bit line against the voltage where the line ends",
+             .x = {.label = fmt::format("end voltage of the bit line [{}]", end.unit)},
+             .y = {.label = fmt::format("charge drawn [{}]", coulombs.unit)}});
+  plot.horizontal(0, {.color = -1});
+  for (std::size_t x = 0; x < 2; ++x)
+    for (std::size_t level = 0; level < levels; ++level) {
+      std::vector<double> at, nominal, low, high;
+      for (std::size_t f = 0; f < volts.size(); ++f) {
+        if (!std::isfinite(volts[f]) || !std::isfinite(charge(x, level, 0, f))) continue;
+        at.push_back(volts[f] * end.factor);
+        nominal.push_back(charge(x, level, 0, f) * coulombs.factor);
+        low.push_back(nominal.back());
+        high.push_back(nominal.back());
+        for (std::size_t m = 0; m < samples; ++m)
+          if (const double q = charge(x, level, m, f) * coulombs.factor; std::isfinite(q)) {
+            low.back() = std::min(low.back(), q);
+            high.back() = std::max(high.back(), q);
+          }
+      }
+      const int color = static_cast<int>(x * levels + level);
+      if (samples > 1) plot.band(at, low, high, {.color = color});
+      plot.line(at, nominal, {.color = color, .end_label = fmt::format("level {}, input {}", level, x)});
+    }
+  return figure(plot.svg(),
+                "Lines are ngspice without mismatch, bands the whole range of the mismatch samples. A read sums these "
+                "charges until the line's own balances them.");
+}
+
+std::string conditions(const circuit::Characterization& c) {
+  if (c.array.transient())
+    return fmt::format("{} rows on a line of {} precharged to {}, word-line pulse {}, {} K; {}.", c.array.rows,
+                       quantity(c.array.line_farads, "F"), quantity(c.array.precharge_volts, "V"),
+                       quantity(c.array.pulse_seconds, "s"), number(c.array.temperature_kelvin, 5),
+                       escape(c.simulator));
+  return fmt::format("{} rows, clamp {} behind {}, wire {} per segment, {} K, noise bandwidth {}; {}.", c.array.rows,
+                     quantity(c.array.clamp_volts, "V"), quantity(c.array.clamp_ohms, "Ω"),
+                     quantity(c.array.wire_ohms, "Ω"), number(c.array.temperature_kelvin, 5),
+                     quantity(c.array.bandwidth_hertz, "Hz"), escape(c.simulator));
+}
+
 std::string mismatch_table(const circuit::Characterization& c) {
   Table t{.header = {"Mismatch", "Drawn for", "Moves", "Standard deviation (by stored level)"},
           .rows = {},
@@ -182,17 +237,21 @@ std::string cell_chapter(const ReportInput& in) {
     return chapter_html(chapter);
   }
   const auto& c = *in.characterization;
-  if (!usable(c.cell)) {
-    chapter.body = paragraph("The characterisation holds no cell currents.") + mismatch_table(c);
+  if (c.array.transient() ? c.charge.charge_coulombs.empty() : !usable(c.cell)) {
+    chapter.body = paragraph("The characterisation holds no measurements of the cell.") + mismatch_table(c);
     return chapter_html(chapter);
   }
-  const CellModel* model = in.model != nullptr && fits(in.model->cell, c.cell) ? &in.model->cell : nullptr;
-  std::vector<std::string> pictures{surface_figure(c.cell, model, c.array.clamp_volts)};
-  if (model != nullptr) pictures.push_back(residual_figure(c.cell, *model));
-  std::string facts = fmt::format("{} rows, clamp {} behind {}, wire {} per segment, {} K, noise bandwidth {}; {}.",
-                                  c.array.rows, quantity(c.array.clamp_volts, "V"), quantity(c.array.clamp_ohms, "Ω"),
-                                  quantity(c.array.wire_ohms, "Ω"), number(c.array.temperature_kelvin, 5),
-                                  quantity(c.array.bandwidth_hertz, "Hz"), escape(c.simulator));
+  std::vector<std::string> pictures;
+  if (c.array.transient()) {
+    pictures.push_back(charge_figure(c));
+  } else {
+    const auto* family =
+        in.model == nullptr ? nullptr : dynamic_cast<const behavioral::CurrentMode*>(in.model->family.get());
+    const CellModel* model = family != nullptr && fits(family->cell, c.cell) ? &family->cell : nullptr;
+    pictures.push_back(surface_figure(c.cell, model, c.array.clamp_volts));
+    if (model != nullptr) pictures.push_back(residual_figure(c.cell, *model));
+  }
+  std::string facts = conditions(c);
   if (c.failed_points > 0 || c.suspect_points > 0)
     facts += fmt::format(" {} operating points failed and {} are suspect.", c.failed_points, c.suspect_points);
   chapter.body = figures(pictures) + paragraph(facts) + mismatch_table(c);

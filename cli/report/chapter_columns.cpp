@@ -49,7 +49,8 @@ std::string histogram_figure(const ValidationReport& v) {
                 "not understand.");
 }
 
-std::string numbers_table(const ValidationReport& v) {
+std::string numbers_table(const BehavioralModel& m) {
+  const ValidationReport& v = m.validation;
   Table t{.header = {"Quantity", "Value"},
           .rows = {},
           .caption = "Columns that no fit has seen, in MAC units; the interval is over chips."};
@@ -61,20 +62,20 @@ std::string numbers_table(const ValidationReport& v) {
             {"RMS of the worst operand", number(v.worst_operand_rms)},
             {"for scale: σ of the columns' whole error", number(v.total_sigma)},
             {"for scale: largest |y|", number(v.full_scale, 4)},
-            {"one MAC unit", quantity(v.unit_amperes, "A", 4)},
-            {"thermal noise, model ÷ ngspice", fixed(v.noise_ratio, 3)}};
+            {"one MAC unit", quantity(v.unit, m.array.output_unit(), 4)}};
+  if (std::isfinite(v.noise_ratio)) t.rows.push_back({"thermal noise, model ÷ ngspice", fixed(v.noise_ratio, 3)});
   return table_html(t);
 }
 
 /// Candidate degrees; the chosen one is marked.
 std::string degree_table(const BehavioralModel& m) {
   constexpr std::size_t kColumns = 7;
-  Table t{
-      .header = {"Degree", "RMS", "Largest", "RMS, held out", "Largest, held out", "Condition number",
-                 "Widest 95 % half-width"},
-      .rows = {},
-      .caption =
-          "Candidate polynomials for the cell, errors relative to its current; held-out mismatch samples choose (✓)."};
+  Table t{.header = {"Degree", "RMS", "Largest", "RMS, held out", "Largest, held out", "Condition number",
+                     "Widest 95 % half-width"},
+          .rows = {},
+          .caption =
+              "Candidate polynomials for the cell, errors relative to its current or charge; held-out mismatch samples "
+              "choose (✓)."};
   for (std::size_t i = 0; i < m.fit_quality.size() / kColumns; ++i) {
     const double* q = m.fit_quality.data() + kColumns * i;
     std::vector<std::string> row{(i == m.chosen ? "✓ " : "") + number(q[0])};
@@ -106,9 +107,9 @@ std::string column_chapter(const ReportInput& in) {
                                 "everything below with that in mind.");
   const bool drawable = !v.mac.empty() && v.mac.size() == v.residual.size() && v.mac.size() == v.circuit_error.size();
   if (!drawable) {
-    chapter.body += paragraph("The model file holds no conversions to draw.") + numbers_table(v);
+    chapter.body += paragraph("The model file holds no conversions to draw.") + numbers_table(*in.model);
   } else {
-    chapter.body += figures({error_figure(v), residual_figure(v), histogram_figure(v), numbers_table(v)});
+    chapter.body += figures({error_figure(v), residual_figure(v), histogram_figure(v), numbers_table(*in.model)});
     if (v.mac.size() > Plot::kMostPoints)
       chapter.body += paragraph(
           fmt::format("The clouds show {} of {} conversions; the numbers use all.", Plot::kMostPoints, v.mac.size()));

@@ -263,7 +263,8 @@ std::string table_chapter(const ReportInput& in) {
       "mismatch, the deterministic part leaves "
       "{} MAC units unexplained.",
       t.adc.bits, number(t.adc.range, 4), number(t.adc.step(), 4), escape(t.operands),
-      counted(t.columns_used, "virtual column"), quantity(t.unit_amperes, "A", 4), number(t.residual_sigma, 2)));
+      counted(t.columns_used, "virtual column"), quantity(std::fabs(t.unit), t.output_unit, 4),
+      number(t.residual_sigma, 2)));
   return chapter_html(chapter);
 }
 

@@ -30,8 +30,8 @@ BENCHMARK(ngspice_column)->Unit(benchmark::kMillisecond);
 void model_line(benchmark::State& state) {
   const auto operands = make_operands({.rows = 32, .levels = 4, .operands = 4096}, 1, 2, 3);
   const auto line = testing::small_model().prepare(1, {0, 0}, operands.plus);
-  std::vector<double> current(operands.count());
-  for (auto _ : state) behavioral::solve_lines(line, operands.inputs, operands.rows, current);
+  std::vector<double> output(operands.count());
+  for (auto _ : state) line->read(operands.inputs, operands.rows, output);
   state.SetItemsProcessed(state.iterations() * 4096);
 }
 BENCHMARK(model_line);
@@ -64,7 +64,8 @@ void lenet_step(benchmark::State& state) {
   hook.calibrate(*network, images);
   std::uint64_t step = 0;
   for (auto _ : state) {
-    network->forward(images, {.context = {.training = true, .step = ++step}, .hook = state.range(0) == 0 ? nullptr : &hook});
+    network->forward(images,
+                     {.context = {.training = true, .step = ++step}, .hook = state.range(0) == 0 ? nullptr : &hook});
     network->backward(labels);
   }
   state.SetItemsProcessed(state.iterations() * 64);

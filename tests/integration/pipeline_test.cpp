@@ -17,8 +17,8 @@ using testing::bytes_of;
 using testing::CliProject;
 using testing::ProgramResult;
 
-const char* const kArtifacts[] = {"metrics.jsonl", "characterization.h5", "behavioral.h5",   "error_table.h5",
-                                  "checkpoint.h5",       "verification.h5", "report.html"};
+const char* const kArtifacts[] = {"metrics.jsonl", "characterization.h5", "behavioral.h5", "error_table.h5",
+                                  "checkpoint.h5", "verification.h5",     "report.html"};
 
 /// The verdict of so small a run may be inconclusive: status 1 says that a run was complete but not green.
 void expect_complete(const ProgramResult& r) { EXPECT_TRUE(r.status == 0 || r.status == 1) << r.output; }

@@ -35,6 +35,7 @@ inline const behavioral::BehavioralModel& small_model() {
     const auto data = circuit::characterize(s, folder.path(), context);
     Provenance p;
     p.format = behavioral::BehavioralModel::kFormat;
+    p.major_version = behavioral::BehavioralModel::kMajor;
     p.seed = s.seed();
     return behavioral::fit_model(data, s, p);
   }();

@@ -19,10 +19,11 @@ using testing::bytes_of;
 using testing::expect_error;
 using testing::TemporaryFolder;
 
-Deck deck_of(std::vector<std::string> lines, std::vector<std::string> slots = {}) {
+Deck deck_of(std::vector<std::string> lines, const std::vector<std::string>& slots = {}) {
   lines.insert(lines.begin(), "title");
   lines.push_back(".end");
-  Deck deck{.name = "test deck", .lines = std::move(lines), .slots = std::move(slots)};
+  Deck deck{.name = "test deck", .lines = std::move(lines)};
+  for (const auto& target : slots) deck.slots.push_back({SlotKind::kAlter, target});
   deck.positions.resize(deck.lines.size());
   return deck;
 }
@@ -141,7 +142,7 @@ TEST(RunCampaign, NoConvergenceIsAResultWithNgspicesWords) {
 TEST(RunCampaign, AnUnknownSlotIsAFailureAndNotTheOldValue) {
   for (const char* slot : {"@r9[resistance]", "@r2[nonsense]"}) {
     Deck deck = divider();
-    deck.slots[1] = slot;
+    deck.slots[1].target = slot;
     const auto result = run({deck}, divider_points(2), kTolerant);
     EXPECT_EQ(result.points[0].status, PointStatus::kFailed) << slot;
     EXPECT_FALSE(result.points[0].log.empty()) << slot;
@@ -256,6 +257,152 @@ TEST(RunCampaign, WorksAfterTheParentHasUsedOpenMp) {
       {".model n nmos level=54 version=4.8 lpe0=0 lpeb=0", "vclamp a 0 0.2", "vg g 0 1", "m1 a g 0 0 n w=1u l=1u"});
   const auto result = run({deck}, {{}}, {.deadline_seconds = 20, .retries = 0, .tolerated_failures = 0});
   EXPECT_GT(result.points[0].values.at(0), 0);
+}
+
+/// Points of one deck, one for each list of slot values.
+std::vector<SimulationPoint> points_of(const std::vector<std::vector<double>>& slots,
+                                       Analysis analysis = Analysis::kOperatingPoint) {
+  std::vector<SimulationPoint> points;
+  for (const auto& values : slots) points.push_back({.slots = values, .analysis = analysis});
+  return points;
+}
+
+TEST(RunCampaign, AParameterIsAppliedAndAlteredValuesSurviveIt) {
+  Deck deck =
+      deck_of({".param extra=0", "vclamp a 0 1", "r1 a b {1k+extra}", "r2 b 0 1k"}, {"@vclamp[dc]", "@r2[resistance]"});
+  deck.slots.push_back({SlotKind::kParameter, "extra"});
+  // The parameter alone changes, altered values alone, both, and none.
+  const std::vector<std::vector<double>> slots = {{0.1, 1500, 0},   {0.1, 1500, 500}, {0.1, 1500, 700},
+                                                  {0.3, 1500, 700}, {0.3, 1800, 100}, {0.3, 1800, 100},
+                                                  {0.1, 1500, 0}};
+  const auto result = run({deck}, points_of(slots));
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    ASSERT_EQ(result.points[i].status, PointStatus::kOk) << result.points[i].log;
+    const double expected = slots[i][0] / (1000 + slots[i][2] + slots[i][1]);
+    EXPECT_NEAR(result.points[i].values.at(0) / expected, 1, 1e-12) << i;
+  }
+}
+
+TEST(RunCampaign, AModelInsideOneSubcircuitIsChanged) {
+  Deck deck = deck_of({".subckt cell d g", ".model sw nmos level=1 vto=0.5 kp=100u", "m1 d g 0 0 sw w=1u l=1u", ".ends",
+                       "vclamp a 0 1", "vg g 0 1", "x1 a g cell", "x2 a g cell"});
+  deck.slots = {{SlotKind::kModel, "x1:sw vto"}, {SlotKind::kAlter, "@vg[dc]"}};
+  const std::vector<std::vector<double>> slots = {{0.5, 1}, {0.3, 1}, {0.3, 0.9}, {0.6, 1}};
+  const auto result = run({deck}, points_of(slots));
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    ASSERT_EQ(result.points[i].status, PointStatus::kOk) << result.points[i].log;
+    // Both in saturation; x2 keeps the model as written.
+    const double expected = 50e-6 * (std::pow(slots[i][1] - slots[i][0], 2) + std::pow(slots[i][1] - 0.5, 2));
+    EXPECT_NEAR(result.points[i].values.at(0) / expected, 1, 1e-6) << i;  // gmin of two drains is 2 pA
+  }
+}
+
+TEST(RunCampaign, AnUnknownParameterOrModelIsAFailure) {
+  for (const Slot& slot : {Slot{SlotKind::kParameter, "nope"}, Slot{SlotKind::kModel, "nope vto"},
+                           Slot{SlotKind::kModel, "x1:nope vto"}}) {
+    Deck deck = divider();
+    deck.slots[1] = slot;
+    const auto result = run({deck}, divider_points(2), kTolerant);
+    EXPECT_EQ(result.points[0].status, PointStatus::kFailed) << slot.target;
+    EXPECT_FALSE(result.points[0].log.empty()) << slot.target;
+  }
+}
+
+/// 1 pF that is released at 1 V and discharged through a slot's resistance for 1 ns.
+Deck released_capacitor() {
+  Deck deck = deck_of(
+      {".options chgtol=1e-17 trtol=1 reltol=1e-5 abstol=1e-15 vntol=1e-8", ".ic v(a)=1", "c1 a 0 1p", "r1 a 0 1k"},
+      {"@r1[resistance]"});
+  deck.outputs = {{"a", 1.0}, {"a", -2.0}};
+  deck.transient = "tran 2e-11 1e-9 0 2e-11";
+  deck.stop_seconds = 1e-9;
+  return deck;
+}
+
+TEST(RunCampaign, ATransientGivesTheVoltageThatRcDoes) {
+  const std::vector<std::vector<double>> ohms = {{1e3}, {500}, {3e3}, {1e3}};
+  const auto result = run({released_capacitor()}, points_of(ohms, Analysis::kTransient));
+  for (std::size_t i = 0; i < ohms.size(); ++i) {
+    ASSERT_EQ(result.points[i].status, PointStatus::kOk) << result.points[i].log;
+    ASSERT_EQ(result.points[i].values.size(), 2u);
+    EXPECT_NEAR(result.points[i].values[0], std::exp(-1e-9 / (ohms[i][0] * 1e-12)), 1e-4);
+    EXPECT_EQ(result.points[i].values[1], -2 * result.points[i].values[0]);
+  }
+}
+
+TEST(RunCampaign, ATransientThatStopsEarlyIsAFailureAndNoNumber) {
+  Deck too_late = released_capacitor(), breaks = released_capacitor();
+  too_late.stop_seconds = 2e-9;
+  // No solution from the middle on.
+  breaks.lines.insert(breaks.lines.end() - 1, "b1 c 0 v = time > 0.5n ? (v(c) > 0.5 ? 0 : 1) : 0");
+  breaks.positions.emplace_back();
+  std::vector<SimulationPoint> points = points_of({{1e3}, {1e3}, {1e3}, {1e3}}, Analysis::kTransient);
+  for (std::size_t i = 0; i < 3; ++i) points[i].deck = i;
+  const auto result = run({released_capacitor(), too_late, breaks}, points, kTolerant);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const bool good = points[i].deck == 0;
+    EXPECT_EQ(result.points[i].status, good ? PointStatus::kOk : PointStatus::kFailed) << i;
+    EXPECT_EQ(result.points[i].values.empty(), !good) << i;
+  }
+}
+
+TEST(RunCampaign, AFailureHasNoValuesAtAll) {
+  Deck deck = released_capacitor();
+  deck.outputs = {{"a", 1.0}, {"nowhere", 1.0}};
+  for (const auto analysis : {Analysis::kOperatingPoint, Analysis::kTransient}) {
+    const auto result = run({deck}, points_of({{1e3}}, analysis), kTolerant);
+    EXPECT_EQ(result.points[0].status, PointStatus::kFailed);
+    EXPECT_TRUE(result.points[0].values.empty());
+  }
+}
+
+TEST(NominalValues, AreThoseOfTheDeck) {
+  Deck deck = deck_of({".subckt cell a", "cmom a 0 1.2f", "m1 a a 0 0 sw w=2u l=0.1u", ".model sw nmos level=1",
+                       ".ends", "vclamp a 0 0.2", "x1 a cell"});
+  const std::vector<std::string> parameters = {"@c.x1.cmom[capacitance]", "@m.x1.m1[w]"};
+  auto values = nominal_values(deck, parameters, RunContext{});
+  ASSERT_EQ(values.size(), 2u);
+  EXPECT_NEAR(values[0] / 1.2e-15, 1, 1e-12);
+  EXPECT_NEAR(values[1] / 2e-6, 1, 1e-12);
+  deck.transient = "tran 1e-11 1e-9 0 1e-11";
+  deck.stop_seconds = 1e-9;
+  values = nominal_values(deck, parameters, RunContext{});
+  EXPECT_NEAR(values.at(0) / 1.2e-15, 1, 1e-12);
+}
+
+TEST(NominalValues, ThatNgspiceDoesNotKnowAreNamed) {
+  const Deck deck = deck_of({"vclamp a 0 0.2", "r1 a 0 1k"});
+  for (const char* parameter : {"@r1[colour]", "@r9[resistance]"}) {
+    const auto message = expect_error(ExitStatus::kInvalidProject, "E208", [&] {
+      nominal_values(deck, {"@r1[resistance]", parameter}, RunContext{});
+    });
+    EXPECT_NE(message.find(parameter), std::string::npos) << message;
+  }
+  expect_error(ExitStatus::kInvalidProject, "E207", [&] {
+    nominal_values(deck_of({"vclamp a 0 0.2", "r1 a 0 {nope}"}), {"@r1[resistance]"}, RunContext{});
+  });
+}
+
+TEST(RunCampaign, ALatchIsInTheStateThatItsParameterSays) {
+  Deck deck =
+      deck_of({".param state=0", ".model n nmos level=1 vto=0.3 kp=200u lambda=0.1",
+               ".model p pmos level=1 vto=-0.3 kp=100u lambda=0.1", ".subckt latch vdd", "mp1 q qb vdd vdd p w=1u l=1u",
+               "mn1 q qb 0 0 n w=1u l=1u", "mp2 qb q vdd vdd p w=1u l=1u", "mn2 qb q 0 0 n w=1u l=1u", "cq q 0 1f",
+               "cqb qb 0 1f", ".ends", "vclamp vdd 0 1", "x1 vdd latch", ".nodeset v(x1.q)={state}",
+               ".nodeset v(x1.qb)={1-state}", ".ic v(x1.q)={state}", ".ic v(x1.qb)={1-state}"});
+  deck.slots = {{SlotKind::kParameter, "state"}};
+  deck.outputs = {{"x1.q", 1.0}, {"x1.qb", 1.0}};
+  deck.transient = "tran 2e-11 1e-9 0 2e-11";
+  deck.stop_seconds = 1e-9;
+  const std::vector<std::vector<double>> states = {{0}, {1}, {0}, {1}, {1}, {0}, {0}, {1}};
+  for (const auto analysis : {Analysis::kOperatingPoint, Analysis::kTransient}) {
+    const auto result = run({deck}, points_of(states, analysis));
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      ASSERT_EQ(result.points[i].status, PointStatus::kOk) << result.points[i].log;
+      EXPECT_NEAR(result.points[i].values.at(0), states[i][0], 1e-3) << i;
+      EXPECT_NEAR(result.points[i].values.at(1), 1 - states[i][0], 1e-3) << i;
+    }
+  }
 }
 
 TEST(NgspiceVersion, IsKnown) { EXPECT_TRUE(ngspice_version(RunContext{}).starts_with("ngspice-")); }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "tests/support/expect_error.h"
@@ -17,7 +18,10 @@ using testing::TemporaryFolder;
 /// Two chips, one column pair, two operands of three rows; one cell term and one of the clamp.
 Characterization example() {
   Characterization c;
-  c.provenance = {.format = Characterization::kFormat, .config = "array.rows = 3\n", .seed = 5};
+  c.provenance = {.format = Characterization::kFormat,
+                  .major_version = Characterization::kMajor,
+                  .config = "array.rows = 3\n",
+                  .seed = 5};
   c.simulator = "ngspice-39";
   c.array = {.rows = 3,
              .wire_ohms = 1,
@@ -41,9 +45,9 @@ Characterization example() {
   for (int i = 0; i < 2 * 2 * 3 * 2 * 3; ++i) c.cell.current_amperes.push_back(1e-6 * i);
   c.columns = {.chips = 2, .columns = 1, .operands = 2, .noise_chips = 1, .noise_operands = 1};
   c.columns.designs = {{3, {0, 1, 0}, {1, 0, 0}, {0, 1, 1, 1, 0, 0}}, {3, {1, 1, 1}, {0, 0, 0}, {1, 1, 1, 0, 0, 0}}};
-  c.columns.current_amperes = {1, 2, 3, 4, 5, std::nan(""), 7, 8};
+  c.columns.output = {1, 2, 3, 4, 5, std::nan(""), 7, 8};
   c.columns.status = {0, 0, 0, 0, 0, 3, 1, 0};
-  c.columns.noise_square_amperes = {1e-18, 2e-18};
+  c.columns.noise_square = {1e-18, 2e-18};
   c.suspect_points = 1;
   c.failed_points = 1;
   return c;
@@ -69,10 +73,10 @@ TEST(Characterization, RoundTrip) {
   EXPECT_EQ(back.cell.cell_terms, c.cell.cell_terms);
   EXPECT_EQ(back.columns.design(1, 0).plus, c.columns.design(1, 0).plus);
   EXPECT_EQ(back.columns.design(0, 0).inputs, c.columns.design(0, 0).inputs);
-  EXPECT_EQ(back.columns.current(1, 0, 0, 0), 5);
-  EXPECT_TRUE(std::isnan(back.columns.current(1, 0, 0, 1)));
+  EXPECT_EQ(back.columns.value(1, 0, 0, 0), 5);
+  EXPECT_TRUE(std::isnan(back.columns.value(1, 0, 0, 1)));
   EXPECT_EQ(back.columns.status, c.columns.status);
-  EXPECT_EQ(back.columns.noise_square_amperes, c.columns.noise_square_amperes);
+  EXPECT_EQ(back.columns.noise_square, c.columns.noise_square);
   EXPECT_EQ(back.failed_points, 1);
 }
 
@@ -88,6 +92,82 @@ TEST(Characterization, WithoutMismatchOrNoise) {
   const auto back = Characterization::load(folder / "c.h5");
   EXPECT_EQ(back.cell.mismatch_count(), 1u);
   EXPECT_EQ(back.cell.current(1, 1, 0, 1, 2), c.cell.current_amperes.back());
+}
+
+/// The same for a discharge: three end voltages, two loads of a reset switch with one term.
+Characterization transient_example() {
+  Characterization c = example();
+  c.array.read = ReadMode::kDischarge;
+  c.array.precharge_volts = 0.9;
+  c.array.line_farads = 2e-14;
+  c.array.pulse_seconds = 5e-10;
+  c.mismatch[1].device = "switch.m1";
+  c.cell.current_amperes.clear();
+  c.charge = {.final_volts = {0.9, 0.6, 0.3},
+              .charge_coulombs = {},
+              .switch_farads = {2e-14, 4e-14},
+              .switch_terms = {1},
+              .switch_points = {0, -1, 1},
+              .switch_volts = {0.88, 0.87, 0.89, 0.885, 0.884, 0.886},
+              .switch_probe_volts = {0.92, 0.93}};
+  for (int i = 0; i < 2 * 2 * 3 * 3; ++i) c.charge.charge_coulombs.push_back(1e-17 * i);
+  c.columns.noise_chips = c.columns.noise_operands = 0;
+  c.columns.noise_square.clear();
+  return c;
+}
+
+TEST(Characterization, OfATransientReadRoundTrips) {
+  const TemporaryFolder folder;
+  const auto c = transient_example();
+  c.save(folder / "c.h5");
+  const auto back = Characterization::load(folder / "c.h5");
+  EXPECT_EQ(back.array.read, ReadMode::kDischarge);
+  EXPECT_TRUE(back.array.transient());
+  EXPECT_STREQ(back.array.output_unit(), "V");
+  EXPECT_EQ(back.array.precharge_volts, 0.9);
+  EXPECT_EQ(back.array.line_farads, 2e-14);
+  EXPECT_EQ(back.array.pulse_seconds, 5e-10);
+  EXPECT_EQ(back.charge.final_volts, c.charge.final_volts);
+  EXPECT_EQ(back.charge.charge_coulombs, c.charge.charge_coulombs);
+  EXPECT_EQ(back.charge.switch_farads, c.charge.switch_farads);
+  EXPECT_EQ(back.charge.switch_terms, c.charge.switch_terms);
+  EXPECT_EQ(back.charge.switch_points, c.charge.switch_points);
+  EXPECT_EQ(back.charge.switch_volts, c.charge.switch_volts);
+  EXPECT_EQ(back.charge.switch_probe_volts, c.charge.switch_probe_volts);
+  EXPECT_EQ(back.charge.switch_count(), 3u);
+  EXPECT_TRUE(back.cell.current_amperes.empty());
+  EXPECT_EQ(back.columns.output.size(), 8u);
+  EXPECT_EQ(back.columns.noise_chips, 0u);
+  // Without a switch, or with one that has no mismatch.
+  auto ideal = transient_example();
+  ideal.charge.switch_farads.clear();
+  ideal.save(folder / "c.h5");
+  EXPECT_TRUE(Characterization::load(folder / "c.h5").charge.switch_farads.empty());
+  auto equal = transient_example();
+  equal.charge.switch_terms.clear();
+  equal.charge.switch_points.clear();
+  equal.charge.switch_volts.resize(2);
+  equal.save(folder / "c.h5");
+  EXPECT_EQ(Characterization::load(folder / "c.h5").charge.switch_count(), 1u);
+}
+
+TEST(Characterization, OfATransientReadRefusesWhatContradictsItself) {
+  const TemporaryFolder folder;
+  const std::vector<std::pair<const char*, std::function<void(Characterization&)>>> damages = {
+      {"unknown way to read", [](Characterization& c) { c.array.read = static_cast<ReadMode>(3); }},
+      {"no currents of a current read", [](Characterization& c) { c.array.read = ReadMode::kCurrent; }},
+      {"negative line", [](Characterization& c) { c.array.line_farads = -1e-15; }},
+      {"precharge is no number", [](Characterization& c) { c.array.precharge_volts = std::nan(""); }},
+      {"pulse is no number", [](Characterization& c) { c.array.pulse_seconds = std::nan(""); }},
+      {"unlisted term in the switch", [](Characterization& c) { c.charge.switch_terms[0] = 2; }},
+  };
+  for (const auto& [what, damage] : damages) {
+    auto c = transient_example();
+    damage(c);
+    c.save(folder / "c.h5");
+    SCOPED_TRACE(what);
+    expect_error(ExitStatus::kArtifact, "E403", [&] { Characterization::load(folder / "c.h5"); });
+  }
 }
 
 TEST(Characterization, RefusesWhatContradictsItself) {
@@ -111,7 +191,7 @@ TEST(Characterization, RefusesWhatContradictsItself) {
       {"more noise chips than chips",
        [](Characterization& c) {
          c.columns.noise_chips = 3;
-         c.columns.noise_square_amperes.resize(6);
+         c.columns.noise_square.resize(6);
        }},
   };
   for (const auto& [what, damage] : damages) {
@@ -126,7 +206,7 @@ TEST(Characterization, RefusesWhatContradictsItself) {
 TEST(Characterization, RefusesOtherVersionsAndFormats) {
   const TemporaryFolder folder;
   auto c = example();
-  c.provenance.major_version = 2;
+  c.provenance.major_version = Characterization::kMajor + 1;
   c.save(folder / "c.h5");
   expect_error(ExitStatus::kArtifact, "E405", [&] { Characterization::load(folder / "c.h5"); });
   c = example();
@@ -160,6 +240,31 @@ TEST(LinePeriphery, MovesClampVoltageResistanceAndOffset) {
   const auto nominal = line_periphery(array, {}, 1, line);
   EXPECT_EQ(nominal.clamp_volts, 0.2);
   EXPECT_EQ(nominal.offset_amperes, 0);
+}
+
+TEST(LinePeriphery, MovesPrechargeOffsetAndDrawsForTheSwitch) {
+  const ArrayConstants array{.read = ReadMode::kDischarge, .precharge_volts = 0.9};
+  const std::vector<MismatchTerm> terms = {
+      {.name = "p",
+       .scope = MismatchScope::kChip,
+       .device = "precharge",
+       .parameter = "voltage",
+       .lognormal = true,
+       .sigma = {0.01}},
+      {.name = "s1", .scope = MismatchScope::kColumn, .device = "switch.m1", .parameter = "delvto", .sigma = {0.03}},
+      {.name = "o", .scope = MismatchScope::kColumn, .device = "sense", .parameter = "offset_voltage", .sigma = {5e-3}},
+      {.name = "cell", .device = "m1", .parameter = "delvto", .sigma = {1}},
+      {.name = "s2", .scope = MismatchScope::kColumn, .device = "switch.m2", .parameter = "delvto", .sigma = {0.03}}};
+  const LineId line{3, 4};
+  const auto p = line_periphery(array, terms, 1, line);
+  const auto z = [&](std::size_t t) { return unit_draw(1, terms[t], t, line, 0); };
+  EXPECT_DOUBLE_EQ(p.precharge_volts, 0.9 * std::exp(0.01 * z(0)));
+  EXPECT_DOUBLE_EQ(p.offset_volts, 5e-3 * z(2));
+  EXPECT_EQ(p.switch_draws, (std::vector<double>{z(1), z(4)}));  // unit draws, in the terms' order
+  const auto nominal = nominal_periphery(array, terms);
+  EXPECT_EQ(nominal.precharge_volts, 0.9);
+  EXPECT_EQ(nominal.offset_volts, 0);
+  EXPECT_EQ(nominal.switch_draws, (std::vector<double>{0, 0}));
 }
 
 }  // namespace

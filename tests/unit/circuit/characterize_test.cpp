@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <numeric>
 
 #include "core/quantity.h"
@@ -15,6 +16,7 @@
 #include "tests/support/example_project.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/german_locale.h"
+#include "tests/support/transient_project.h"
 
 namespace errata::circuit {
 namespace {
@@ -59,7 +61,7 @@ TEST(Characterize, ColumnsOfKnownCellsHaveTheKnownCurrent) {
   EXPECT_EQ(c.failed_points, 0);
   EXPECT_EQ(c.suspect_points, 0);
   const auto& m = c.columns;
-  ASSERT_EQ(m.current_amperes.size(), 2u * 2 * 2 * 4);
+  ASSERT_EQ(m.output.size(), 2u * 2 * 2 * 4);
   const auto levels = s.numbers("circuit.weight.levels");
   for (std::size_t chip = 0; chip < m.chips; ++chip)
     for (std::size_t column = 0; column < m.columns; ++column)
@@ -74,7 +76,7 @@ TEST(Characterize, ColumnsOfKnownCellsHaveTheKnownCurrent) {
         const double clamp = 0.2 + 2e-3 * unit_draw(7, c.mismatch[1], 1, line, 0);
         // The cell ignores its word line, so the operand does not matter. 1e-9: ngspice's reltol on a linear circuit.
         for (std::size_t o = 0; o < m.operands; ++o)
-          EXPECT_NEAR(m.current(chip, column, branch, o) / ladder_current(ohms, 200, 50, clamp, 0), 1, 1e-9);
+          EXPECT_NEAR(m.value(chip, column, branch, o) / ladder_current(ohms, 200, 50, clamp, 0), 1, 1e-9);
       }
 }
 
@@ -164,7 +166,7 @@ TEST(Characterize, ReplaysTheSameColumns) {
   for (std::size_t o = 0; o < d.count(); ++o)
     requests.push_back({{1, 3}, d.minus, std::vector<std::uint8_t>(d.input(o), d.input(o) + d.rows)});
   const auto replayed = simulate_columns(s, s.seed(), requests, jobs(1));
-  for (std::size_t o = 0; o < d.count(); ++o) EXPECT_EQ(replayed[o], c.columns.current(1, 1, 1, o));
+  for (std::size_t o = 0; o < d.count(); ++o) EXPECT_EQ(replayed[o], c.columns.value(1, 1, 1, o));
 }
 
 TEST(Characterize, GivesTheSameBytesForAnyNumberOfJobs) {
@@ -242,7 +244,7 @@ TEST(Characterize, SeverityZeroIsAnIdealColumn) {
     double conductance = 0;
     for (const auto level : c.columns.design(chip, 0).plus) conductance += 1 / (levels[level] + 10e3);
     // ngspice makes 1 mOhm of a clamp without resistance: 1e-3 Ohm · 1e-3 S.
-    EXPECT_NEAR(c.columns.current(chip, 0, 0, 0) / (0.2 * conductance), 1, 1e-6);
+    EXPECT_NEAR(c.columns.value(chip, 0, 0, 0) / (0.2 * conductance), 1, 1e-6);
   }
 }
 
@@ -253,9 +255,9 @@ TEST_P(OddProjects, AreCharacterised) {
   const Settings s = divider_project(folder, GetParam());
   const auto c = characterize(s, folder / "artifacts", jobs(2));
   EXPECT_EQ(c.failed_points, 0);
-  for (const double i : c.columns.current_amperes) EXPECT_TRUE(std::isfinite(i));
+  for (const double i : c.columns.output) EXPECT_TRUE(std::isfinite(i));
   const auto again = Characterization::load(folder / "artifacts/characterization.h5");
-  EXPECT_EQ(again.columns.current_amperes, c.columns.current_amperes);
+  EXPECT_EQ(again.columns.output, c.columns.output);
   EXPECT_EQ(again.cell.mismatch_count(), c.cell.mismatch_count());
   EXPECT_EQ(again.provenance.fingerprint(), c.provenance.fingerprint());
 }
@@ -305,10 +307,10 @@ TEST(Characterize, UserCircuitAndTemperatureReachNgspice) {
       "title\n.param tc=0.01\n.subckt cell bl wl sl\nrmem bl sl 10k tc1={tc}\nrl wl 0 1meg\n.ends\n";
   const Settings cold =
       write_project(folder.path(), kExampleProject, hot, small_campaign({{"circuit.mismatch", "[]"}}));
-  const double at_27 = simulate_nominal(cold, jobs(1))[0];
+  const double at_27 = simulate_nominal(cold, jobs(1)).cell;
   const Settings warm =
       read_project(folder.path(), small_campaign({{"circuit.mismatch", "[]"}, {"circuit.temperature", "127 degC"}}));
-  EXPECT_NEAR(simulate_nominal(warm, jobs(1))[0] / at_27, 0.5, 1e-6);  // 1 + 0.01·100
+  EXPECT_NEAR(simulate_nominal(warm, jobs(1)).cell / at_27, 0.5, 1e-6);  // 1 + 0.01·100
 }
 
 TEST(SimulateNominal, RejectsWhatNgspiceRejects) {
@@ -329,14 +331,33 @@ std::vector<std::string> problems(const std::vector<SettingOverride>& overrides,
 TEST(PlanCampaign, NamesMismatchThatCannotBe) {
   using Places = std::vector<std::string>;
   const auto with = [](int line, const std::string& text) { return testing::with_line(kExampleProject, line, text); };
-  EXPECT_EQ(problems({}, with(19, "device = \"m7\"")), (Places{"E208 19:10", "E208 20:13"}));
-  EXPECT_EQ(problems({}, with(19, "device = \"rfix\"")),
-            (Places{"E208 20:13"}));  // a resistor whose nominal value is in the netlist only
+  EXPECT_EQ(problems({}, with(19, "device = \"m7\"")), (Places{"E208 19:10"}));
+  // A threshold shift has nominal value 0, which no lognormal draw moves.
+  EXPECT_EQ(
+      problems({}, testing::with_line(with(19, "device = \"m1\""), 20, "parameter = \"delvto\""), kTransistorCell),
+      (Places{"E208 20:13"}));
   EXPECT_EQ(problems({}, with(27, "parameter = \"colour\"")), (Places{"E208 27:13"}));
   EXPECT_EQ(problems({}, testing::with_line(with(27, "parameter = \"offset_current\"\ndistribution = \"lognormal\""),
                                             29, "sigma = \"2 %\"")),
             (Places{"E208 27:13"}));
   EXPECT_EQ(problems({}, with(26, "device = \"source_line\"")), (Places{"E208 27:13"}));
+  EXPECT_EQ(problems({}, with(26, "device = \"precharge\"")), (Places{"E208 27:13"}));  // of a clamped line
+}
+
+TEST(PlanCampaign, AsksNgspiceForNominalValuesThatOnlyTheNetlistKnows) {
+  const TemporaryFolder folder;
+  const std::string project = testing::with_line(kExampleProject, 19, "device = \"rfix\"");
+  const auto plan = plan_campaign(write_project(folder.path(), project, kDividerCell, small_campaign()), RunContext{});
+  const auto& cell = plan.skeleton.cell;
+  ASSERT_EQ(plan.decks[0].slots[4].target, "@r.x1.rfix[resistance]");
+  const std::size_t bits = cell.bit_line_volts.size();
+  for (std::size_t m = 0; m < cell.mismatch_count(); ++m)  // of input 0 and level 0, whose sigma is 20 %
+    EXPECT_NEAR(plan.points[m * bits].slots[4], 10e3 * std::exp(0.2 * cell.mismatch_points[m]), 1e-8) << m;
+  const std::string colour = testing::with_line(project, 20, "parameter = \"colour\"");
+  const auto message = expect_error(ExitStatus::kInvalidProject, "E208", [&] {
+    plan_campaign(write_project(folder.path(), colour, kDividerCell, small_campaign()), RunContext{});
+  });
+  EXPECT_NE(message.find("@r.x1.rfix[colour]"), std::string::npos) << message;
 }
 
 TEST(PlanCampaign, WarnsOfSourcesWithoutNoise) {
@@ -364,6 +385,240 @@ TEST(PlanCampaign, IsPure) {
     ASSERT_EQ(a.points[i].slots.size(), a.decks[a.points[i].deck].slots.size()) << i;
   }
   EXPECT_EQ(a.skeleton.provenance.fingerprint(), b.skeleton.provenance.fingerprint());
+}
+
+// --- Transient reads --------------------------------------------------------------------------------------------
+
+using testing::kCapacitorCell;
+using testing::kConstantCurrentCell;
+using testing::kDischargeProject;
+using testing::kOhmicCell;
+
+constexpr double kActiveSeconds = 0.52e-9;  // pulse and one edge: the area below the word-line pulse
+
+Settings discharge_project(const TemporaryFolder& folder, const char* cell, std::vector<SettingOverride> more = {}) {
+  more.insert(more.begin(), {{"array.rows", "8"}, {"circuit.design.columns", "1"}, {"circuit.design.operands", "8"}});
+  return write_project(folder.path(), kDischargeProject, cell, small_campaign(more));
+}
+
+/// Checks every charge of a discharge: charge of a cell of `siemens` (times 1 V) on a line that ends at `volts`.
+void expect_charges(const Characterization& c, const std::function<double(double siemens, double volts)>& expected) {
+  const auto& q = c.charge;
+  const std::size_t levels = 4, samples = c.cell.mismatch_count(), ends = q.final_volts.size();
+  ASSERT_EQ(q.charge_coulombs.size(), 2 * levels * samples * ends);
+  const double largest = expected(2e-6, 1.0);
+  for (std::size_t x = 0; x < 2; ++x)
+    for (std::size_t level = 0; level < levels; ++level)
+      for (std::size_t m = 0; m < samples; ++m)
+        for (std::size_t f = 0; f < ends; ++f) {
+          const double gain = 2e-6 * std::exp(0.05 * c.cell.mismatch_points[m]) * c.cell.weight_levels[level];
+          EXPECT_NEAR(q.charge_coulombs[((x * levels + level) * samples + m) * ends + f],
+                      expected(static_cast<double>(x) * gain, q.final_volts[f]), 1e-3 * largest)
+              << x << " " << level << " " << m << " " << f;
+        }
+}
+
+/// What the active cells of a column have together (S, or A at 1 V), the voltage that its line is released at, and its
+/// sense amplifier's offset.
+struct KnownColumn {
+  double siemens = 0, precharge = 1, offset = 0;
+};
+KnownColumn known_column(const Characterization& c, std::size_t chip, std::size_t branch, std::size_t operand) {
+  const auto& design = c.columns.design(chip, 0);
+  const auto& stored = branch == 0 ? design.plus : design.minus;
+  const LineId line{chip, branch};
+  KnownColumn known;
+  for (std::size_t j = 0; j < design.rows; ++j)
+    if (design.input(operand)[j] != 0)
+      known.siemens +=
+          2e-6 * std::exp(0.05 * unit_draw(7, c.mismatch[0], 0, line, j)) * c.cell.weight_levels[stored[j]];
+  known.offset = 5e-3 * unit_draw(7, c.mismatch[1], 1, line, 0);
+  known.precharge += 10e-3 * unit_draw(7, c.mismatch[2], 2, line, 0);
+  return known;
+}
+
+void expect_columns(const Characterization& c, const std::function<double(const KnownColumn&)>& expected) {
+  double lowest = 1;
+  for (std::size_t chip = 0; chip < c.columns.chips; ++chip)
+    for (std::size_t branch = 0; branch < 2; ++branch)
+      for (std::size_t o = 0; o < c.columns.operands; ++o) {
+        const KnownColumn known = known_column(c, chip, branch, o);
+        const double volts = c.columns.value(chip, 0, branch, o) - known.offset;
+        EXPECT_NEAR(known.precharge - volts, known.precharge - expected(known), 1e-3 * (known.precharge - volts) + 1e-6)
+            << chip << " " << branch << " " << o;
+        lowest = std::min(lowest, volts);
+      }
+  EXPECT_LT(lowest, 0.9);  // the design moves the line
+}
+
+TEST(CharacterizeDischarge, ConstantCurrentsTakeTheirTimesTheirCharge) {
+  const TemporaryFolder folder;
+  const Settings s = discharge_project(folder, kConstantCurrentCell);
+  const auto c = characterize(s, folder / "artifacts", jobs(2));
+  EXPECT_EQ(c.failed_points, 0);
+  EXPECT_EQ(c.array.read, ReadMode::kDischarge);
+  EXPECT_NEAR(c.array.line_farads, 22e-15, 1e-21);
+  EXPECT_EQ(c.array.precharge_volts, 1);
+  EXPECT_NEAR(c.array.bandwidth_hertz * c.array.pulse_seconds, 0.5, 1e-12);
+  EXPECT_TRUE(c.cell.current_amperes.empty());
+  EXPECT_EQ(c.columns.noise_chips, 0u);
+  // Loads of up to 1.15 times all rows, three halves power: N cells behave as one on a line of C / N.
+  ASSERT_EQ(c.charge.final_volts.size(), 4u);
+  for (std::size_t f = 0; f < 4; ++f) {
+    const double n = 1.15 * 8 * std::pow(static_cast<double>(f) / 3, 1.5);
+    EXPECT_NEAR(c.charge.final_volts[f], 1 - n * 2e-6 * kActiveSeconds / 22e-15, 1e-3 * n * 0.05 + 1e-6);
+  }
+  expect_charges(c, [](double amperes, double) { return amperes * kActiveSeconds; });
+  expect_columns(c, [](const KnownColumn& k) { return k.precharge - k.siemens * kActiveSeconds / 22e-15; });
+}
+
+TEST(CharacterizeDischarge, ConductancesLetTheLineDecay) {
+  const TemporaryFolder folder;
+  const Settings s = discharge_project(folder, kOhmicCell);
+  const auto c = characterize(s, folder / "artifacts", jobs(2));
+  EXPECT_EQ(c.failed_points, 0);
+  // The line of the reference falls exponentially: the cell's charge is g·T times the mean voltage on the way.
+  expect_charges(c, [](double siemens, double volts) {
+    const double decay = -std::log(volts);
+    return siemens * kActiveSeconds * (decay < 1e-6 ? 1.0 : (1 - volts) / decay);
+  });
+  expect_columns(c, [](const KnownColumn& k) { return k.precharge * std::exp(-k.siemens * kActiveSeconds / 22e-15); });
+}
+
+TEST(CharacterizeDischarge, SavedReplayedAndCheckedAlike) {
+  const TemporaryFolder folder;
+  const Settings s = discharge_project(folder, kOhmicCell, {{"array.wire_resistance", "20 Ohm"}});
+  const auto c = characterize(s, folder / "artifacts", jobs(2));
+  const auto back = Characterization::load(folder / "artifacts/characterization.h5");
+  EXPECT_EQ(back.charge.final_volts, c.charge.final_volts);
+  EXPECT_EQ(back.charge.charge_coulombs, c.charge.charge_coulombs);
+  EXPECT_EQ(back.columns.output, c.columns.output);
+  EXPECT_EQ(back.array.read, ReadMode::kDischarge);
+  characterize(s, folder / "once more", jobs(1));
+  EXPECT_TRUE(bytes_of(folder / "artifacts/characterization.h5") == bytes_of(folder / "once more/characterization.h5"));
+  const auto& d = c.columns.design(1, 0);
+  std::vector<ColumnRequest> requests;
+  for (std::size_t o = 0; o < d.count(); ++o)
+    requests.push_back({{1, 1}, d.minus, std::vector<std::uint8_t>(d.input(o), d.input(o) + d.rows)});
+  const auto replayed = simulate_columns(s, s.seed(), requests, jobs(1));
+  for (std::size_t o = 0; o < d.count(); ++o) EXPECT_EQ(replayed[o], c.columns.value(1, 0, 1, o));
+  const NominalPoint nominal = simulate_nominal(s, jobs(1));
+  EXPECT_EQ(nominal.read, ReadMode::kDischarge);
+  EXPECT_EQ(nominal.cell, c.charge.charge_coulombs[0]);
+  EXPECT_EQ(nominal.column, c.columns.value(0, 0, 0, 0));
+}
+
+TEST(CharacterizeCharge, CapacitorsShareTheirCharge) {
+  const TemporaryFolder folder;
+  std::string project = kDischargeProject;
+  for (const auto& [from, to] : {std::pair{"\"gread\"", "\"cmom\""},
+                                 {"parameter = \"gain\"", "parameter = \"capacitance\""},
+                                 {"read = \"discharge\"", "read = \"charge\""},
+                                 {"pulse = \"0.5 ns\"", "pulse = \"1 ns\""}})
+    project.replace(project.find(from), std::string_view(from).size(), to);
+  const Settings s = write_project(
+      folder.path(), project, kCapacitorCell,
+      small_campaign({{"array.rows", "8"}, {"circuit.design.columns", "1"}, {"circuit.design.operands", "8"}}));
+  const auto c = characterize(s, folder / "artifacts", jobs(2));
+  EXPECT_EQ(c.failed_points, 0);
+  EXPECT_EQ(c.array.read, ReadMode::kCharge);
+  const std::size_t samples = c.cell.mismatch_count(), ends = c.charge.final_volts.size();
+  for (std::size_t f = 0; f < ends; ++f) {
+    const double n = 1.15 * 8 * std::pow(static_cast<double>(f) / 3, 1.5);
+    const double rise = n * 2e-15 / (22e-15 + n * 2e-15);
+    EXPECT_NEAR(c.charge.final_volts[f], 1 + rise, 1e-3 * rise + 1e-6);
+  }
+  for (std::size_t x = 0; x < 2; ++x)
+    for (std::size_t level = 0; level < 4; ++level)
+      for (std::size_t m = 0; m < samples; ++m)
+        for (std::size_t f = 0; f < ends; ++f) {
+          const double farads = 2e-15 * std::exp(0.05 * c.cell.mismatch_points[m]);
+          const double pushed = static_cast<double>(x) * c.cell.weight_levels[level];
+          EXPECT_NEAR(c.charge.charge_coulombs[((x * 4 + level) * samples + m) * ends + f],
+                      farads * (c.charge.final_volts[f] - 1 - pushed), 2e-18);  // 1e-3 of 2 fF times 1 V
+        }
+  double highest = 0;
+  for (std::size_t chip = 0; chip < 2; ++chip)
+    for (std::size_t branch = 0; branch < 2; ++branch)
+      for (std::size_t o = 0; o < c.columns.operands; ++o) {
+        const auto& design = c.columns.design(chip, 0);
+        const auto& stored = branch == 0 ? design.plus : design.minus;
+        double farads = 22e-15, pushed = 0;
+        for (std::size_t j = 0; j < design.rows; ++j) {
+          const double cell = 2e-15 * std::exp(0.05 * unit_draw(7, c.mismatch[0], 0, {chip, branch}, j));
+          farads += cell;
+          if (design.input(o)[j] != 0) pushed += cell * c.cell.weight_levels[stored[j]];
+        }
+        const KnownColumn known = known_column(c, chip, branch, o);
+        const double rise = c.columns.value(chip, 0, branch, o) - known.offset - known.precharge;
+        EXPECT_NEAR(rise, pushed / farads, 1e-3 * rise + 1e-6) << chip << " " << branch << " " << o;
+        highest = std::max(highest, rise);
+      }
+  EXPECT_GT(highest, 0.1);
+}
+
+TEST(CharacterizeDischarge, AResetSwitchLeavesWhatItInjects) {
+  const TemporaryFolder folder;
+  const std::string netlist = std::string(kConstantCurrentCell) + testing::kInjectingSwitch;
+  const std::string term =
+      "[[circuit.mismatch]]\nname = \"injector\"\nscope = \"column\"\ndevice = \"switch.cinj\"\n"
+      "parameter = \"capacitance\"\ndistribution = \"lognormal\"\nsigma = \"10 %\"\n";
+  const Settings s = write_project(folder.path(), kDischargeProject + term, netlist,
+                                   small_campaign({{"array.rows", "8"},
+                                                   {"array.reset_switch", "reset"},
+                                                   {"circuit.design.columns", "1"},
+                                                   {"circuit.design.operands", "8"}}));
+  const auto c = characterize(s, folder / "artifacts", jobs(2));
+  EXPECT_EQ(c.failed_points, 0);
+  ASSERT_EQ(c.charge.switch_terms, std::vector<std::size_t>{3});
+  ASSERT_EQ(c.charge.switch_farads.size(), 4u);
+  const std::size_t samples = c.charge.switch_count();
+  ASSERT_EQ(c.charge.switch_volts.size(), 4 * samples);
+  // Of what the switch takes back while it opens, less than 1e-3: 10 ps of 22 ns.
+  for (std::size_t k = 0; k < 4; ++k)
+    for (std::size_t m = 0; m < samples; ++m) {
+      const double injector = 1e-15 * std::exp(0.1 * c.charge.switch_points[m]), load = c.charge.switch_farads[k];
+      const double step = injector / (load + injector);
+      EXPECT_NEAR(c.charge.switch_volts[k * samples + m], 1 - step, 1e-3 * step + 1e-6) << k << " " << m;
+    }
+  // A step behind a tenth of the load is divided by the load and the injector.
+  ASSERT_EQ(c.charge.switch_probe_volts.size(), 4u);
+  for (std::size_t k = 0; k < 4; ++k) {
+    const double load = c.charge.switch_farads[k], step = 0.5 * 0.1 * load / (load + 1e-15);
+    EXPECT_NEAR(c.charge.switch_probe_volts[k] - c.charge.switch_volts[k * samples], step, 1e-3 * step) << k;
+  }
+  for (std::size_t chip = 0; chip < 2; ++chip)
+    for (std::size_t branch = 0; branch < 2; ++branch)
+      for (std::size_t o = 0; o < c.columns.operands; ++o) {
+        const KnownColumn known = known_column(c, chip, branch, o);
+        const double injector = 1e-15 * std::exp(0.1 * unit_draw(7, c.mismatch[3], 3, {chip, branch}, 0));
+        const double drop = (injector + known.siemens * kActiveSeconds) / (22e-15 + injector);
+        EXPECT_NEAR(known.precharge + known.offset - c.columns.value(chip, 0, branch, o), drop, 1e-3 * drop + 1e-6);
+      }
+  const auto back = Characterization::load(folder / "artifacts/characterization.h5");
+  EXPECT_EQ(back.charge.switch_volts, c.charge.switch_volts);
+  EXPECT_EQ(back.charge.switch_probe_volts, c.charge.switch_probe_volts);
+  EXPECT_EQ(back.charge.switch_terms, c.charge.switch_terms);
+}
+
+TEST(DischargeProject, NamesWhatDoesNotFitTheWayToRead) {
+  using Places = std::vector<std::string>;
+  const auto with = [](int line, const std::string& text) {
+    return problems({}, testing::with_line(kDischargeProject, line, text), kConstantCurrentCell);
+  };
+  EXPECT_EQ(with(31, "device = \"clamp\""), (Places{"E208 32:13"}));
+  EXPECT_EQ(with(32, "parameter = \"voltage\""), (Places{"E208 32:13"}));  // of the sense amplifier
+  const auto parsed = [](const std::string& text) {
+    return testing::places(diagnostics_of([&] { parse_project(text, "errata.toml", "/tmp", {}); }));
+  };
+  const std::string node = testing::with_line(kDischargeProject, 14, "store = \"node_voltage\"");
+  EXPECT_EQ(parsed(testing::with_line(node, 15, "")), (Places{"E106 16:10"}));
+  EXPECT_EQ(parsed(node), (Places{"E107 15:7", "E106 16:10"}));  // and a pin does nothing
+  EXPECT_EQ(parsed(std::string(kDischargeProject) + "[behavioral]\nmodel = \"current_mode\"\n"), (Places{"E107 51:9"}));
+  const std::string noise = testing::with_line(kDischargeProject, 42, "kind = \"output_current\"");
+  EXPECT_EQ(parsed(testing::with_line(noise, 43, "sigma = \"2 uA\"")), (Places{"E107 42:8", "E104 43:9"}));
+  EXPECT_EQ(parsed(testing::with_line(kDischargeProject, 21, "sample = \"0.1 ns\"")), (Places{"E107 21:10"}));
+  EXPECT_EQ(parsed(std::string(kExampleProject) + "[behavioral]\nmodel = \"floating_line\"\n").size(), 1u);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "behavioral/current_mode.h"
+#include "behavioral/floating_line.h"
 #include "behavioral/model.h"
 #include "circuit/characterization.h"
 #include "errormodel/error_table.h"
@@ -45,15 +47,18 @@ circuit::Characterization example_characterization() {
 behavioral::BehavioralModel example_model() {
   behavioral::BehavioralModel m;
   m.provenance = {.format = "behavioral", .inputs = {{"characterization", kHash}}, .seed = 5};
-  m.cell.levels = 2;
-  m.cell.terms = 1;
-  m.cell.degree = 1;
-  m.cell.exponents = behavioral::CellModel::full_basis(2, 1);
-  m.cell.coefficients.assign(2 * 2 * m.cell.monomials(), -11.0);
+  auto family = std::make_shared<behavioral::CurrentMode>();
+  behavioral::CellModel& cell = family->cell;
+  cell.levels = 2;
+  cell.terms = 1;
+  cell.degree = 1;
+  cell.exponents = behavioral::CellModel::full_basis(2, 1);
+  cell.coefficients.assign(2 * 2 * cell.monomials(), -11.0);
+  m.family = family;
   m.fit_quality = {1, 0.1, 0.2, 0.1, 0.2, 3, kNan, 2, 0.01, 0.02, 0.01, 0.02, 30, 0.1};
   m.chosen = 1;
   auto& v = m.validation;
-  v.rms = 0.01, v.rms_low = 0.009, v.rms_high = 0.012, v.noise_ratio = kNan, v.unit_amperes = 3e-6, v.passed = true;
+  v.rms = 0.01, v.rms_low = 0.009, v.rms_high = 0.012, v.noise_ratio = kNan, v.unit = 3e-6, v.passed = true;
   for (int i = -50; i < 50; ++i) {
     v.mac.push_back(i);
     v.circuit_error.push_back(-1e-4 * i * i);
@@ -189,6 +194,38 @@ TEST(Report, EveryStageMayBeMissingAlone) {
     EXPECT_EQ(XmlChecker::fault(html), "") << missing;
     EXPECT_NE(html.find("This stage has not run yet"), std::string::npos) << missing;
   }
+}
+
+TEST(Report, OfATransientReadShowsTheChargeInItsOwnUnits) {
+  Example example;
+  auto& c = example.characterization;
+  c.array.read = circuit::ReadMode::kDischarge;
+  c.array.line_farads = 22e-15;
+  c.array.precharge_volts = 0.9;
+  c.array.pulse_seconds = 0.5e-9;
+  c.cell.current_amperes.clear();
+  c.charge.final_volts = {0.9, 0.6, kNan, 0.3};
+  for (std::size_t i = 0; i < 2 * 2 * 3 * 4; ++i)
+    c.charge.charge_coulombs.push_back(i == 13 ? kNan : 1e-15 * static_cast<double>(1 + i % 7));
+  example.model.array = c.array;
+  example.model.family = std::make_shared<behavioral::FloatingLine>();
+  example.model.validation.unit = 12e-3;
+  example.table.output_unit = "V";
+  example.table.unit = -12e-3;  // more drive, less voltage
+  const std::string html = render_report(example.input());
+  EXPECT_EQ(XmlChecker::fault(html), "");
+  EXPECT_FALSE(prints_nan(std::string_view(html).substr(html.find("<body>"))));
+  for (const char* text : {"charge drawn [fC]", "end voltage of the bit line [mV]", "22\u00a0fF", "precharged to",
+                           "word-line pulse", "12\u00a0mV"})
+    EXPECT_NE(html.find(text), std::string::npos) << text;
+  EXPECT_EQ(html.find("-12\u00a0mV"), std::string::npos);
+  for (const char* text : {"rows, clamp", "Cell current", "thermal noise, model"})
+    EXPECT_EQ(html.find(text), std::string::npos) << text;
+  // A characterisation that holds no charges says so.
+  c.charge = {};
+  const std::string bare = render_report(example.input());
+  EXPECT_EQ(XmlChecker::fault(bare), "");
+  EXPECT_NE(bare.find("holds no measurements of the cell"), std::string::npos);
 }
 
 TEST(Report, ArtefactsWithoutContentDoNoHarm) {

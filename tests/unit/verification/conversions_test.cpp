@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/random_stream.h"
+#include "tests/support/noise_sums.h"
 #include "tests/support/small_macro.h"
 #include "tests/support/statistical.h"
 #include "tests/support/synthetic_table.h"
@@ -97,19 +98,13 @@ TEST(ReadNoise, IsCloseToTheExactOne) {
   const auto& model = testing::small_model();
   const auto o = make_operands({.rows = 32, .levels = 4, .operands = 60}, 4, 5, 6);
   const auto line = model.prepare(1, {8, 1}, o.plus);
-  const auto noise = model.read_noise(line);
-  std::vector<double> current(o.count());
-  behavioral::solve_lines(line, o.inputs, o.rows, current);
+  std::vector<double> output(o.count());
+  line->read(o.inputs, o.rows, output);
   for (std::size_t p = 0; p < o.count(); ++p) {
-    double sums[3] = {0, 0, 0}, exact = 0;
-    for (std::size_t j = 0; j < o.rows; ++j) {
-      if (o.input(p)[j] == 0) continue;
-      sums[0] += noise.current[j];
-      sums[1] += noise.thermal[j];
-      sums[2] += noise.relative[j];
-    }
-    for (const double v : model.noise_variances(line, o.input(p))) exact += v;
-    EXPECT_NEAR(std::sqrt(noise.variance(current[p], sums[0], sums[1], sums[2]) / exact), 1.0, 0.05);
+    double exact = 0;
+    for (const double v : line->noise_variances(o.input(p))) exact += v;
+    const auto sums = testing::noise_sums(*line, o.input(p));
+    EXPECT_NEAR(std::sqrt(line->read_variance(output[p], sums) / exact), 1.0, 0.05);
   }
 }
 

@@ -1,0 +1,190 @@
+#include "behavioral/current_mode.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "behavioral/cell_fit.h"
+#include "core/quantity.h"
+
+namespace errata::behavioral {
+
+namespace {
+
+using Real = std::span<const double>;
+
+/// Second-order expansion around the clamp voltage from values at three (six) biases: exact there, and within
+/// about 1e-5 between, where the cubic term of the cell's current is all that is left.
+CellExpansion expand_cell(const CellModel& cell, std::size_t input, std::size_t level, double clamp_volts, Real draws) {
+  const double d1 = -0.14 * clamp_volts, d2 = 2 * d1;
+  const auto at = [&](double drop, double rise) { return cell.current(input, level, clamp_volts + drop, rise, draws); };
+  CellExpansion e;
+  e.a = at(0, 0);
+  const double f1 = at(d1, 0), f2 = at(d2, 0);
+  e.c = (f2 - 2 * f1 + e.a) / (2 * d1 * d1);
+  e.b = (f1 - e.a) / d1 - e.c * d1;
+  if (!cell.source_axis) return e;
+  const double s1 = -d1, s2 = -d2;
+  const double g1 = at(0, s1), g2 = at(0, s2);
+  e.r = (g2 - 2 * g1 + e.a) / (2 * s1 * s1);
+  e.p = (g1 - e.a) / s1 - e.r * s1;
+  e.q = (at(d1, s1) - e.a - e.b * d1 - e.c * d1 * d1 - e.p * s1 - e.r * s1 * s1) / (d1 * s1);
+  return e;
+}
+
+class CurrentLine final : public Line {
+ public:
+  CurrentLine(PreparedLine line, const LineConditions& c, const std::vector<double>& thermal, std::size_t levels)
+      : line_(std::move(line)), sources_(c.noise.size()) {
+    clamp_square_volts_ =
+        4 * kBoltzmannJoulesPerKelvin * c.array.temperature_kelvin * line_.clamp_ohms * c.array.bandwidth_hertz;
+    declared_output_.assign(sources_, 0.0);
+    relative_sigma_.assign(sources_ * line_.rows, 0.0);
+    for (std::size_t n = 0; n < sources_; ++n) {
+      if (!c.noise[n].cell_relative) declared_output_[n] = c.noise[n].sigma_at(0) * c.noise[n].sigma_at(0);
+      for (std::size_t j = 0; j < line_.rows && c.noise[n].cell_relative; ++j)
+        relative_sigma_[n * line_.rows + j] = c.noise[n].sigma_at(line_.levels[j]);
+    }
+    idle_current_ = line_.offset_amperes;
+    for (std::size_t j = 0; j < line_.rows; ++j) {
+      off_thermal_.push_back(thermal[line_.levels[j]]);
+      on_thermal_.push_back(thermal[levels + line_.levels[j]]);
+      idle_thermal_ += off_thermal_[j];
+      idle_current_ += line_.off[j].a;
+    }
+    for (const double v : declared_output_) output_variance_ += v;
+  }
+
+  std::size_t rows() const override { return line_.rows; }
+
+  void read(std::span<const std::uint8_t> inputs, std::size_t stride, std::span<double> output) const override {
+    solve_lines(line_, inputs, stride, output);
+  }
+
+  std::vector<double> noise_variances(const std::uint8_t* inputs) const override {
+    LineSensitivity s;
+    solve_line(line_, inputs, s);
+    std::vector<double> variances(1 + sources_, 0.0);
+    variances[0] = clamp_square_volts_ * s.transfer_conductance * s.transfer_conductance;
+    for (std::size_t n = 0; n < sources_; ++n) variances[1 + n] = declared_output_[n];
+    for (std::size_t j = 0; j < line_.rows; ++j) {
+      const double gain = s.injection_gain[j] * s.injection_gain[j];
+      variances[0] += gain * (inputs[j] != 0 ? on_thermal_[j] : off_thermal_[j]);
+      if (inputs[j] == 0) continue;
+      for (std::size_t n = 0; n < sources_; ++n) {
+        const double sigma = relative_sigma_[n * line_.rows + j] * s.cell_amperes[j];
+        variances[1 + n] += gain * sigma * sigma;
+      }
+    }
+    return variances;
+  }
+
+  /// Unloaded current, thermal variance and variance of the relative sources that the active row adds.
+  NoiseSums row_noise(std::size_t j) const override {
+    double relative = 0.0;
+    for (std::size_t n = 0; n < sources_; ++n)
+      relative += std::pow(relative_sigma_[n * line_.rows + j] * line_.on[j].a, 2);
+    return {(line_.on[j].a - line_.off[j].a) / kScale, (on_thermal_[j] - off_thermal_[j]) / (kScale * kScale),
+            relative / (kScale * kScale)};
+  }
+
+  /// The line's common sag scales every row alike.
+  double read_variance(double output, const NoiseSums& sums) const override {
+    const double current = sums[0] * kScale;
+    const double sag = current > 0.0 ? (output - idle_current_) / current : 1.0, gain = sag * sag;
+    const double conductance = output / line_.clamp_volts * sag;
+    return output_variance_ + clamp_square_volts_ * conductance * conductance +
+           gain * (idle_thermal_ + kScale * kScale * sums[1]) + gain * gain * kScale * kScale * sums[2];
+  }
+
+ private:
+  static constexpr double kScale = 1e-6;  ///< ampere
+
+  PreparedLine line_;
+  std::size_t sources_;
+  std::vector<double> off_thermal_, on_thermal_;  ///< [rows] A²
+  std::vector<double> relative_sigma_;            ///< [sources][rows]
+  std::vector<double> declared_output_;           ///< [sources] A²
+  double clamp_square_volts_ = 0.0, idle_current_ = 0.0, idle_thermal_ = 0.0, output_variance_ = 0.0;
+};
+
+[[noreturn]] void damaged(const Hdf5Reader& f, const char* what) {
+  throw Error(ExitStatus::kArtifact, "E403", f.path().string() + ": " + what);
+}
+
+}  // namespace
+
+PreparedLine CurrentMode::expand(const LineConditions& c) const {
+  PreparedLine line;
+  line.rows = c.levels.size();
+  line.clamp_volts = c.periphery.clamp_volts;
+  line.clamp_ohms = c.periphery.clamp_ohms;
+  line.offset_amperes = c.periphery.offset_amperes;
+  line.wire_ohms = c.array.wire_ohms;
+  line.source_line_ohms = c.array.source_line_ohms;
+  line.levels.assign(c.levels.begin(), c.levels.end());
+  line.off.resize(line.rows);
+  line.on.resize(line.rows);
+  const std::size_t terms = cell.terms;
+  for (std::size_t j = 0; j < line.rows; ++j) {
+    const Real z = c.draws.subspan(j * terms, terms);
+    line.off[j] = expand_cell(cell, 0, c.levels[j], line.clamp_volts, z);
+    line.on[j] = expand_cell(cell, 1, c.levels[j], line.clamp_volts, z);
+  }
+  return line;
+}
+
+std::unique_ptr<Line> CurrentMode::line(const LineConditions& c) const {
+  return std::make_unique<CurrentLine>(expand(c), c, thermal_square_amperes, cell.levels);
+}
+
+void CurrentMode::save(Hdf5Writer& f) const {
+  f.attribute("/cell", "inputs", static_cast<std::int64_t>(cell.inputs));
+  f.attribute("/cell", "levels", static_cast<std::int64_t>(cell.levels));
+  f.attribute("/cell", "degree", static_cast<std::int64_t>(cell.degree));
+  f.attribute("/cell", "source_axis", std::int64_t{cell.source_axis});
+  f.attribute("/cell", "center_volts", cell.center_volts);
+  f.attribute("/cell", "scale_volts", cell.scale_volts);
+  f.attribute("/cell", "mismatch_range", cell.mismatch_range);
+  f.attribute("/cell", "lowest_volts", cell.lowest_volts);
+  f.attribute("/cell", "highest_volts", cell.highest_volts);
+  f.write("/cell/exponents", std::span<const std::uint8_t>(cell.exponents), {cell.monomials(), cell.variables()}, "1");
+  f.write("/cell/coefficients", Real(cell.coefficients), {cell.inputs, cell.levels, cell.monomials()}, "1");
+  f.write("/cell/thermal_variance", Real(thermal_square_amperes), {cell.inputs, cell.levels}, "A^2");
+}
+
+std::shared_ptr<const ColumnFamily> CurrentMode::load(const Hdf5Reader& f, TermCounts counts) {
+  auto family = std::make_shared<CurrentMode>();
+  CellModel& c = family->cell;
+  c.inputs = static_cast<std::size_t>(f.integer("/cell", "inputs"));
+  c.levels = static_cast<std::size_t>(f.integer("/cell", "levels"));
+  c.terms = counts.cell;
+  c.degree = static_cast<int>(f.integer("/cell", "degree"));
+  c.source_axis = f.integer("/cell", "source_axis") != 0;
+  c.center_volts = f.real("/cell", "center_volts");
+  c.scale_volts = f.real("/cell", "scale_volts");
+  c.mismatch_range = f.real("/cell", "mismatch_range");
+  c.lowest_volts = f.real("/cell", "lowest_volts");
+  c.highest_volts = f.real("/cell", "highest_volts");
+  c.exponents = f.bytes("/cell/exponents");
+  const bool sane = c.inputs == 2 && c.levels >= 2 && c.levels <= 256 && c.degree >= 0 && c.degree < 8 &&
+                    c.variables() <= CellModel::kMostVariables && c.exponents.size() % c.variables() == 0 &&
+                    c.scale_volts > 0 && c.mismatch_range > 0;
+  if (!sane) damaged(f, "the cell model's description contradicts itself");
+  for (const auto e : c.exponents)
+    if (e > c.degree) damaged(f, "/cell/exponents is damaged");
+  c.coefficients = f.doubles("/cell/coefficients", {c.inputs, c.levels, c.monomials()});
+  family->thermal_square_amperes = f.doubles("/cell/thermal_variance", {c.inputs, c.levels});
+  return family;
+}
+
+FamilyFit fit_current_mode(const circuit::Characterization& data) {
+  double range = 0.0;
+  for (const double z : data.cell.mismatch_points) range = std::max(range, std::fabs(z));
+  CellFit fit = fit_cell(data.cell, range > 0 ? range : 1.0);
+  auto family = std::make_shared<CurrentMode>();
+  family->cell = std::move(fit.model);
+  family->thermal_square_amperes = data.cell.noise_square_amperes;
+  return {family, std::move(fit.tried), fit.chosen};
+}
+
+}  // namespace errata::behavioral

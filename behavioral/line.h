@@ -1,0 +1,98 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "circuit/characterization.h"
+
+namespace errata::behavioral {
+
+/// Sums over the active rows of a read from which a line knows its noise without solving again: without unit, each
+/// scaled by the line so that fp32 can hold it.
+using NoiseSums = std::array<double, 3>;
+
+/// One bit line on one chip with its stored levels, ready for many reads. Thread safe.
+class Line {
+ public:
+  virtual ~Line() = default;
+
+  virtual std::size_t rows() const = 0;
+
+  /// Noise-free outputs (A or V) of many input vectors: `inputs` is [count][stride] with 0 or 1 in its first rows()
+  /// entries.
+  virtual void read(std::span<const std::uint8_t> inputs, std::size_t stride, std::span<double> output) const = 0;
+
+  /// Variances of one read by source (A² or V²): thermal first, then the declared ones in order.
+  virtual std::vector<double> noise_variances(const std::uint8_t* inputs) const = 0;
+
+  /// What row j adds to the sums when it is active.
+  virtual NoiseSums row_noise(std::size_t row) const = 0;
+  /// Total variance of a read with this output and these sums; within 5 % of noise_variances in σ.
+  virtual double read_variance(double output, const NoiseSums& sums) const = 0;
+};
+
+/// What a line is made of: the array, its declared noise, the chip's draws.
+struct LineConditions {
+  const circuit::ArrayConstants& array;
+  const std::vector<NoiseSource>& noise;
+  const std::vector<MismatchTerm>& mismatch;
+  const circuit::LinePeriphery& periphery;
+  std::span<const std::uint8_t> levels;  ///< stored levels [rows]
+  std::span<const double> draws;         ///< unit draws [rows][cell terms]
+};
+
+/// Quality of one candidate of a family on the cell's measurements. Errors are relative: to the cell's current, or to
+/// the largest charge.
+struct CellFitQuality {
+  int degree = 0;
+  double rms = 0.0;  ///< on the fitted points
+  double maximum = 0.0;
+  double held_out_rms = 0.0;  ///< on mismatch samples that the fit has not seen
+  double held_out_maximum = 0.0;
+  double condition_number = 0.0;             ///< largest of the normal equations: identifiability
+  double widest_parameter_half_width = 0.0;  ///< largest 95 % half-width of a coefficient
+  bool converged = false;
+};
+
+/// A model of one bit line, composed from measurements of one cell (methods.md §5.1).
+class ColumnFamily {
+ public:
+  virtual ~ColumnFamily() = default;
+  virtual std::string name() const = 0;
+  virtual std::size_t levels() const = 0;
+  virtual std::unique_ptr<Line> line(const LineConditions& conditions) const = 0;
+  virtual void save(Hdf5Writer& file) const = 0;
+};
+
+/// A fitted family with what was tried.
+struct FamilyFit {
+  std::shared_ptr<const ColumnFamily> family;
+  std::vector<CellFitQuality> tried;  ///< in order of complexity
+  std::size_t chosen = 0;             ///< index of the one with the smallest held-out error
+};
+
+/// How many mismatch terms of the project act inside the cell and inside the reset switch.
+struct TermCounts {
+  std::size_t cell = 0, reset_switch = 0;
+};
+
+/// How a family is found by name, fitted and read. A new family is one entry in families.cpp.
+struct FamilyEntry {
+  std::string name;
+  bool (*fits)(circuit::ReadMode read);
+  /// Throws Error (E502, E504) when the measurements cannot be this family's.
+  FamilyFit (*fit)(const circuit::Characterization& data);
+  /// Throws Error (E403) when the file contradicts itself.
+  std::shared_ptr<const ColumnFamily> (*load)(const Hdf5Reader& file, TermCounts counts);
+};
+
+/// Every family.
+std::span<const FamilyEntry> families();
+/// The family of that name, or for "automatic" the first that fits the way to read; null when there is none.
+const FamilyEntry* find_family(const std::string& name, circuit::ReadMode read);
+
+}  // namespace errata::behavioral

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "circuit/campaign.h"
+#include "circuit/characterization.h"
+#include "circuit/deck.h"
+#include "core/run_context.h"
+#include "core/settings.h"
+
+namespace errata::circuit {
+
+/// The varied values of a subcircuit (the cell, or the reset switch) and how mismatch moves them.
+struct VariedParameters {
+  std::vector<CellSlot> slots;
+  std::vector<double> nominal;            ///< of each slot
+  std::vector<std::size_t> terms;         ///< mismatch terms that act inside, indices of Project::mismatch
+  std::vector<std::size_t> slot_of_term;  ///< which slot each of them moves
+  std::vector<double> weight_levels;      ///< value of slot 0 at each stored level; empty when it stores nothing
+
+  /// Slot values, `draws` holding one unit draw for each term.
+  std::vector<double> values(const std::vector<MismatchTerm>& all, std::size_t level,
+                             std::span<const double> draws) const;
+};
+
+/// What tier 1 makes of a project file and its netlist.
+struct CircuitProject {
+  Netlist netlist;
+  DeckOptions deck;
+  VariedParameters cell;          ///< slot 0 stores the weight
+  VariedParameters reset_switch;  ///< no slots without one
+  std::vector<MismatchTerm> mismatch;
+  std::vector<NoiseSource> noise;
+  ArrayConstants array;
+  CampaignOptions campaign;
+  std::vector<double> input_levels_volts;
+};
+
+/// Reads and checks project and netlist. Nominal values that only the netlist knows are asked of ngspice.
+/// Throws ProjectError with all problems, or Error (E207) when ngspice rejects the cell.
+CircuitProject read_circuit_project(const Settings& settings, const RunContext& context);
+
+}  // namespace errata::circuit

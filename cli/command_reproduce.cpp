@@ -1,0 +1,35 @@
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "circuit/reproduce.h"
+#include "cli/command.h"
+
+namespace errata::cli {
+
+ExitStatus run_reproduce(Session& session) {
+  const auto& arguments = session.invocation.arguments;
+  if (arguments.empty() || arguments.size() > 2)
+    throw Error(ExitStatus::kUsage, "E106", "errata reproduce takes the number of a point",
+                "errata reproduce 120 my-chip; `errata plan` says how many there are");
+  std::size_t point = 0;
+  const char* end = arguments[0].data() + arguments[0].size();
+  const auto [stop, failed] = std::from_chars(arguments[0].data(), end, point);
+  if (failed != std::errc{} || stop != end)
+    throw Error(ExitStatus::kUsage, "E103", fmt::format("'{}' is not the number of a point", arguments[0]),
+                "errata reproduce 120 my-chip");
+  std::vector<SettingOverride> overrides = session.invocation.overrides;
+  if (session.invocation.seed) overrides.push_back({"project.seed", fmt::format("{}", *session.invocation.seed)});
+  const std::filesystem::path folder = arguments.size() > 1 ? arguments[1] : ".";
+  const auto plan = circuit::plan_campaign(read_project(folder, overrides), session.context);
+  const std::filesystem::path out =
+      session.invocation.out.empty() ? folder / fmt::format("point-{}", point) : session.invocation.out;
+  circuit::write_reproduction(plan, point, out);
+  session.out.line(
+      fmt::format("{}\nrun it: cd {} && ngspice -b point.cir", circuit::describe_point(plan, point), out.string()));
+  session.out.set("folder", out.string());
+  session.out.set("point", circuit::describe_point(plan, point));
+  return ExitStatus::kOk;
+}
+
+}  // namespace errata::cli

@@ -1,0 +1,117 @@
+// Every shipped macro, and a cell that errata has never seen, by the same code path as a full run; and the decks that
+// errata writes out, run by the ngspice program.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "circuit/campaign.h"
+#include "circuit/reproduce.h"
+#include "core/random_stream.h"
+#include "tests/support/program.h"
+#include "tests/support/temporary_folder.h"
+
+namespace errata {
+namespace {
+
+using testing::ProgramResult;
+using testing::run_shell;
+using testing::TemporaryFolder;
+
+const char* const kReduced =
+    " --jobs 2 --set circuit.design.chips=2 --set circuit.design.columns=1 --set circuit.design.operands=8 --set "
+    "circuit.design.bit_line_points=7 --set array.rows=16 --set hardware.adc_range=8 --set errormodel.chips=20 --set "
+    "errormodel.columns=4 --set errormodel.operands_per_column=16";
+
+class Macro : public ::testing::TestWithParam<const char*> {
+ protected:
+  TemporaryFolder folder_;
+  std::string project() const { return (folder_.path() / "chip").string(); }
+  void make() const { testing::errata("init " + project() + " --template " + GetParam()); }
+};
+
+TEST_P(Macro, IsFittedWithinItsSpecificationAndCompiled) {
+  make();
+  const ProgramResult r = testing::errata("run " + project() + kReduced + " --to compile");
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_NE(r.output.find("meets its specification"), std::string::npos) << r.output;
+  EXPECT_TRUE(std::filesystem::exists(project() + "/artifacts/error_table.h5"));
+}
+
+/// Numbers that `print NAME` wrote: "NAME = 1.2e-06".
+std::vector<double> printed(const std::string& output) {
+  std::vector<double> numbers;
+  std::istringstream lines(output);
+  for (std::string line; std::getline(lines, line);) {
+    const auto at = line.find(" = ");
+    if (at != std::string::npos && !line.starts_with("Doing analysis"))
+      numbers.push_back(std::strtod(line.c_str() + at + 3, nullptr));
+  }
+  return numbers;
+}
+
+TEST_P(Macro, WrittenDeckGivesTheSameBitsInTheNgspiceProgram) {
+  make();
+  const std::vector<SettingOverride> small = {{"circuit.design.chips", "2"},    {"circuit.design.columns", "1"},
+                                              {"circuit.design.operands", "4"}, {"circuit.design.bit_line_points", "5"},
+                                              {"hardware.adc_range", "8"},      {"array.rows", "16"}};
+  const auto plan = circuit::plan_campaign(read_project(project(), small), RunContext{});
+  const char* wanted = std::getenv("ERRATA_REPRODUCE_POINTS");  // 40 for the long run over 200 points of five macros
+  const int count = wanted != nullptr ? std::atoi(wanted) : 6;
+  RandomStream stream(41, StreamPurpose::kTest);
+  std::vector<std::size_t> chosen;
+  std::vector<circuit::SimulationPoint> points;
+  while (static_cast<int>(chosen.size()) < count) {
+    // Half of them columns, which stand at the end of the plan.
+    const std::size_t all = plan.points.size(), columns = 2 * 2 * 4;
+    const std::size_t p = chosen.size() % 2 == 0 ? stream.below(all) : all - 1 - stream.below(columns);
+    if (plan.points[p].analysis == circuit::Analysis::kNoise) continue;
+    chosen.push_back(p);
+    points.push_back(plan.points[p]);
+  }
+  const auto result = circuit::run_campaign(plan.decks, points, {}, {}, {}, RunContext{});
+  for (std::size_t k = 0; k < chosen.size(); ++k) {
+    SCOPED_TRACE(circuit::describe_point(plan, chosen[k]));
+    const auto folder = folder_.path() / std::to_string(k);
+    circuit::write_reproduction(plan, chosen[k], folder);
+    const ProgramResult r = run_shell("cd " + folder.string() + " && ngspice -b point.cir");
+    const auto numbers = printed(r.output);
+    const auto& outputs = plan.decks[points[k].deck].outputs;
+    ASSERT_EQ(numbers.size(), outputs.size()) << r.output;
+    ASSERT_EQ(result.points[k].values.size(), outputs.size());
+    for (std::size_t o = 0; o < outputs.size(); ++o)
+      EXPECT_EQ(outputs[o].factor * numbers[o], result.points[k].values[o]) << outputs[o].vector;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Macro, ::testing::Values("rram_1t1r", "fefet_1t", "sram_6t", "sram_8t", "cap_charge"),
+                         [](const auto& test) { return std::string(test.param); });
+
+/// The ```sh blocks of a page, in order.
+std::string shell_blocks(const std::filesystem::path& page) {
+  std::ifstream file(page);
+  std::string text, line;
+  for (bool inside = false; std::getline(file, line);) {
+    if (line.starts_with("```")) {
+      inside = line == "```sh";
+      continue;
+    }
+    if (inside) text += line + "\n";
+  }
+  return text;
+}
+
+TEST(Guide, ItsFirstPageRuns) {
+  const TemporaryFolder folder;
+  const auto script = folder.write(
+      "blocks.sh", "set -e\nexport PATH=" + std::filesystem::path(ERRATA_PROGRAM).parent_path().string() + ":$PATH\n" +
+                       shell_blocks(std::filesystem::path(ERRATA_SOURCE_DIR) / "docs/guide/1-characterize.md"));
+  const ProgramResult r = run_shell("cd " + folder.path().string() + " && bash " + script.string());
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_TRUE(std::filesystem::exists(folder / "gain-cell/artifacts/behavioral.h5")) << r.output;
+  EXPECT_NE(r.output.find("meets its specification"), std::string::npos) << r.output;
+}
+
+}  // namespace
+}  // namespace errata
