@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
+#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
+
+#include "circuit/compose.h"
+#include "circuit/netlist_roles.h"
+#include "core/hardware_scheme.h"
 
 namespace errata::circuit {
 
@@ -60,6 +65,35 @@ class Reader {
       if (!any) report_setting(i, "device", fmt::format("no device of '{}' fits '{}'", found->first, term.device), "");
     }
     p_.mismatch = std::move(all);
+  }
+
+  /// [[circuit.correlation]] as one factor over all terms: L with L Lᵀ the matrix of coefficients.
+  void correlate() {
+    const std::size_t pairs = s_.count("circuit.correlation"), n = p_.mismatch.size();
+    if (pairs == 0) return;
+    Eigen::MatrixXd r = Eigen::MatrixXd::Identity(static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(n));
+    for (std::size_t i = 0; i < pairs; ++i) {
+      const std::string at = fmt::format("circuit.correlation[{}]", i);
+      const auto a = term_named(at + ".first"), b = term_named(at + ".second");
+      if (!a || !b) continue;
+      if (p_.mismatch[*a].scope != p_.mismatch[*b].scope || *a == *b)
+        report_at(at + ".second", "E208", "only different terms of one scope can be correlated", "");
+      const auto row = static_cast<Eigen::Index>(*a), column = static_cast<Eigen::Index>(*b);
+      r(row, column) = r(column, row) = s_.number(at + ".coefficient");
+    }
+    const Eigen::LLT<Eigen::MatrixXd> factor(r);
+    if (factor.info() != Eigen::Success) {
+      report_at("circuit.correlation[0].coefficient", "E208",
+                "the coefficients of [[circuit.correlation]] contradict each other",
+                "the matrix they form must be positive definite");
+      return;
+    }
+    const Eigen::MatrixXd l = factor.matrixL();
+    for (std::size_t t = 0; t < n; ++t) {
+      const auto row = static_cast<Eigen::Index>(t);
+      if (l.row(row).head(row).isZero()) continue;
+      for (Eigen::Index k = 0; k <= row; ++k) p_.mismatch[t].mix.push_back(l(row, k));
+    }
   }
 
   void collect_terms() {
@@ -141,10 +175,27 @@ class Reader {
     part.slot_of_term.push_back(static_cast<std::size_t>(found - part.slots.begin()));
   }
 
+  std::optional<std::size_t> term_named(const std::string& path) {
+    const std::string& name = s_.text(path);
+    std::vector<std::string> names;
+    for (std::size_t t = 0; t < p_.mismatch.size(); ++t) {
+      if (p_.mismatch[t].name == name) return t;
+      names.push_back(p_.mismatch[t].name);
+    }
+    report_at(path, "E208", fmt::format("no mismatch term is called '{}'", name),
+              fmt::format("there are: {}", fmt::join(names, ", ")));
+    return std::nullopt;
+  }
+
+  void report_at(const std::string& path, std::string code, std::string message, std::string hint) {
+    problems_.push_back(Diagnostic{.code = std::move(code),
+                                   .position = s_.value(path).position,
+                                   .message = std::move(message),
+                                   .hint = std::move(hint)});
+  }
   void report_setting(std::size_t entry, const char* key, std::string message, std::string hint) {
     const std::string path = fmt::format("circuit.mismatch[{}].{}", entry, key);
-    problems_.push_back(Diagnostic{
-        .code = "E208", .position = s_.value(path).position, .message = std::move(message), .hint = std::move(hint)});
+    report_at(path, "E208", std::move(message), std::move(hint));
   }
   void report(std::size_t term, std::string message, std::string hint) {
     report_setting(setting_[term], "parameter", std::move(message), std::move(hint));
@@ -228,12 +279,13 @@ CircuitProject read_circuit_project(const Settings& s, const RunContext& context
   p.cell.weight_levels = s.numbers("circuit.weight.levels");
   p.mismatch = mismatch_terms(s, p.cell.weight_levels.size());
   p.noise = noise_sources(s);
-  p.input_levels_volts = s.numbers("circuit.input.levels");
+  p.branches = branches_of(signed_scheme(s.text("hardware.signed_scheme")));
   p.campaign = {.deadline_seconds = s.number("circuit.deadline"),
                 .retries = static_cast<int>(s.integer("circuit.retries")),
                 .tolerated_failures = s.number("circuit.tolerated_failures")};
   Reader reader(s, p);
   reader.expand_patterns();
+  reader.correlate();
   reader.collect_terms();
   throw_if_errors(reader.check());
   reader.find_gate_areas(context);
@@ -241,17 +293,22 @@ CircuitProject read_circuit_project(const Settings& s, const RunContext& context
   throw_if_errors(reader.check_lognormal());
   const auto rows = static_cast<std::size_t>(s.integer("array.rows"));
   const bool current = p.deck.read == ReadMode::kCurrent;
+  const auto unselected = static_cast<std::size_t>(s.integer("array.unselected_rows"));
+  const double longest = p.deck.input.active_seconds(p.deck.input.count() - 1, p.deck.timing.pulse);
   p.array = {.rows = rows,
+             .unselected_rows = unselected,
+             .dummy_rows = p.deck.idle_rows - unselected,
+             .input = p.deck.input,
              .read = p.deck.read,
              .wire_ohms = p.deck.wire_ohms,
              .source_line_ohms = p.deck.source_line_pin.empty() ? 0.0 : p.deck.source_line_ohms,
              .clamp_ohms = p.deck.clamp_ohms,
              .clamp_volts = s.number("array.clamp_voltage"),
              .temperature_kelvin = p.deck.temperature_kelvin,
-             .bandwidth_hertz = 0.5 / (current ? s.number("circuit.noise.integration_time") : p.deck.timing.pulse),
+             .bandwidth_hertz = 0.5 / (current ? s.number("circuit.noise.integration_time") : longest),
              .precharge_volts = p.deck.precharge_volts,
-             .line_farads = p.deck.line_farads + static_cast<double>(rows) * p.deck.wire_farads,
-             .pulse_seconds = p.deck.timing.pulse};
+             .line_farads = p.deck.line_farads + static_cast<double>(rows + p.deck.idle_rows) * p.deck.wire_farads,
+             .pulse_seconds = longest};
   return p;
 }
 

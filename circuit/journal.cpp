@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -66,7 +65,11 @@ Journal::Journal(std::filesystem::path path, const std::string& fingerprint,
   if (file_ == nullptr)
     throw Error(ExitStatus::kEnvironment, "E601", fmt::format("cannot write {}", path_.string()),
                 "check that the project's artifacts folder is writable");
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+  // A lock of this process alone: forked workers, which may outlive a killed run by a moment, do not hold it.
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (::fcntl(descriptor, F_SETLK, &whole) != 0) {
     std::fclose(file_);
     throw Error(ExitStatus::kEnvironment, "E601", fmt::format("{} is in use by another run", path_.string()),
                 "wait for it, or stop it");

@@ -5,19 +5,12 @@
 #include <ngspice/sharedspice.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 
 namespace errata::circuit {
 
 namespace {
-
-std::string number_text(double value) {
-  char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  return {buffer, end};
-}
 
 bool any_of(const std::string& log, std::initializer_list<const char*> patterns) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const char* p) { return log.find(p) != std::string::npos; });
@@ -143,7 +136,7 @@ class NgspiceSession::Library {
         return false;
       }
       if (deck.slots[i].kind != SlotKind::kParameter || current_[i] == values[i]) continue;
-      if (!set(deck.slots[i], values[i])) return false;
+      if (!set(deck, deck.slots[i], values[i])) return false;
       current_[i] = values[i];
       expand = true;
     }
@@ -156,18 +149,15 @@ class NgspiceSession::Library {
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (current_[i] == values[i]) continue;
-      if (!set(deck.slots[i], values[i])) return false;
+      if (!set(deck, deck.slots[i], values[i])) return false;
       current_[i] = values[i];
     }
     return true;
   }
 
-  bool set(const Slot& slot, double value) {
-    static constexpr const char* kCommand[] = {"alter ", "altermod ", "alterparam "};
+  bool set(const Deck& deck, const Slot& slot, double value) {
     log_.clear();
-    command(kCommand[static_cast<int>(slot.kind)] + slot.target + (slot.kind == SlotKind::kParameter ? "=" : " = ") +
-            number_text(value));
-    return !any_of(log_, {"Error", "error", "no such", "not found"});
+    return command(slot_command(deck, slot, value)) && !any_of(log_, {"Error", "error", "no such", "not found"});
   }
 
   /// Runs an analysis that must open a new plot; the plot's name, or empty.

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 #include <fstream>
 
@@ -11,11 +10,6 @@
 namespace errata::circuit {
 
 namespace {
-
-std::string number_text(double value) {
-  char buffer[40];
-  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
-}
 
 void write(const std::filesystem::path& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
@@ -82,17 +76,14 @@ std::string describe_point(const CampaignPlan& plan, std::size_t index) {
 
 std::vector<std::string> slot_commands(const Deck& deck, const SimulationPoint& point) {
   std::vector<std::string> lines;
-  bool expand = false;
-  for (std::size_t i = 0; i < deck.slots.size(); ++i)
-    if (deck.slots[i].kind == SlotKind::kParameter) {
-      lines.push_back(fmt::format("alterparam {}={}", deck.slots[i].target, number_text(point.slots[i])));
-      expand = true;
-    }
-  if (expand) lines.push_back("reset");
-  for (std::size_t i = 0; i < deck.slots.size(); ++i)
-    if (deck.slots[i].kind != SlotKind::kParameter)
-      lines.push_back(fmt::format("{} {} = {}", deck.slots[i].kind == SlotKind::kModel ? "altermod" : "alter",
-                                  deck.slots[i].target, number_text(point.slots[i])));
+  const auto add = [&](bool parameters) {
+    for (std::size_t i = 0; i < deck.slots.size(); ++i)
+      if ((deck.slots[i].kind == SlotKind::kParameter) == parameters)
+        lines.push_back(slot_command(deck, deck.slots[i], point.slots[i]));
+  };
+  add(true);
+  if (!lines.empty()) lines.emplace_back("reset");  // expands the deck anew, so it comes before what `alter` sets
+  add(false);
   return lines;
 }
 

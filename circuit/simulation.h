@@ -20,10 +20,10 @@ enum class PointStatus : std::uint8_t {
 std::string_view to_string(PointStatus status);
 
 /// How a value reaches a loaded deck. `alter` and `altermod` act at once; a .param needs the deck expanded anew
-/// (`alterparam` and `reset`), which costs about as much as loading it.
-enum class SlotKind : std::uint8_t { kAlter, kModel, kParameter };
+/// (`alterparam` and `reset`), which costs about as much as loading it; a waveform alters a whole pulse source.
+enum class SlotKind : std::uint8_t { kAlter, kModel, kParameter, kWaveform };
 
-/// One value of a deck that a point sets: "@m.x1.m1[delvto]", "x1:nch vto" or the name of a .param.
+/// One value of a deck that a point sets: "@m.x1.m1[delvto]", "x1:nch vto", the name of a .param, or "@vw1[pulse]".
 struct Slot {
   SlotKind kind = SlotKind::kAlter;
   std::string target;
@@ -42,8 +42,8 @@ struct SimulationPoint {
   double noise_high_hertz = 0.0;
 };
 
-/// Operating point and transient: one value for each output of the deck, the transient's at its last time.
-/// Noise: values = {variance of the clamp current over the band, A²}.
+/// Operating point and transient: one value for each output of the deck. Noise: values = {variance of the clamp
+/// current over the band, A²}.
 struct PointResult {
   PointStatus status = PointStatus::kFailed;
   std::vector<double> values;

@@ -36,7 +36,7 @@ ExitStatus run_evaluate(Session& session) {
                             : i.chips > 0       ? i.chips
                                                 : static_cast<std::size_t>(s.integer("verification.chips"));
   const std::size_t images = i.images > 0 ? i.images : static_cast<std::size_t>(s.integer("verification.images"));
-  const auto row = verification::evaluate_chips(arm, hardware, *conversion, training::hardware_options(s, table.levels),
+  const auto row = verification::evaluate_chips(arm, hardware, *conversion, training::hardware_options(s, table),
                                                 data, s.seed(), {chips::kEvaluation, chips, images}, session.context);
   session.out.line(
       fmt::format("{} on {}: {:.2f} % [{:.2f}, {:.2f}], spread {:.2f}, 10th percentile {:.2f}, {} chips x {} images",

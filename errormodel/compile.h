@@ -12,6 +12,9 @@ namespace errata::errormodel {
 Observations observe(const behavioral::BehavioralModel& model, const OperandDesign& design, std::uint64_t seed,
                      std::uint64_t first_chip, std::size_t chips, std::size_t columns, const RunContext& context);
 
+/// Lower end of the surfaces' y axis where `limit` is the upper one.
+double lowest_mac(std::size_t branches, double limit);
+
 /// Tier 3: fills the table from the behavioural model by the nested design of methods.md §3.3.
 ErrorTable compile_table(const behavioral::BehavioralModel& model, const Settings& settings,
                          const Provenance& provenance, const RunContext& context);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <fstream>
 #include <optional>
 
@@ -34,7 +35,7 @@ class Stage {
         shards_(std::move(shards)),
         artifacts_(std::move(artifacts)),
         context_(context),
-        hardware_(hardware_options(s, table.levels)) {}
+        hardware_(hardware_options(s, table)) {}
 
   TrainedArm ideal() {
     NetworkOptions options;
@@ -203,14 +204,17 @@ TrainedNetworks TrainedNetworks::load(const std::filesystem::path& path) {
   return t;
 }
 
-HardwareOptions hardware_options(const Settings& s, std::size_t cell_levels) {
+HardwareOptions hardware_options(const Settings& s, const errormodel::ErrorTable& table) {
   HardwareOptions h;
   const auto rows = s.integer("hardware.rows_per_tile");
   h.rows_per_tile = static_cast<std::size_t>(rows > 0 ? rows : s.integer("array.rows"));
-  h.cell_levels = cell_levels;
+  h.cell_levels = table.levels;
   h.weight_bits = static_cast<int>(s.integer("hardware.weight_bits"));
   h.input_bits = static_cast<int>(s.integer("hardware.input_bits"));
-  h.adc = {static_cast<int>(s.integer("hardware.adc_bits")), s.number("hardware.adc_range")};
+  h.adc = adc_options(s);
+  h.dac_bits = std::countr_zero(table.inputs);
+  h.scheme = signed_scheme(table.signed_scheme);
+  h.columns_per_adc = static_cast<std::size_t>(s.integer("hardware.columns_per_adc"));
   return h;
 }
 

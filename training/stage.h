@@ -44,8 +44,8 @@ struct TrainedNetworks {
   static TrainedNetworks load(const std::filesystem::path& path);
 };
 
-/// Hardware of a project, with the table's levels.
-HardwareOptions hardware_options(const Settings& settings, std::size_t cell_levels);
+/// Hardware of a project with the cells and the signed scheme of its table.
+HardwareOptions hardware_options(const Settings& settings, const errormodel::ErrorTable& table);
 
 /// Tier "training": phase one on ideal quantised hardware, phase two with the table's errors (and the baselines).
 /// Every arm writes shards/train-FINGERPRINT/ARM.h5 as it goes and continues from there bit by bit; metrics.jsonl

@@ -1,4 +1,5 @@
-#include "circuit/deck.h"
+#include "circuit/compose.h"
+#include "circuit/netlist_roles.h"
 
 #include <gtest/gtest.h>
 
@@ -120,7 +121,7 @@ const char* const kTransientOptions =
 
 TEST(ComposeColumn, ThatDischargesIsAsWrittenByHand) {
   DeckOptions options = discharge_options(2.5);
-  options.idle_word_volts = 0.1;
+  options.input.levels = {0.1, 1};
   const Deck deck = compose_column(netlist_of(kCell), options, kSlots, {}, 2);
   EXPECT_EQ(
       composed(deck),
@@ -181,8 +182,8 @@ TEST(ComposeSwitch, IsTheSwitchACapacitorAndAProbe) {
   options.reset_switch = "reset";
   const Deck deck = compose_switch(netlist_of(kSwitchedCell), options, {{"m1", "delvto"}});
   EXPECT_EQ(composed(deck),
-            (Texts{"vpulse pulse 0 dc 0 pulse(0 1 1e-10 2e-11 2e-11 5e-10)", "vidle idle 0 dc 0", "cline line 0 1e-15",
-                   "cprobe line probe 1e-15", "eprobe probe 0 pulse 0 0", "vprecharge precharge 0 dc 0",
+            (Texts{"vstep step 0 dc 0 pwl(0 0 1e-10 0 1.2e-10 1)", "cline line 0 1e-15",
+                   "cprobe line probe 1e-15", "eprobe probe 0 step 0 0", "vprecharge precharge 0 dc 0",
                    "vcontrol control 0 dc 1 pwl(0 1 2e-11 1 4e-11 0)",
                    "vcontrolbar control_bar 0 dc 0 pwl(0 0 2e-11 0 4e-11 1)", "vsupply supply 0 dc 1",
                    "xreset control line precharge 0 control_bar supply reset", ".save v(line)", ".end"}));
@@ -328,7 +329,7 @@ TEST(DeckOptionsOf, ADischargeProject) {
   EXPECT_DOUBLE_EQ(o.timing.pulse, 5e-10);
   EXPECT_DOUBLE_EQ(o.timing.sample, 8e-10);
   EXPECT_DOUBLE_EQ(o.timing.step, 1e-12);
-  EXPECT_EQ(o.idle_word_volts, 0.1);
+  EXPECT_EQ(o.input.idle_volts(), 0.1);
   EXPECT_DOUBLE_EQ(o.line_farads, 2e-14);
   EXPECT_DOUBLE_EQ(o.wire_farads, 2.5e-16);
   EXPECT_EQ(o.precharge_volts, 1);
