@@ -216,7 +216,7 @@ std::vector<KeySpec> build_schema() {
       real("hardware.adc_range", "32", 1e-3, 1e9, "The ADC covers −adc_range … +adc_range, in MAC units."),
 
       choice("training.network", "lenet5", {"mlp", "lenet5"}, "Network."),
-      choice("training.data_set", "glyphs", {"glyphs", "mnist", "fashion-mnist", "emnist"}, "Data set."),
+      choice("training.data_set", "glyphs", {"glyphs", "mnist", "fashion-mnist", "emnist", "cifar-10"}, "Data set."),
       integer("training.train_images", "0", 0, 1e9, "Use only the first N training images; 0 means all."),
       integer("training.test_images", "0", 0, 1e9, "Use only the first N test images; 0 means all."),
       integer("training.epochs", "8", 1, 100000, "Epochs of the first phase, on ideal quantised hardware."),
