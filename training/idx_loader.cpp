@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <string>
 
-#include "core/error.h"
+#include "training/append_file.h"
 #include "training/data_file.h"
 
 namespace errata::training {
@@ -93,17 +92,7 @@ void write_idx(const fs::path& path, std::span<const std::uint8_t> bytes, std::s
   std::string head{0, 0, static_cast<char>(kByteType), static_cast<char>(sizes.size())};
   for (const std::uint32_t size : sizes)
     for (int shift = 24; shift >= 0; shift -= 8) head += static_cast<char>(size >> shift & 255);
-  fs::path part = path;
-  part += ".part";
-  std::ofstream file(part, std::ios::binary | std::ios::trunc);
-  file << head;
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  std::error_code failure;
-  if (file) fs::rename(part, path, failure);
-  if (!file || failure)
-    throw Error(ExitStatus::kEnvironment, "E601", fmt::format("cannot write {}", path.string()),
-                "check that the folder exists, is writable and that the disk is not full");
+  replace_file(path, head.append(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }
 
 }  // namespace errata::training
