@@ -207,8 +207,8 @@ TEST_F(Loader, AnEmptySetHasNoBatches) {
 TEST_F(Loader, ThrowsWhatGoesWrongInTheBackground) {
   for (const std::size_t ahead : {0, 2}) {
     options_.ahead = ahead;
-    // No memory holds a batch of such images.
-    BatchLoader loader(set_, {std::size_t{1} << 30, std::size_t{1} << 28, 3}, options_);
+    // A batch of such images is larger than what 48-bit addresses reach.
+    BatchLoader loader(set_, {std::size_t{1} << 22, std::size_t{1} << 20, 3}, options_);
     EXPECT_THROW(loader.next(), std::bad_alloc);
     EXPECT_THROW(loader.next(), std::bad_alloc);
   }

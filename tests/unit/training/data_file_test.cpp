@@ -28,7 +28,7 @@ std::string whole(const std::filesystem::path& path, std::size_t most = 1 << 20)
 TEST(DataFile, ReadsPlainAndCompressedFilesInPieces) {
   const TemporaryFolder folder;
   std::string contents;
-  for (int i = 0; i < 100000; ++i) contents += static_cast<char>(i * i % 251);
+  for (unsigned i = 0; i < 100000; ++i) contents += static_cast<char>(i * i % 251);
   for (const auto& path : {folder.write("plain", contents), folder.write("packed", gzip(contents))}) {
     EXPECT_EQ(whole(path), contents);
     DataFile file(path);
