@@ -22,7 +22,7 @@ struct Invocation {
   int jobs = 1;
   bool json = false, quiet = false;
   bool force = false, accept = false, keep_going = false;
-  std::string from, to;  ///< stages, for `run`
+  std::string from, to;  ///< stages, for `run`; `from` is an address for `data fetch`
   std::string name;      ///< --template, --arm, …
   std::filesystem::path data_dir;
   std::size_t chips = 0, images = 0;  ///< for `evaluate`; 0: the project's
@@ -43,6 +43,8 @@ struct Session {
   std::filesystem::path artifacts() const { return project_folder() / "artifacts"; }
   /// Where data sets are looked up: --data-dir, $ERRATA_DATA, the user's data folder, /usr/share/errata.
   std::filesystem::path data_root() const;
+  /// Where `data fetch` puts them: the same, but the user's data folder rather than /usr/share/errata.
+  std::filesystem::path data_target() const;
 };
 
 /// One command of the program; `options` names the options that it takes beside the common ones.

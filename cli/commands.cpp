@@ -74,7 +74,12 @@ const std::vector<Command>& table() {
        {"out"},
        run_reproduce},
       {"inspect", "FILE", "look into any artefact", "errata inspect my-chip/artifacts/error_table.h5", {}, run_inspect},
-      {"data", "list | make", "data sets that can be used, or make the built-in one", "errata data list", {}, run_data},
+      {"data",
+       "list | fetch NAME | make [FOLDER]",
+       "show the data sets, download one (--from ADDRESS: from elsewhere), or write the built-in one as files",
+       "errata data fetch mnist",
+       {"from"},
+       run_data},
       {"doctor", "", "check the environment: ngspice, threads, disk", "errata doctor", {}, run_doctor},
       {"explain", "CODE", "what a diagnostic code means and what to do", "errata explain E204", {}, run_explain},
       {"completion",
@@ -126,6 +131,8 @@ Settings Session::project() const {
   return read_project(project_folder(), overrides);
 }
 
+constexpr const char* kSharedData = "/usr/share/errata";
+
 std::filesystem::path Session::data_root() const {
   if (!invocation.data_dir.empty()) return invocation.data_dir;
   if (const char* given = std::getenv("ERRATA_DATA"); given != nullptr && *given != '\0') return given;
@@ -134,7 +141,14 @@ std::filesystem::path Session::data_root() const {
   if (const char* home = std::getenv("HOME");
       home != nullptr && std::filesystem::exists(std::filesystem::path(home) / ".local/share/errata"))
     return std::filesystem::path(home) / ".local/share/errata";
-  return "/usr/share/errata";
+  return kSharedData;
+}
+
+std::filesystem::path Session::data_target() const {
+  const auto root = data_root();
+  const char* home = std::getenv("HOME");
+  if (root != kSharedData || home == nullptr || *home == '\0') return root;
+  return std::filesystem::path(home) / ".local/share/errata";
 }
 
 std::filesystem::path netlists_folder() {

@@ -11,6 +11,7 @@
 #include "cli/report/report.h"
 #include "core/sha256.h"
 #include "errormodel/compile.h"
+#include "training/data_catalogue.h"
 #include "training/stage.h"
 #include "verification/verify.h"
 
@@ -45,15 +46,10 @@ Provenance make(std::vector<ArtifactInput> inputs, const Settings& s, std::strin
 ArtifactInput data_input(const Session& session, const Settings& s) {
   const std::string& name = s.text("training.data_set");
   if (name == "glyphs") return {"data", "glyphs-1"};
-  const auto folder = session.data_root() / name;
-  std::string all;
-  std::error_code ignored;
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) files.push_back(entry.path());
+  auto files = training::find_data_set(training::data_set_entry(name), session.data_root()).files;
   std::sort(files.begin(), files.end());
-  for (const auto& file : files)
-    if (file.filename().string().find("ubyte") != std::string::npos)
-      all += file.filename().string() + sha256_of_file(file);
+  std::string all;
+  for (const auto& file : files) all += file.filename().string() + sha256_of_file(file);
   return {"data", sha256(all)};
 }
 

@@ -266,7 +266,7 @@ std::vector<KeySpec> build_schema() {
               "Columns that are multiplexed onto one ADC and share its errors."),
 
       choice("training.network", "lenet5", {"mlp", "lenet5"}, "Network."),
-      choice("training.data_set", "glyphs", {"glyphs", "mnist", "fashion-mnist", "emnist"}, "Data set."),
+      choice("training.data_set", "glyphs", {"glyphs", "mnist", "fashion-mnist", "emnist", "cifar-10"}, "Data set."),
       integer("training.train_images", "0", 0, 1e9, "Use only the first N training images; 0 means all."),
       integer("training.test_images", "0", 0, 1e9, "Use only the first N test images; 0 means all."),
       integer("training.epochs", "8", 1, 100000, "Epochs of the first phase, on ideal quantised hardware."),
@@ -277,7 +277,17 @@ std::vector<KeySpec> build_schema() {
       real("training.adaptation_learning_rate", "0.001", 0, 100, "Learning rate of the second phase."),
       real("training.weight_decay", "0.0", 0, 10, "Weight decay."),
       choice("training.schedule", "cosine", {"constant", "cosine", "step"}, "Learning-rate schedule of each phase."),
-      integer("training.shift", "1", 0, 8, "Augmentation: random shift of up to this many pixels."),
+      integer("training.shift", "1", 0, 8,
+              "Augmentation: random crop of the image padded by this many black pixels on each side, that is, a random "
+              "shift of up to as many."),
+      flag("training.augmentation.flip", "false",
+           "Augmentation: mirror left and right, one time in two. For pictures; digits and letters change their "
+           "meaning."),
+      choice(
+          "training.normalization", "none", {"none", "scale"},
+          "What is done to the images: nothing, their values lie between 0 and 1; or `scale`, each channel divided by "
+          "its standard deviation over the training images, which is stored with the network. The mean stays, for "
+          "inputs must not be negative; the bias takes it up."),
       flag("training.batch_norm", "false", "Batch normalisation after hidden layers (digital)."),
       choice("training.gradient", "table", {"table", "straight_through"},
              "Backward pass: with the table's slope 1 + ∂μ/∂y, or plain straight-through."),

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <string>
 
@@ -51,10 +51,10 @@ Trainer::Outcome Trainer::run(const TrainingSinks& sinks) {
   const auto save = [&] {
     if (sinks.checkpoint) sinks.checkpoint(*this);
   };
+  BatchLoader loader(data_.train, data_.shape, loader_options(sinks.threads));
   while (position_.epoch < options_.epochs) {
-    order_ = shuffled_order(data_.train.count(), options_.seed, position_.epoch);
     while (position_.batch < steps_per_epoch()) {
-      train_batch(sinks);
+      train_batch(sinks, loader);
       if (stopping()) {
         save();
         return Outcome::kStopped;
@@ -69,18 +69,31 @@ Trainer::Outcome Trainer::run(const TrainingSinks& sinks) {
   return Outcome::kFinished;
 }
 
-void Trainer::train_batch(const TrainingSinks& sinks) {
-  const std::size_t first = position_.batch * options_.batch_size;
-  const std::size_t count = std::min(options_.batch_size, order_.size() - first);
-  fill_batch(data_.train, data_.shape,
-             {std::span(order_).subspan(first, count), options_.seed, position_.epoch, options_.shift_pixels}, batch_);
-  network_.forward(batch_.images,
-                   {{true, options_.seed, position_.epoch, position_.step, first}, sinks.training_hook, sinks.threads});
-  const LossSums sums = network_.loss(batch_.labels);
+BatchLoaderOptions Trainer::loader_options(int threads) const {
+  BatchLoaderOptions options;
+  options.seed = options_.seed;
+  options.batch_size = options_.batch_size;
+  options.epochs = options_.epochs;
+  options.first_epoch = position_.epoch;
+  options.first_batch = position_.batch;
+  options.augmentation = {options_.shift_pixels, options_.flip};
+  options.normalization = network_.options().normalization;
+  if (threads == 1) options.ahead = 0;
+  return options;
+}
+
+void Trainer::train_batch(const TrainingSinks& sinks, BatchLoader& loader) {
+  const auto began = std::chrono::steady_clock::now();
+  const LoadedBatch& loaded = *loader.next();
+  const std::vector<std::uint8_t>& labels = loaded.batch.labels;
+  network_.forward(
+      loaded.batch.images,
+      {{true, options_.seed, position_.epoch, position_.step, loaded.first_image}, sinks.training_hook, sinks.threads});
+  const LossSums sums = network_.loss(labels);
   if (!std::isfinite(sums.loss))
     throw Error(ExitStatus::kComputation, "E503", fmt::format("the loss is not finite at step {}", position_.step),
                 "lower training.learning_rate");
-  network_.backward(batch_.labels);
+  network_.backward(labels);
   if (options_.gradient_limit > 0.0) clip_gradients(network_.parameters(), options_.gradient_limit);
   optimizer_.step(learning_rate_at(options_.schedule, position_.step, steps_per_epoch(), total_steps()));
 
@@ -88,6 +101,8 @@ void Trainer::train_batch(const TrainingSinks& sinks) {
   ++position_.step;
   position_.epoch_sums += sums;
   position_.recent_sums += sums;
+  recent_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  recent_images_ += labels.size();
   if (position_.step % options_.progress_steps != 0) return;
   TrainingProgress now = progress(TrainingProgress::Event::kStep);
   now.train = position_.recent_sums;
@@ -115,13 +130,16 @@ bool Trainer::finish_epoch(const TrainingSinks& sinks) {
   return true;
 }
 
-TrainingProgress Trainer::progress(TrainingProgress::Event event) const {
+TrainingProgress Trainer::progress(TrainingProgress::Event event) {
   TrainingProgress now;
   now.event = event;
   now.epoch = position_.epoch;
   now.epochs = options_.epochs;
   now.step = position_.step;
   now.total_steps = total_steps();
+  if (recent_images_ > 0) now.images_per_second = static_cast<double>(recent_images_) / recent_seconds_;
+  recent_images_ = 0;
+  recent_seconds_ = 0.0;
   now.learning_rate = learning_rate_at(options_.schedule, position_.step - 1, steps_per_epoch(), total_steps());
   return now;
 }

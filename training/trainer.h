@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "training/batches.h"
+#include "training/batch_loader.h"
 #include "training/data_set.h"
 #include "training/evaluation.h"
 #include "training/metrics_log.h"
@@ -25,6 +25,7 @@ struct TrainingOptions {
   OptimizerOptions optimizer = {};
   ScheduleOptions schedule = {};
   std::size_t shift_pixels = 0;        ///< augmentation: shift by up to so many pixels; 0: off
+  bool flip = false;                   ///< augmentation: mirror left and right, one time in two
   double gradient_limit = 0.0;         ///< gradients are scaled down to this norm; 0: off
   std::uint64_t progress_steps = 100;  ///< steps per "step" record; at least 1
 };
@@ -50,6 +51,8 @@ struct TrainingProgress {
   double learning_rate = 0.0;     ///< of the last step
   LossSums train;                 ///< kStep: since the last report; kEpoch: of the epoch
   std::optional<LossSums> test;   ///< kEpoch: of the test images
+  /// Training images a second of wall-clock time since the last report of either kind; 0: none since then.
+  double images_per_second = 0.0;
 };
 
 class Trainer;
@@ -92,18 +95,19 @@ class Trainer {
   std::uint64_t total_steps() const { return steps_per_epoch() * options_.epochs; }
 
  private:
-  void train_batch(const TrainingSinks& sinks);
+  BatchLoaderOptions loader_options(int threads) const;
+  void train_batch(const TrainingSinks& sinks, BatchLoader& loader);
   bool finish_epoch(const TrainingSinks& sinks);
   void report(const TrainingSinks& sinks, const TrainingProgress& progress) const;
-  TrainingProgress progress(TrainingProgress::Event event) const;
+  TrainingProgress progress(TrainingProgress::Event event);
 
   Network& network_;
   const DataSet& data_;
   TrainingOptions options_;
   Optimizer optimizer_;
   TrainingPosition position_;
-  std::vector<std::uint32_t> order_;
-  Batch batch_;
+  double recent_seconds_ = 0.0;  ///< of training since the last report
+  std::size_t recent_images_ = 0;
 };
 
 }  // namespace errata::training

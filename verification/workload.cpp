@@ -82,7 +82,7 @@ std::vector<WorkloadColumn> capture_workload(training::Network& network, const t
   std::vector<std::uint32_t> numbers;
   for (std::uint32_t i = 0; i < std::min<std::size_t>(16, data.test.count()); ++i) numbers.push_back(i);
   training::Batch batch;
-  training::fill_batch(data.test, data.shape, {numbers}, batch);
+  training::fill_batch(data.test, data.shape, {numbers, 0, 0, {}, network.options().normalization}, batch);
   CaptureHook hook(hardware, options);
   network.forward(batch.images, {.context = {}, .hook = &hook, .threads = 1});
   std::vector<WorkloadColumn> all;
