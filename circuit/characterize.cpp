@@ -6,10 +6,12 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "circuit/campaign.h"
 #include "circuit/circuit_project.h"
 #include "circuit/compose.h"
+#include "core/operand_set.h"
 #include "core/random_stream.h"
 #include "core/sobol.h"
 
@@ -278,9 +280,13 @@ std::vector<ColumnOperands> chip_columns(const Settings& s, const CircuitProject
                                          std::size_t columns, std::size_t operands) {
   const OperandDesign design = operand_design(s, p, operands);
   const std::size_t together = std::max<std::size_t>(1, p.deck.lines / p.branches);
+  std::optional<OperandSet> replayed;
+  if (s.has("circuit.operands"))
+    replayed = project_operands(s, "circuit.operands", design.rows, design.levels, design.input_levels);
   std::vector<ColumnOperands> all;
   for (std::size_t column = 0; column < columns; ++column) {
-    all.push_back(make_operands(design, s.seed(), chip, column));
+    all.push_back(replayed ? replayed->column(chip * columns + column, design.rows, operands, s.seed(), chip)
+                           : make_operands(design, s.seed(), chip, column));
     if (column % together != 0) all.back().inputs = all[column - column % together].inputs;
   }
   return all;
@@ -306,13 +312,14 @@ void plan_columns(const Settings& s, const CircuitProject& p, Characterization& 
         lines.push_back({{number, l}, columns[l / m.branches].branch(l % m.branches)});
       const ColumnSlots slots(p, s.seed(), lines);
       const ColumnOperands& operands = columns[first / m.branches];
-      for (std::size_t o = 0; o < m.operands; ++o) points.push_back(column_point(p, slots, operands.input(o)));
+      for (std::size_t o = 0; o < operands.count(); ++o) points.push_back(column_point(p, slots, operands.input(o)));
       // Noise on the nominal device would be enough; on the frozen one it costs the same.
       for (std::size_t o = 0; o < m.noise_operands && chip < m.noise_chips; ++o) {
         points.push_back(column_point(p, slots, operands.input(o)));
         set_noise_band(points.back(), p.array);
       }
     }
+    m.operands = columns.front().count();  // a file may have fewer than were asked for
     m.designs.insert(m.designs.end(), columns.begin(), columns.end());
   }
 }
@@ -402,10 +409,12 @@ CampaignPlan plan_of(const Settings& s, const CircuitProject& p) {
   cell.add_noise();
   add_switch_points(s, p, c.charge, plan.points);
   plan_columns(s, p, c, plan.points);
+  std::vector<ArtifactInput> inputs = operand_input(s, "circuit.operands");
+  inputs.insert(inputs.begin(), {"netlist", p.netlist.sha256});
   c.provenance = {.format = Characterization::kFormat,
                   .major_version = Characterization::kMajor,
                   .minor_version = Characterization::kMinor,
-                  .inputs = {{"netlist", p.netlist.sha256}},
+                  .inputs = std::move(inputs),
                   .config = s.canonical(sections_of_stage("characterize")),
                   .seed = s.seed()};
   return plan;

@@ -27,7 +27,8 @@ struct Invocation {
   std::filesystem::path data_dir;
   std::size_t chips = 0, images = 0;  ///< for `evaluate`; 0: the project's
   std::string hardware;
-  std::filesystem::path out;  ///< folder, for `reproduce`
+  std::filesystem::path out;      ///< folder, for `reproduce`
+  std::filesystem::path capture;  ///< operand file that `evaluate` writes
 };
 
 /// What a command works with.

@@ -48,6 +48,7 @@ po::options_description options(Invocation& i, std::vector<std::string>& sets) {
   add("hardware", po::value<std::string>(&i.hardware));
   add("chips", po::value<std::size_t>(&i.chips));
   add("images", po::value<std::size_t>(&i.images));
+  add("capture-operands", po::value<std::filesystem::path>(&i.capture));
   add("positional", po::value<std::vector<std::string>>());
   return all;
 }

@@ -204,6 +204,9 @@ std::vector<KeySpec> build_schema() {
       choice("circuit.design.pattern", "stratified", {"stratified", "sobol", "corners"},
              "Operands of the columns: Latin strata over activity and MAC value, a Sobol sequence over them, or the "
              "corner patterns (none, all, first, last, even, odd, near half, far half) followed by strata."),
+      text("circuit.operands", "",
+           "Operands of the columns from a file, `operands.h5` of `errata evaluate --capture-operands`, instead of a "
+           "design; relative to the project's folder."),
       integer("circuit.design.neighbours", "1", 1, 64, "Bit lines that are simulated together on common word lines."),
 
       integer("array.rows", "64", 1, 4096, "Cells on one bit line."),
@@ -240,6 +243,8 @@ std::vector<KeySpec> build_schema() {
       integer("errormodel.chips", "200", 8, 1e6, "Virtual chips that fill the table."),
       integer("errormodel.columns", "12", 2, 1e5, "Columns for each of them."),
       integer("errormodel.operands_per_column", "48", 8, 1e5, "Operands for each column."),
+      text("errormodel.operands", "",
+           "Operands that fill the table from a file, as for circuit.operands; without it they are stratified."),
       integer("errormodel.mac_points", "33", 5, 1025, "Grid points of the surfaces along y."),
       integer("errormodel.activity_points", "13", 4, 1025, "Grid points along the second axis."),
 
@@ -300,6 +305,8 @@ std::vector<KeySpec> build_schema() {
       integer("verification.replay_chips", "1600", 2, 1e6, "Chips of the replay of the network's own operands."),
       integer("verification.replay_operands", "64", 4, 1e6,
               "Operands for each of the 16 columns that a layer's replay takes."),
+      integer("verification.captured_columns", "64", 1, 1e6,
+              "Columns of each layer that `errata evaluate --capture-operands` writes."),
       integer("verification.ngspice_operands", "8", 0, 1e6,
               "Of these, operands for each layer that are replayed in ngspice too."),
       real("verification.accuracy_tolerance", "0.5", 0, 100,
@@ -342,7 +349,7 @@ std::vector<std::string> sections_of_stage(std::string_view stage) {
   if (stage == "characterize") return {"circuit", "array", "hardware.signed_scheme"};
   if (stage == "fit") return {"behavioral", "hardware.adc_range", "hardware.signed_scheme"};
   if (stage == "compile") return {"errormodel", "hardware"};
-  if (stage == "train") return {"hardware", "training"};
+  if (stage == "train") return {"hardware", "training", "circuit.weight.levels", "circuit.input.levels"};
   if (stage == "verify") return {"circuit", "array", "hardware", "training", "verification", "spec"};
   return {"project", "circuit", "array", "behavioral", "errormodel", "hardware", "training", "verification", "spec"};
 }

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
+#include "core/operand_set.h"
 #include "core/statistics.h"
 
 namespace errata::errormodel {
@@ -64,7 +66,7 @@ double lowest_mac(std::size_t branches, double limit) {
   return branches == 2 ? -limit : -kBelowZero * limit;
 }
 
-Observations observe(const behavioral::BehavioralModel& model, const OperandDesign& design, std::uint64_t seed,
+Observations observe(const behavioral::BehavioralModel& model, const OperandSource& source, std::uint64_t seed,
                      std::uint64_t first_chip, std::size_t chips, std::size_t columns, const RunContext& context) {
   Observations o;
   o.chips = chips;
@@ -74,7 +76,8 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandDesi
   o.minimum_conductance = model.minimum_conductance;
   o.source_names = model.noise_names();
   o.designs.resize(chips * columns);
-  const std::size_t count = design.operands, total = chips * columns * count, sources = o.source_names.size();
+  const std::size_t count = source(first_chip, 0).count(), total = chips * columns * count,
+                    sources = o.source_names.size();
   o.value.resize(total);
   o.source_variance.resize(sources * total);
   const double unit2 = model.transfer.unit * model.transfer.unit;
@@ -82,7 +85,7 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandDesi
 #pragma omp parallel for schedule(dynamic) num_threads(context.jobs)
   for (std::size_t k = 0; k < chips * columns; ++k) {
     const std::uint64_t chip = first_chip + k / columns, column = k % columns;
-    o.designs[k] = make_operands(design, seed, chip, column);
+    o.designs[k] = source(chip, column);
     const ColumnOperands& d = o.designs[k];
     std::vector<double> output(count, 0.0), one(count);
     for (std::size_t b = 0; b < d.branches(); ++b) {
@@ -101,6 +104,34 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandDesi
   return o;
 }
 
+namespace {
+
+/// Operands of the table's columns: stratified, or those of a trained network where the project names a file.
+OperandSource operand_source(const behavioral::BehavioralModel& model, const Settings& s, double limit,
+                             std::uint64_t seed) {
+  const auto operands = static_cast<std::size_t>(s.integer("errormodel.operands_per_column"));
+  const std::size_t rows = model.array.rows;
+  if (s.has("errormodel.operands")) {
+    const auto set = std::make_shared<OperandSet>(
+        project_operands(s, "errormodel.operands", rows, model.levels(), model.input_levels()));
+    const auto columns = static_cast<std::uint64_t>(s.integer("errormodel.columns"));
+    return [=](std::uint64_t chip, std::uint64_t column) {
+      const std::uint64_t k =
+          (chip - chips::kTable) * columns + column;  // every chip sees other columns of the network
+      return set->column(static_cast<std::size_t>(k), rows, operands, seed, chip);
+    };
+  }
+  const OperandDesign design{.rows = rows,
+                             .levels = model.levels(),
+                             .operands = operands,
+                             .mac_limit = limit,
+                             .input_levels = model.input_levels(),
+                             .differential = model.branches == 2};
+  return [=](std::uint64_t chip, std::uint64_t column) { return make_operands(design, seed, chip, column); };
+}
+
+}  // namespace
+
 ErrorTable compile_table(const behavioral::BehavioralModel& model, const Settings& s, const Provenance& provenance,
                          const RunContext& context) {
   ErrorTable t;
@@ -114,15 +145,10 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
   t.adc = adc_options(s);
   constexpr double kBeyondAdc = 1.25;  // errors carry values across the clip edge, so the surfaces reach past it
   const double limit = kBeyondAdc * t.adc.range;
-  const OperandDesign design{.rows = t.rows,
-                             .levels = model.levels(),
-                             .operands = static_cast<std::size_t>(s.integer("errormodel.operands_per_column")),
-                             .mac_limit = limit,
-                             .input_levels = model.input_levels(),
-                             .differential = model.branches == 2};
-  const Observations o =
-      observe(model, design, provenance.seed, chips::kTable, static_cast<std::size_t>(s.integer("errormodel.chips")),
-              static_cast<std::size_t>(s.integer("errormodel.columns")), context);
+  const Observations o = observe(model, operand_source(model, s, limit, provenance.seed), provenance.seed,
+                                 chips::kTable, static_cast<std::size_t>(s.integer("errormodel.chips")),
+                                 static_cast<std::size_t>(s.integer("errormodel.columns")), context);
+  if (s.has("errormodel.operands")) t.operands = "workload";
   const EstimateOptions options{.y_points = static_cast<std::size_t>(s.integer("errormodel.mac_points")),
                                 .a_points = static_cast<std::size_t>(s.integer("errormodel.activity_points")),
                                 .y_limit = limit,

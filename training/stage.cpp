@@ -42,15 +42,14 @@ MetricsRecord scalars_of(const TrainingProgress& p) {
 
 class Stage {
  public:
-  Stage(const Settings& s, const errormodel::ErrorTable& table, const DataSet& data, std::filesystem::path shards,
+  Stage(const Settings& s, HardwareOptions hardware, const DataSet& data, std::filesystem::path shards,
         std::filesystem::path artifacts, const RunContext& context)
       : s_(s),
-        table_(table),
         data_(data),
         shards_(std::move(shards)),
         artifacts_(std::move(artifacts)),
         context_(context),
-        hardware_(hardware_options(s, table)) {}
+        hardware_(hardware) {}
 
   TrainedArm ideal() {
     NetworkOptions options;
@@ -161,7 +160,6 @@ class Stage {
   }
 
   const Settings& s_;
-  const errormodel::ErrorTable& table_;
   const DataSet& data_;
   std::filesystem::path shards_, artifacts_;
   const RunContext& context_;
@@ -228,15 +226,23 @@ TrainedNetworks TrainedNetworks::load(const std::filesystem::path& path) {
 }
 
 HardwareOptions hardware_options(const Settings& s, const errormodel::ErrorTable& table) {
+  HardwareOptions h = hardware_options(s);
+  h.cell_levels = table.levels;
+  h.dac_bits = std::countr_zero(table.inputs);
+  h.scheme = signed_scheme(table.signed_scheme);
+  return h;
+}
+
+HardwareOptions hardware_options(const Settings& s) {
   HardwareOptions h;
   const auto rows = s.integer("hardware.rows_per_tile");
   h.rows_per_tile = static_cast<std::size_t>(rows > 0 ? rows : s.integer("array.rows"));
-  h.cell_levels = table.levels;
+  h.cell_levels = s.numbers("circuit.weight.levels").size();
   h.weight_bits = static_cast<int>(s.integer("hardware.weight_bits"));
   h.input_bits = static_cast<int>(s.integer("hardware.input_bits"));
   h.adc = adc_options(s);
-  h.dac_bits = std::countr_zero(table.inputs);
-  h.scheme = signed_scheme(table.signed_scheme);
+  h.dac_bits = std::countr_zero(s.numbers("circuit.input.levels").size());
+  h.scheme = signed_scheme(s.text("hardware.signed_scheme"));
   h.columns_per_adc = static_cast<std::size_t>(s.integer("hardware.columns_per_adc"));
   return h;
 }
@@ -251,9 +257,9 @@ DataSet project_data(const Settings& s, const std::filesystem::path& data_root, 
   return load_data_set(s.text("training.data_set"), options);
 }
 
-TrainedNetworks train_networks(const Settings& s, const errormodel::ErrorTable& table, const DataSet& data,
-                               const Provenance& provenance, const std::filesystem::path& artifacts,
-                               const RunContext& context) {
+TrainedNetworks train_networks(const Settings& s, const std::optional<errormodel::ErrorTable>& table,
+                               const DataSet& data, const Provenance& provenance,
+                               const std::filesystem::path& artifacts, const RunContext& context) {
   const auto shards = artifacts / "shards" / fmt::format("train-{}", provenance.fingerprint().substr(0, 16));
   std::error_code ignored;
   if (!std::filesystem::exists(shards)) std::filesystem::remove_all(artifacts / "tensorboard", ignored);  // of another
@@ -261,14 +267,14 @@ TrainedNetworks train_networks(const Settings& s, const errormodel::ErrorTable& 
   TrainedNetworks result;
   result.provenance = provenance;
   result.data_set = data.name;
-  Stage stage(s, table, data, shards, artifacts, context);
+  Stage stage(s, table ? hardware_options(s, *table) : hardware_options(s), data, shards, artifacts, context);
   result.arms.push_back(stage.ideal());
   const TrainedArm ideal = result.arms[0];
-  if (s.integer("training.adaptation_epochs") > 0) {
-    result.arms.push_back(stage.adapt("error_aware", ideal, &table));
+  if (table && s.integer("training.adaptation_epochs") > 0) {
+    result.arms.push_back(stage.adapt("error_aware", ideal, &*table));
     if (s.flag("training.baselines")) {
       result.arms.push_back(stage.adapt("no_noise", ideal, nullptr));
-      const errormodel::ErrorTable gaussian = matched_gaussian(table);
+      const errormodel::ErrorTable gaussian = matched_gaussian(*table);
       result.arms.push_back(stage.adapt("gaussian", ideal, &gaussian));
     }
   }

@@ -187,8 +187,11 @@ void compare_static(const behavioral::BehavioralModel& model, const errormodel::
   const std::size_t columns = std::max<std::size_t>(4, kColumns / (per_group * kGroups));
   std::vector<double> variances;
   for (std::size_t g = 0; g < kGroups; ++g) {
+    const auto source = [&](std::uint64_t chip, std::uint64_t column) {
+      return make_operands(design, seed, chip, column);
+    };
     const auto fresh =
-        errormodel::observe(model, design, seed, chips::kTableCheck + g * per_group, per_group, columns, context);
+        errormodel::observe(model, source, seed, chips::kTableCheck + g * per_group, per_group, columns, context);
     errormodel::ErrorTable again = table;
     errormodel::estimate_terms(fresh, {table.axes.y_points, table.axes.a_points, table.axes.y_high, table.axes.y_low},
                                again);
