@@ -31,6 +31,13 @@ const std::map<std::string, std::vector<std::string>>& periphery_parameters() {
 
 const std::string kSwitchPrefix = "switch.";
 
+/// A star stays within one level of the instance tree: "x*.m1" is "x2.m1", not "x2.x3.m1".
+bool fits(std::string pattern, std::string path) {
+  std::ranges::replace(pattern, '.', '/');
+  std::ranges::replace(path, '.', '/');
+  return ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0;
+}
+
 class Reader {
  public:
   Reader(const Settings& settings, CircuitProject& project) : s_(settings), p_(project) {}
@@ -48,11 +55,11 @@ class Reader {
       }
       const std::string prefix = term.in_switch() ? kSwitchPrefix : "";
       bool any = false;
-      for (const auto& [device, text] : found->second.devices) {
-        if (::fnmatch(term.device.substr(prefix.size()).c_str(), device.c_str(), 0) != 0) continue;
+      for (const LeafDevice& leaf : leaf_devices(p_.netlist, found->first)) {
+        if (!fits(term.device.substr(prefix.size()), leaf.path)) continue;
         MismatchTerm one = term;
-        one.device = prefix + device;
-        one.name += "." + device;
+        one.device = prefix + leaf.path;
+        one.name += "." + leaf.path;
         all.push_back(std::move(one));
         setting_.push_back(i);
         any = true;
@@ -195,12 +202,12 @@ class Reader {
 void warn_of_silent_sources(const Settings& s, const CircuitProject& p, const RunContext& context) {
   const auto cell = p.netlist.subcircuits.find(p.deck.cell);
   if (cell == p.netlist.subcircuits.end() || s.count("circuit.noise_source") > 0) return;
-  for (const auto& [name, text] : cell->second.devices)
-    if (name.starts_with('b'))
+  for (const LeafDevice& leaf : leaf_devices(p.netlist, cell->first))
+    if (leaf.type == 'b')
       context.warn(Diagnostic{.severity = Diagnostic::Severity::kWarning,
                               .code = "W211",
                               .position = cell->second.position,
-                              .message = fmt::format("ngspice gives the behavioural source '{}' no noise", name),
+                              .message = fmt::format("ngspice gives the behavioural source '{}' no noise", leaf.path),
                               .hint = "declare its noise as a [[circuit.noise_source]]"});
 }
 
@@ -220,10 +227,14 @@ std::vector<double> VariedParameters::values(const std::vector<MismatchTerm>& al
 
 CircuitProject read_circuit_project(const Settings& s, const RunContext& context) {
   CircuitProject p;
-  p.netlist = read_netlist(s.folder() / s.text("circuit.netlist"),
-                           {.corner = s.has("circuit.corner") ? s.text("circuit.corner") : std::string()});
-  for (const auto& warning : p.netlist.warnings) context.warn(warning);
   p.deck = deck_options(s);
+  NetlistOptions options{.trust = s.trusts_netlist(),
+                         .corner = s.has("circuit.corner") ? s.text("circuit.corner") : std::string(),
+                         .compatibility = p.deck.compatibility,
+                         .roots = {p.deck.cell}};
+  if (!p.deck.reset_switch.empty()) options.roots.push_back(p.deck.reset_switch);
+  p.netlist = read_netlist(s.folder() / s.text("circuit.netlist"), options);
+  for (const auto& warning : p.netlist.warnings) context.warn(warning);
   warn_of_silent_sources(s, p, context);
   p.cell.weight_levels = s.numbers("circuit.weight.levels");
   p.mismatch = mismatch_terms(s, p.cell.weight_levels.size());

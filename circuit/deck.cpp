@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "circuit/deck_check.h"
+#include "circuit/netlist_text.h"
 #include "core/quantity.h"
 
 namespace errata::circuit {
@@ -36,9 +38,11 @@ class Composer {
     deck_.compatibility = options.compatibility;
     add("errata " + deck_.name);
     for (const auto& statement : netlist.statements) add(statement.text, statement.position);
-    add(fmt::format(".options temp={} tnom=27 {}", options.temperature_kelvin - kZeroCelsiusKelvin, tolerances));
+    add(fmt::format(".options temp={}{} {}", options.temperature_kelvin - kZeroCelsiusKelvin,
+                    netlist.sets_nominal_temperature ? "" : " tnom=27", tolerances));
     if (!options.supply_pin.empty()) add(fmt::format("vsupply supply 0 dc {}", options.supply_volts));
     for (const auto& [pin, volts] : options.tied_pins) add(fmt::format("vtied_{0} tied_{0} 0 dc {1}", pin, volts));
+    drive_globals();
   }
 
   void add(std::string line, SourcePosition position = {}) {
@@ -62,7 +66,7 @@ class Composer {
     std::string line = name;
     for (const auto& pin : netlist_.subcircuits.at(options_.cell).pins)
       line += " " + node_of(pin, name, word, bit, source);
-    line += " " + options_.cell;
+    line += " " + netlist_.subcircuits.at(options_.cell).deck_name;
     if (storage.kind == Storage::Kind::kSubcircuitParameter)
       line += fmt::format(" {}={{errata_level{}}}", storage.parameter, key);
     add(line);
@@ -102,7 +106,7 @@ class Composer {
                      : pin == "reference" ? std::string("precharge")
                      : pin == "ground"    ? "0"
                                           : pin);
-    add(line + " " + options_.reset_switch);
+    add(line + " " + netlist_.subcircuits.at(options_.reset_switch).deck_name);
     for (const auto& s : switches) slot(fmt::format("@{}[{}]", device_path("xreset", s.device), s.parameter));
   }
 
@@ -126,6 +130,16 @@ class Composer {
   }
 
  private:
+  /// Global nodes that have a role get its voltage; ngspice does not reach them through pins.
+  void drive_globals() {
+    for (const auto& node : netlist_.globals) {
+      if (node == options_.supply_pin) add(fmt::format("vglobal_{0} {0} 0 dc {1}", node, options_.supply_volts));
+      if (node == options_.ground_pin) add(fmt::format("vglobal_{0} {0} 0 dc 0", node));
+      for (const auto& [pin, volts] : options_.tied_pins)
+        if (node == pin) add(fmt::format("vglobal_{0} {0} 0 dc {1}", node, volts));
+    }
+  }
+
   std::string node_of(const std::string& pin, const std::string& instance, const std::string& word,
                       const std::string& bit, const std::string& source) const {
     if (pin == options_.word_line_pin) return word;
@@ -196,7 +210,7 @@ DeckOptions deck_options(const Settings& s) {
     o.tied_pins.emplace_back(lower(s.text(fmt::format("circuit.tied_pin[{}].pin", i))),
                              s.number(fmt::format("circuit.tied_pin[{}].voltage", i)));
   o.supply_volts = s.number("circuit.supply_voltage");
-  o.compatibility = optional("circuit.compatibility");
+  o.compatibility = inlined_compatibility(optional("circuit.compatibility"));
   o.storage = {storage_kind(s.text("circuit.weight.store")), optional("circuit.weight.device"),
                optional("circuit.weight.parameter"),         optional("circuit.weight.node"),
                optional("circuit.weight.complement"),        optional("circuit.weight.pin")};
@@ -355,12 +369,11 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
            fmt::format("it has: {}", fmt::join(names, ", ")));
     return nullptr;
   };
-  const auto check_device = [&](const Subcircuit& sub, const std::string& device, const std::string& path) {
-    if (device.find('.') != std::string::npos || sub.devices.contains(device)) return;
-    std::vector<std::string> names;
-    for (const auto& [name, text] : sub.devices) names.push_back(name);
-    report("E208", path, fmt::format("subcircuit '{}' has no device '{}'", sub.name, device),
-           fmt::format("it has: {}", fmt::join(names, ", ")));
+  const auto add = [&](const char* code, const std::string& path, const std::optional<Complaint>& complaint) {
+    if (complaint) report(code, path, complaint->message, complaint->hint);
+  };
+  const auto check_device = [&](const Subcircuit& sub, const CellSlot& slot, const std::string& path) {
+    add("E208", path, complaint_about_slot(netlist, sub.name, slot));
   };
   const Subcircuit* cell = subcircuit("circuit.cell", options.cell);
   if (cell == nullptr) return problems;
@@ -373,9 +386,8 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
   for (std::size_t i = 0; i < options.tied_pins.size(); ++i)
     roles.emplace_back(fmt::format("circuit.tied_pin[{}].pin", i), options.tied_pins[i].first);
   for (const auto& [path, pin] : roles)
-    if (!pin.empty() && std::ranges::find(pins, pin) == pins.end())
-      report("E203", path, fmt::format("subcircuit '{}' has no pin '{}'", options.cell, pin),
-             fmt::format("its pins: {}", fmt::join(pins, ", ")));
+    if (!pin.empty()) add("E203", path, complaint_about_role(*cell, path, pin));
+  for (const auto& complaint : complaints_about_globals(netlist, options)) add("E203", "circuit.cell", complaint);
   for (const auto& pin : pins) {
     const auto times = std::ranges::count_if(roles, [&](const auto& role) { return role.second == pin; });
     if (times > 1)
@@ -386,18 +398,17 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
              "name it under [circuit.pins] as word_line, bit_line, source_line, supply or ground, or as a "
              "[[circuit.tied_pin]]");
   }
-  if (storage.kind == Storage::Kind::kInstanceParameter) check_device(*cell, storage.device, "circuit.weight.device");
+  if (storage.kind == Storage::Kind::kInstanceParameter)
+    check_device(*cell, {storage.device, storage.parameter}, "circuit.weight.device");
+  add("E208", storage.kind == Storage::Kind::kModelParameter ? "circuit.weight.device" : "circuit.weight.parameter",
+      complaint_about_storage(netlist, options));
   for (const auto& [path, node] : {std::pair<const char*, std::string>{"circuit.weight.node", storage.node},
                                    {"circuit.weight.complement", storage.complement}}) {
-    if (node.empty() || node.find('.') != std::string::npos) continue;
-    const bool known = std::ranges::any_of(cell->devices, [&](const auto& device) {
-      const auto words = words_of(device.second);
-      return std::ranges::find(words.begin() + 1, words.end(), node) != words.end();
-    });
-    if (!known) report("E208", path, fmt::format("subcircuit '{}' has no node '{}'", options.cell, node), "");
+    if (!node.empty() && !has_node(netlist, options.cell, node))
+      report("E208", path, fmt::format("subcircuit '{}' has no node '{}'", options.cell, node), "");
   }
   for (std::size_t i = 1; i < cell_slots.size(); ++i)
-    check_device(*cell, cell_slots[i].device, who_names(cell_slots[i].device, options, settings));
+    check_device(*cell, cell_slots[i], who_names(cell_slots[i].device, options, settings));
   if (options.reset_switch.empty()) {
     for (const auto& slot : switch_slots)
       report("E208", who_names("switch." + slot.device, options, settings),
@@ -416,7 +427,7 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
       report("E203", "array.reset_switch", fmt::format("subcircuit '{}' has no pin '{}'", options.reset_switch, pin),
              fmt::format("its pins: {}", fmt::join(reset->pins, ", ")));
   for (const auto& slot : switch_slots)
-    check_device(*reset, slot.device, who_names("switch." + slot.device, options, settings));
+    check_device(*reset, slot, who_names("switch." + slot.device, options, settings));
   return problems;
 }
 
