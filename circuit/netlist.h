@@ -39,7 +39,7 @@ struct Subcircuit {
   std::string deck_name;          ///< what it is called in the statements, where ngspice can't take its name
   std::vector<std::string> pins;  ///< lower case
   std::map<std::string, std::string> parameters;  ///< those of the .subckt line with their defaults, and its own .param
-  std::map<std::string, Device> devices;          ///< by name
+  std::map<std::string, Device> devices;          ///< by name; of subcircuits that the roots need
   std::set<std::string> nodes;                    ///< internal ones: neither pins nor ground nor global
   std::set<std::string> globals;                  ///< global nodes that it or a subcircuit inside it touches
   std::set<std::string> models;                   ///< .model cards inside it

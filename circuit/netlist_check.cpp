@@ -200,6 +200,8 @@ class DeviceChecker {
   void check_recursion() {
     enum class Color { kWhite, kGrey, kBlack };
     std::vector<Color> colors(a_.index.scopes().size(), Color::kWhite);
+    std::vector<std::size_t> heights(colors.size(), 0);
+    constexpr std::size_t kDeepest = 18;  // 19 are too many for ngspice 39, 20 are not
     // Depth first with a stack of its own: chains of instances may be long.
     struct Frame {
       std::size_t scope, next;
@@ -212,6 +214,12 @@ class DeviceChecker {
         Frame& top = stack.back();
         if (top.next == a_.targets[top.scope].size()) {
           colors[top.scope] = Color::kBlack;
+          for (const std::size_t t : a_.targets[top.scope])
+            if (t != 0) heights[top.scope] = std::max(heights[top.scope], 1 + heights[t]);
+          if (heights[top.scope] == kDeepest + 1)
+            report_.problem("E222", scope(top.scope).begin, scope(top.scope).name,
+                            fmt::format("'{}' nests instances more than {} deep", scope(top.scope).name, kDeepest),
+                            "ngspice takes that for a circle");
           stack.pop_back();
           continue;
         }
@@ -234,6 +242,22 @@ class DeviceChecker {
   NetlistReport& report_;
 };
 
+/// Takes the elements of one subcircuit apart.
+void parse_scope(NetlistAnalysis& a, NetlistIndex& index, std::size_t s) {
+  const std::function<bool(std::string_view)> is_model = [&](std::string_view word) {
+    return index.find_model(s, word) != nullptr;
+  };
+  a.devices[s].reserve(index.scopes()[s].devices.size());
+  for (const std::size_t at : index.scopes()[s].devices) {
+    ParsedDevice& d = a.devices[s].emplace_back(parse_device(index.lower(at), is_model));
+    d.device.position = index.statements()[at].position;
+    const std::size_t target = d.subcircuit.empty() ? 0 : index.find_subcircuit(s, d.subcircuit);
+    if (target != 0) d.device.subcircuit = index.scopes()[target].key;
+    if (target != 0) index.scope(target).callers.insert(s);
+    a.targets[s].push_back(target);
+  }
+}
+
 }  // namespace
 
 NetlistAnalysis analyse_netlist(NetlistIndex& index, const NetlistOptions& options) {
@@ -242,38 +266,21 @@ NetlistAnalysis analyse_netlist(NetlistIndex& index, const NetlistOptions& optio
   a.devices.resize(scopes);
   a.targets.resize(scopes);
   a.reachable.assign(scopes, false);
-  for (std::size_t s = 1; s < scopes; ++s) {
-    const Scope& scope = index.scopes()[s];
-    if (scope.duplicate) continue;
-    const std::function<bool(std::string_view)> is_model = [&](std::string_view word) {
-      return index.find_model(s, word) != nullptr;
-    };
-    for (const std::size_t at : scope.devices) {
-      a.devices[s].push_back(parse_device(index.lower(at), is_model));
-      ParsedDevice& d = a.devices[s].back();
-      d.device.position = index.statements()[at].position;
-      const std::size_t target = d.subcircuit.empty() ? 0 : index.find_subcircuit(s, d.subcircuit);
-      if (target != 0) d.device.subcircuit = index.scopes()[target].key;
-      if (target != 0) index.scope(target).callers.insert(s);
-      a.targets[s].push_back(target);
-    }
-  }
   std::vector<std::size_t> open;
-  bool complete = !options.roots.empty();
+  a.prunes = !options.roots.empty();
   for (const auto& root : options.roots) {
     const std::size_t s = index.find_subcircuit(0, root);
-    complete = complete && s != 0;
+    a.prunes = a.prunes && s != 0;
     if (s != 0) open.push_back(s);
   }
-  a.prunes = complete;
-  if (options.roots.empty())
-    for (std::size_t s = 1; s < scopes; ++s)
-      if (!index.scopes()[s].duplicate) open.push_back(s);
+  for (std::size_t s = 1; options.roots.empty() && s < scopes; ++s)
+    if (!index.scopes()[s].duplicate) open.push_back(s);
   while (!open.empty()) {
     const std::size_t s = open.back();
     open.pop_back();
     if (a.reachable[s]) continue;
     a.reachable[s] = true;
+    parse_scope(a, index, s);
     for (const std::size_t target : a.targets[s])
       if (target != 0) open.push_back(target);
   }

@@ -42,6 +42,12 @@ NetlistIndex::NetlistIndex(const std::vector<Statement>& statements, std::vector
 void NetlistIndex::visit(std::size_t i) {
   const std::string_view text = lower_[i];
   conditional_[i] = conditions_ > 0;
+  if (text == ".control") in_control_ = true;
+  if (in_control_) {
+    scopes_[0].others.push_back(i);
+    in_control_ = text != ".endc";
+    return;
+  }
   if (text.front() != '.') {
     scopes_[open_.back()].devices.push_back(i);
     return;

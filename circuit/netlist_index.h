@@ -70,6 +70,7 @@ class NetlistIndex {
   std::vector<std::size_t> open_;
   std::set<std::string> globals_;
   int conditions_ = 0;
+  bool in_control_ = false;  ///< commands that trust let pass
 };
 
 }  // namespace errata::circuit

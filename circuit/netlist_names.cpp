@@ -32,7 +32,7 @@ class NameChecker {
  private:
   void check_statement(std::size_t s, std::size_t at) {
     const std::string_view text = a_.index.lower(at);
-    if (text.starts_with(".func")) return;
+    if (text.starts_with(".func") || text.starts_with(".opt")) return;
     if (text.starts_with(".para")) {
       if (is_function_definition(text)) return;
       const StatementParts parts = parts_of(text);

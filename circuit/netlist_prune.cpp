@@ -1,6 +1,7 @@
 // What of a netlist goes into a deck.
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "circuit/netlist_check.h"
 
@@ -18,7 +19,7 @@ class Pruner {
     for (std::size_t s = 1; s < a_.index.scopes().size(); ++s)
       if (keeps(s)) keep_scope(s);
     index_top(top);
-    for (std::size_t i = 0; i < keep_.size(); ++i)
+    for (std::size_t i = 0; i < keep_.size() && a_.prunes; ++i)
       if (keep_[i]) open_.push_back(i);
     while (!open_.empty()) {
       const std::size_t i = open_.back();
@@ -122,23 +123,21 @@ std::vector<bool> kept_statements(const NetlistAnalysis& analysis) { return Prun
 void rename_subcircuits(const NetlistAnalysis& a, std::vector<Statement>& statements,
                         std::map<std::string, Subcircuit>& subcircuits) {
   const auto& scopes = a.index.scopes();
-  std::map<std::string, std::size_t> count;
-  std::set<std::string> taken;
+  std::unordered_map<std::string, std::size_t> count;
+  std::unordered_set<std::string> taken, parameters;
   for (const Scope& s : scopes) {
     if (!s.duplicate && !s.name.empty()) ++count[s.name];
     taken.insert(s.name);
-    for (const auto& [name, value] : s.parameters) taken.insert(name);
+    for (const auto& [name, value] : s.parameters) parameters.insert(name);
   }
   std::map<std::size_t, std::string> renamed;
   for (std::size_t s = 1; s < scopes.size(); ++s) {
     if (scopes[s].duplicate) continue;
-    const bool parameter =
-        std::ranges::any_of(scopes, [&](const Scope& other) { return other.parameters.contains(scopes[s].name); });
     const bool confused = scopes[s].parent != 0 && count[scopes[s].name] > 1;
-    if (!parameter && !confused && is_plain_name(scopes[s].name)) continue;
+    if (!parameters.contains(scopes[s].name) && !confused && is_plain_name(scopes[s].name)) continue;
     std::string name;
     for (const char c : scopes[s].key) name += is_name_character(c) ? c : '_';
-    while (taken.contains(name)) name += "_";
+    while (taken.contains(name) || parameters.contains(name)) name += "_";
     taken.insert(name);
     renamed[s] = name;
     subcircuits.at(scopes[s].key).deck_name = name;

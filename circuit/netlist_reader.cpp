@@ -108,7 +108,11 @@ class Reader {
       const Statement& s = file.statements[i];
       const std::string first = first_word(s.text);
       const auto words = first.front() == '.' || is_command(first) || !block_end.empty() ? words_of(s.text) : Words{};
-      if (is_title(s, first)) continue;
+      if (is_title(s, first)) {
+        if (s.text.size() > s.first_line_length)
+          warn("W221", s.position, "a continuation of the title line is ignored, as by ngspice");
+        continue;
+      }
       if (!block_end.empty()) {
         if (options_.trust && block_end == ".endc" && first.starts_with("pre_")) keep_command(s, words, path);
         if (first.starts_with(block_end)) block_end.clear();

@@ -55,7 +55,7 @@ constexpr DiagnosticEntry kCatalogue[] = {
     {"W221", "statement dropped", "A statement of the netlist does not go into errata's decks.",
      "The message says what stands in its place."},
     {"E222", "subcircuits in a circle", "A subcircuit contains itself, or instances are nested too deep for ngspice.",
-     "Break the circle; ngspice expands 20 levels."},
+     "Break the circle; ngspice expands 18 levels."},
     {"W222", "random value replaced",
      "agauss() and the like would draw other values in every worker and at every load.",
      "Declare the variation as [[circuit.mismatch]]."},
