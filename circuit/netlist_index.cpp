@@ -25,6 +25,7 @@ NetlistIndex::NetlistIndex(const std::vector<Statement>& statements, std::vector
   for (const auto& s : statements) lower_.push_back(lower_case(s.text));
   ignored_.assign(statements.size(), false);
   conditional_.assign(statements.size(), false);
+  command_.assign(statements.size(), false);
   scopes_.emplace_back();
   open_ = {0};
   for (std::size_t i = 0; i < statements.size(); ++i) visit(i);
@@ -44,7 +45,7 @@ void NetlistIndex::visit(std::size_t i) {
   conditional_[i] = conditions_ > 0;
   if (text == ".control") in_control_ = true;
   if (in_control_) {
-    scopes_[0].others.push_back(i);
+    command_[i] = true;
     in_control_ = text != ".endc";
     return;
   }

@@ -44,6 +44,8 @@ class NetlistIndex {
   const std::set<std::string>& globals() const { return globals_; }
   /// Statements that ngspice would ignore: later definitions of the same name.
   bool ignored(std::size_t statement) const { return ignored_[statement]; }
+  /// Part of a .control section that trust let pass.
+  bool is_command(std::size_t statement) const { return command_[statement]; }
   /// True inside an .if that ngspice decides.
   bool conditional(std::size_t statement) const { return conditional_[statement]; }
 
@@ -65,7 +67,7 @@ class NetlistIndex {
   std::vector<Diagnostic>& problems_;
   std::vector<Diagnostic>& warnings_;
   std::vector<std::string> lower_;
-  std::vector<bool> ignored_, conditional_;
+  std::vector<bool> ignored_, conditional_, command_;
   std::vector<Scope> scopes_;
   std::vector<std::size_t> open_;
   std::set<std::string> globals_;

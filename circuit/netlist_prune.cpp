@@ -71,7 +71,7 @@ class Pruner {
       for (const auto& [base, cards] : top.bins)
         needed_by_[base].insert(needed_by_[base].end(), cards.begin(), cards.end());
     for (std::size_t i = 0; i < keep_.size(); ++i)
-      if (a_.index.lower(i).starts_with(".global")) keep_[i] = true;
+      if (a_.index.is_command(i) || a_.index.lower(i).starts_with(".global")) keep_[i] = true;
   }
 
   /// Any word may be a name: what is kept in vain costs nothing but time.

@@ -270,6 +270,8 @@ class Reader {
     if (words.size() == 2 && std::filesystem::exists(path.parent_path() / unquoted(words[1]), failed))
       command.text =
           words[0] + " " + std::filesystem::absolute(path.parent_path() / unquoted(words[1]), failed).string();
+    if (lower_case(command.text) != command.text)
+      warn("W226", s.position, "ngspice reads a pre_ command in lower case", "use a path without capital letters");
     command.first_line_length = 0;
     Statement begin = command, end = command;
     begin.text = ".control";
