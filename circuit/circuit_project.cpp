@@ -112,8 +112,7 @@ class Reader {
       if (term.sigma.empty())
         for (const char* size : {"w", "l"})
           (term.in_switch() ? reset : cell)
-              .push_back(
-                  fmt::format("@{}[{}]", device_path(term.in_switch() ? "xreset" : "x1", inner_device(term)), size));
+              .push_back(fmt::format("@{}[{}]", expanded_name(term.in_switch(), inner_device(term)), size));
     const auto values = [&](const std::vector<std::string>& names, const Deck& deck) {
       return names.empty() ? std::vector<double>{} : nominal_values(deck, names, context);
     };
@@ -131,9 +130,9 @@ class Reader {
 
   /// Asks ngspice for the nominal values that are not the same for every device.
   void find_nominal_values(const RunContext& context) {
-    find(p_.cell, compose_cell(p_.netlist, p_.deck, p_.cell.slots), "x1", 1, context);
+    find(p_.cell, compose_cell(p_.netlist, p_.deck, p_.cell.slots), 1, context);
     if (!p_.deck.reset_switch.empty())
-      find(p_.reset_switch, compose_switch(p_.netlist, p_.deck, p_.reset_switch.slots), "xreset", 0, context);
+      find(p_.reset_switch, compose_switch(p_.netlist, p_.deck, p_.reset_switch.slots), 0, context);
   }
 
  private:
@@ -160,6 +159,12 @@ class Reader {
     return term.in_switch() ? term.device.substr(kSwitchPrefix.size()) : term.device;
   }
 
+  /// Of a device of the reset switch or of the cell in the decks that nominal values are taken from.
+  std::string expanded_name(bool in_switch, const std::string& device) const {
+    return in_switch ? expanded_device_name(p_.netlist, p_.deck.reset_switch, "xreset", device)
+                     : expanded_device_name(p_.netlist, p_.deck.cell, "x1", device);
+  }
+
   void check_term(std::size_t i, const MismatchTerm& term) {
     const auto known = periphery_parameters().find(term.device);
     if (known == periphery_parameters().end()) return;
@@ -179,12 +184,12 @@ class Reader {
           "use distribution = \"normal\"");
   }
 
-  void find(VariedParameters& part, const Deck& deck, const std::string& instance, std::size_t first,
-            const RunContext& context) const {
+  void find(VariedParameters& part, const Deck& deck, std::size_t first, const RunContext& context) const {
     std::vector<std::string> targets;
     for (std::size_t i = first; i < part.slots.size(); ++i)
       if (std::isnan(part.nominal[i]))
-        targets.push_back(fmt::format("@{}[{}]", device_path(instance, part.slots[i].device), part.slots[i].parameter));
+        targets.push_back(fmt::format("@{}[{}]", expanded_name(&part == &p_.reset_switch, part.slots[i].device),
+                                      part.slots[i].parameter));
     if (targets.empty()) return;
     const auto values = nominal_values(deck, targets, context);
     std::size_t at = 0;

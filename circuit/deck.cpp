@@ -72,7 +72,8 @@ class Composer {
     add(line);
     store(name, key);
     for (std::size_t i = 1; i < cell_slots.size(); ++i)
-      slot(fmt::format("@{}[{}]", device_path(name, cell_slots[i].device), cell_slots[i].parameter));
+      slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.cell, name, cell_slots[i].device),
+                       cell_slots[i].parameter));
   }
 
   /// Word lines rest at the idle voltage; `pulse` runs from 0 to 1. The slot is the swing of this one.
@@ -107,7 +108,9 @@ class Composer {
                      : pin == "ground"    ? "0"
                                           : pin);
     add(line + " " + netlist_.subcircuits.at(options_.reset_switch).deck_name);
-    for (const auto& s : switches) slot(fmt::format("@{}[{}]", device_path("xreset", s.device), s.parameter));
+    for (const auto& s : switches)
+      slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.reset_switch, "xreset", s.device),
+                       s.parameter));
   }
 
   void transient(const std::vector<std::string>& nodes) {
@@ -156,10 +159,11 @@ class Composer {
     const Storage& s = options_.storage;
     switch (s.kind) {
       case Storage::Kind::kInstanceParameter:
-        slot(fmt::format("@{}[{}]", device_path(name, s.device), s.parameter));
+        slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.cell, name, s.device), s.parameter));
         return;
       case Storage::Kind::kModelParameter:
-        slot(fmt::format("{} {}", model_path(name, s.device), s.parameter), SlotKind::kModel);
+        slot(fmt::format("{} {}", expanded_model_name(netlist_, options_.cell, name, s.device), s.parameter),
+             SlotKind::kModel);
         return;
       case Storage::Kind::kSubcircuitParameter:
         parameter("errata_level" + key);
@@ -230,18 +234,6 @@ DeckOptions deck_options(const Settings& s) {
   return o;
 }
 
-std::string device_path(const std::string& instance, const std::string& device) {
-  const auto dot = device.rfind('.');
-  const char type = device[dot == std::string::npos ? 0 : dot + 1];
-  return fmt::format("{}.{}.{}", type, instance, device);
-}
-
-std::string model_path(const std::string& instance, const std::string& model) {
-  const auto dot = model.rfind('.');
-  return dot == std::string::npos ? fmt::format("{}:{}", instance, model)
-                                  : fmt::format("{}.{}:{}", instance, model.substr(0, dot), model.substr(dot + 1));
-}
-
 Deck compose_cell(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& cell_slots) {
   Composer c("cell", netlist, options, static_tolerances(kCellTolerance));
   c.add("vwl wl 0 dc 0");
@@ -275,7 +267,9 @@ Deck compose_column(const Netlist& netlist, const DeckOptions& options, const st
     c.precharge("b1", nodes, {});
     c.add("voffset out b1 dc 0");
     c.slot("@voffset[dc]");
-    for (const auto& s : switch_slots) c.slot(fmt::format("@{}[{}]", device_path("xreset", s.device), s.parameter));
+    for (const auto& s : switch_slots)
+      c.slot(
+          fmt::format("@{}[{}]", expanded_device_name(netlist, options.reset_switch, "xreset", s.device), s.parameter));
     c.word_line_pulse();
     c.add(fmt::format("cline b1 0 {}", number_text(options.line_farads)));
     if (!wire && options.wire_farads > 0)

@@ -69,12 +69,6 @@ struct DeckOptions {
 /// Reads DeckOptions from a project; resistances scaled by circuit.severity.
 DeckOptions deck_options(const Settings& settings);
 
-/// ngspice's name of a device inside instance `instance` of the cell: "m1" in "x3" is "m.x3.m1".
-std::string device_path(const std::string& instance, const std::string& device);
-
-/// ngspice's name of a .model inside instance `instance`: "nch" in "x3" is "x3:nch".
-std::string model_path(const std::string& instance, const std::string& model);
-
 /// A (device, parameter) of every cell, or of the reset switch, that mismatch or the stored level moves.
 struct CellSlot {
   std::string device, parameter;

@@ -36,6 +36,7 @@ struct Device {
 /// A .subckt of the netlist.
 struct Subcircuit {
   std::string name;               ///< lower case
+  std::string parent;             ///< key of the subcircuit that it is nested in; empty: none
   std::string deck_name;          ///< what it is called in the statements, where ngspice can't take its name
   std::vector<std::string> pins;  ///< lower case
   std::map<std::string, std::string> parameters;  ///< those of the .subckt line with their defaults, and its own .param
@@ -91,6 +92,16 @@ std::vector<LeafDevice> leaf_devices(const Netlist& netlist, const std::string& 
 
 /// The device at a path inside a subcircuit ("x2.m1"), or null. Instances are devices too ("x2").
 const Device* find_device(const Netlist& netlist, const std::string& subcircuit, std::string_view path);
+
+/// ngspice's name of the device at a path inside instance `instance` of a subcircuit: "x2.m1" in "x3" is "m.x3.x2.m1".
+/// A subcircuit that is defined inside another one is expanded with it, so the type stands before its part again:
+/// "m.x3.m.x2.m1".
+std::string expanded_device_name(const Netlist& netlist, const std::string& subcircuit, const std::string& instance,
+                                 std::string_view path);
+
+/// ngspice's name of a .model inside a subcircuit, likewise: "x2.nch" in "x3" is "x3.x2:nch", or "x3:x2:nch".
+std::string expanded_model_name(const Netlist& netlist, const std::string& subcircuit, const std::string& instance,
+                                std::string_view path);
 
 /// True when the subcircuit has the node at a path: "q", "x2.q"; a pin counts as a node.
 bool has_node(const Netlist& netlist, const std::string& subcircuit, std::string_view path);

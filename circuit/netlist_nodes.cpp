@@ -130,7 +130,11 @@ std::map<std::string, Subcircuit> subcircuits_of(const NetlistAnalysis& a) {
   for (std::size_t s = 1; s < scopes.size(); ++s) {
     const Scope& scope = scopes[s];
     if (scope.duplicate) continue;
-    Subcircuit sub{.name = scope.name, .deck_name = scope.name, .pins = scope.pins, .parameters = scope.parameters};
+    Subcircuit sub{.name = scope.name,
+                   .parent = scopes[scope.parent].key,
+                   .deck_name = scope.name,
+                   .pins = scope.pins,
+                   .parameters = scope.parameters};
     sub.position = a.index.statements()[scope.begin].position;
     for (const auto& [name, cards] : scope.models) sub.models.insert(name);
     for (const auto& [name, cards] : scope.bins) sub.models.insert(name);

@@ -49,6 +49,64 @@ const Subcircuit* descend(const Netlist& netlist, const std::string& subcircuit,
 
 }  // namespace
 
+namespace {
+
+/// Instances on the way to a device or model, and the subcircuits they lead to.
+struct Way {
+  std::vector<std::string> instances, subcircuits;
+  std::string rest;
+};
+
+Way way_of(const Netlist& netlist, const std::string& subcircuit, const std::string& instance, std::string_view path) {
+  Way way{{instance}, {subcircuit}, {}};
+  for (auto dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.')) {
+    const Subcircuit* sub = find_subcircuit(netlist, way.subcircuits.back());
+    if (sub == nullptr) break;
+    const auto found = sub->devices.find(std::string(path.substr(0, dot)));
+    if (found == sub->devices.end() || found->second.type() != 'x') break;
+    way.instances.push_back(found->first);
+    way.subcircuits.push_back(found->second.subcircuit);
+    path.remove_prefix(dot + 1);
+  }
+  way.rest = path;
+  return way;
+}
+
+/// Puts what lies behind `name` before it, once for each definition that contains the next: `join` makes one name of
+/// the instances inside a definition and of what has been built so far.
+template <class Join>
+std::string expanded(const Netlist& netlist, const Way& way, Join&& join) {
+  std::string name = way.rest;
+  for (std::size_t last = way.instances.size(); last > 0;) {
+    const Subcircuit* sub = find_subcircuit(netlist, way.subcircuits[last - 1]);
+    const std::string parent = sub == nullptr ? std::string() : sub->parent;
+    std::size_t first = last - 1;
+    while (first > 0 && way.subcircuits[first - 1] != parent) --first;
+    std::string instances = way.instances[first];
+    for (std::size_t i = first + 1; i < last; ++i) instances += "." + way.instances[i];
+    name = join(instances, name);
+    last = first;
+  }
+  return name;
+}
+
+}  // namespace
+
+std::string expanded_device_name(const Netlist& netlist, const std::string& subcircuit, const std::string& instance,
+                                 std::string_view path) {
+  const Way way = way_of(netlist, subcircuit, instance, path);
+  const char type = way.rest.empty() ? '?' : way.rest.front();
+  return expanded(netlist, way, [&](const std::string& instances, const std::string& name) {
+    return fmt::format("{}.{}.{}", type, instances, name);
+  });
+}
+
+std::string expanded_model_name(const Netlist& netlist, const std::string& subcircuit, const std::string& instance,
+                                std::string_view path) {
+  return expanded(netlist, way_of(netlist, subcircuit, instance, path),
+                  [](const std::string& instances, const std::string& name) { return instances + ":" + name; });
+}
+
 std::vector<LeafDevice> leaf_devices(const Netlist& netlist, const std::string& subcircuit) {
   std::vector<LeafDevice> leaves;
   collect(netlist, subcircuit, "", leaves);

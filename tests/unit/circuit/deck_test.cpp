@@ -291,13 +291,6 @@ TEST(ComposeCell, HoldsTiedPinsAndCarriesTheCompatibility) {
   EXPECT_EQ(deck.compatibility, "hsa");
 }
 
-TEST(DevicePath, FollowsNgspicesNames) {
-  EXPECT_EQ(device_path("x3", "m1"), "m.x3.m1");
-  EXPECT_EQ(device_path("x3", "xinner.r2"), "r.x3.xinner.r2");
-  EXPECT_EQ(model_path("x3", "nch"), "x3:nch");
-  EXPECT_EQ(model_path("x3", "xinner.nch"), "x3.xinner:nch");
-}
-
 Settings example(const std::vector<SettingOverride>& overrides) {
   return parse_project(testing::kExampleProject, "errata.toml", "/tmp", overrides);
 }
