@@ -74,6 +74,7 @@ class DeviceChecker {
     }
     if (!d.unknown_model.empty()) unknown_model(s, at, d.unknown_model);
     if (!d.device.model.empty()) used_model(s, at, d);
+    for (const auto& source : d.controls) check_control(s, at, d, source);
     if (d.device.type() == 'x') check_instance(s, at, d, target);
     check_value(at, d);
   }
@@ -86,8 +87,23 @@ class DeviceChecker {
       if (k == 0) break;
     }
     std::string hint = files_.section_that_defines(name);
+    if (a_.index.find_subcircuit(s, name) != 0)
+      hint = fmt::format("'{}' is a subcircuit: let the element's name begin with x", name);
     if (hint.empty()) hint = known.empty() ? "include the file that holds the .model card" : did_you_mean(name, known);
     report_.problem("E205", at, name, fmt::format("model '{}' is not defined", name), hint);
+  }
+
+  /// ngspice looks for a controlling source in the same subcircuit only.
+  void check_control(std::size_t s, std::size_t at, const ParsedDevice& d, const std::string& source) {
+    if (source.find('.') != std::string::npos ||
+        std::ranges::any_of(a_.devices[s], [&](const ParsedDevice& other) { return other.device.name == source; }))
+      return;
+    std::vector<std::string> known;
+    for (const auto& other : a_.devices[s]) known.push_back(other.device.name);
+    report_.problem(
+        "E221", at, source,
+        fmt::format("'{}' refers to '{}', which is no element of '{}'", d.device.name, source, scope(s).name),
+        did_you_mean(source, known));
   }
 
   void used_model(std::size_t s, std::size_t at, const ParsedDevice& d) {
@@ -323,6 +339,18 @@ void NetlistReport::finish() {
   for (const auto& [key, seen] : seen_)
     if (seen.count > 3)
       (seen.warning ? warnings_ : problems_)[seen.last].message += fmt::format(" (and {} times more)", seen.count - 3);
+  // A library that was not written for errata can be full of one kind of warning.
+  constexpr std::size_t kMost = 20;
+  std::map<std::string, std::size_t> count, last;
+  std::vector<Diagnostic> kept;
+  for (auto& w : warnings_) {
+    if (++count[w.code] > kMost) continue;
+    last[w.code] = kept.size();
+    kept.push_back(std::move(w));
+  }
+  for (const auto& [code, n] : count)
+    if (n > kMost) kept[last[code]].message += fmt::format(" (and {} more warnings {})", n - kMost, code);
+  warnings_ = std::move(kept);
 }
 
 void check_devices(const NetlistAnalysis& analysis, const NetlistFiles& files, bool trust, NetlistReport& report) {

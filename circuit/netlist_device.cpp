@@ -20,7 +20,10 @@ class Parser {
     d.text = std::string(line_);
     for (const auto& [name, value] : parts_.pairs) d.parameters.emplace_back(name, value);
     terminals();
-    for (const auto node : nodes_in_expression(line_)) read(node);
+    if (d.type() != 'a') {  // whose %v(…) are ports
+      for (const auto node : probes_in_expression(line_, 'v')) read(node);
+      for (const auto source : probes_in_expression(line_, 'i')) out_.controls.emplace_back(source);
+    }
     const auto has = [&](const char* word) { return line_.find(word) != std::string_view::npos; };
     out_.behavioral = d.type() == 'b' || d.type() == 'e' || d.type() == 'g' || !d.reads.empty() || has("i(") ||
                       has("temper") || has("time") || has("hertz");
@@ -91,13 +94,15 @@ class Parser {
         return;
       case 'f':
       case 'h':
-        nodes(2, out_.device.type() == 'h' ? Contact::kConducts : Contact::kPlate);
+        if (nodes(2, out_.device.type() == 'h' ? Contact::kConducts : Contact::kPlate) && word(3) != "poly")
+          out_.controls.emplace_back(word(3));
         return;
       case 's':
         switch_terminals();
         return;
       case 'w':
         if (nodes(2)) model(4);
+        if (words() > 4) out_.controls.emplace_back(word(3));
         return;
       case 't':
         nodes(4);
@@ -114,6 +119,8 @@ class Parser {
       case 'x':
         return instance();
       case 'k':
+        for (std::size_t i = 1; i < words(); ++i)
+          if (word(i).front() == 'l') out_.controls.emplace_back(word(i));
         return;
       case 'n':
         out_.trouble = "Verilog-A (OSDI) devices are not in Debian's ngspice";

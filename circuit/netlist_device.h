@@ -19,12 +19,13 @@ enum class Contact {
 /// An element line, taken apart as ngspice does it.
 struct ParsedDevice {
   Device device;
-  std::vector<Contact> contacts;  ///< of each of device.nodes, except of an x
-  std::string subcircuit;         ///< name after the nodes of an x
-  std::string unknown_model;      ///< what stands where a model should
-  std::string value;              ///< positional value of r, c, l, v and i
-  std::string trouble;            ///< wrong number of nodes and the like; empty: none
-  bool behavioral = false;        ///< its expressions may hold v(…), i(…), time
+  std::vector<Contact> contacts;      ///< of each of device.nodes, except of an x
+  std::string subcircuit;             ///< name after the nodes of an x
+  std::vector<std::string> controls;  ///< sources and inductors that it refers to
+  std::string unknown_model;          ///< what stands where a model should
+  std::string value;                  ///< positional value of r, c, l, v and i
+  std::string trouble;                ///< wrong number of nodes and the like; empty: none
+  bool behavioral = false;            ///< its expressions may hold v(…), i(…), time
 };
 
 /// Takes a line (lower case) apart; `is_model` says whether a word names a .model where the line stands.

@@ -142,14 +142,17 @@ class Evaluator {
 
   double power() {
     double value = signed_atom();
-    while (take("**") || take("^")) {
-      const double exponent = signed_atom();
-      if (!dialect_.hspice && !dialect_.ltspice)
-        value = std::pow(std::fabs(value), exponent);
-      else
-        value = value < 0 ? std::pow(value, std::round(exponent)) : std::pow(value, exponent);
-    }
+    while (take("**") || take("^")) value = raised(value, signed_atom());
     return value;
+  }
+
+  double raised(double base, double exponent) const {
+    if (dialect_.hspice)
+      return base < 0 ? std::pow(base, std::round(exponent)) : base == 0 ? 0 : std::pow(base, exponent);
+    if (!dialect_.ltspice) return std::pow(std::fabs(base), exponent);
+    if (base >= 0) return std::pow(base, exponent);
+    const double whole = std::round(exponent);
+    return std::fabs(exponent - whole) < 1e-14 * std::fabs(whole) || exponent == whole ? std::pow(base, whole) : 0;
   }
 
   double signed_atom() {

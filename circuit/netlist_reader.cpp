@@ -85,10 +85,7 @@ class Reader {
       return;
     }
     const auto file = files_.open(path);
-    if (file == nullptr)
-      return report("E201", from, fmt::format("cannot read '{}'", path.string()),
-                    "paths are relative to the file that names them, then to the netlist's folder; quote a path with "
-                    "blanks");
+    if (file == nullptr) return report("E201", from, fmt::format("cannot read '{}'", path.string()), hint_for(path));
     if (seen_.insert(file.get()).second) {
       out_.problems.insert(out_.problems.end(), file->problems.begin(), file->problems.end());
       out_.warnings.insert(out_.warnings.end(), file->warnings.begin(), file->warnings.end());
@@ -97,6 +94,19 @@ class Reader {
     open_.push_back(self);
     read_statements(*file, path, section);
     open_.pop_back();
+  }
+
+  static std::string hint_for(const std::filesystem::path& path) {
+    std::error_code ignored;
+    const std::string wanted = lower_case(path.filename().string());
+    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    std::string found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+      const std::string name = entry.path().filename().string();
+      if (lower_case(name) == wanted && name != path.filename() && (found.empty() || name < found)) found = name;
+    }
+    if (!found.empty()) return fmt::format("there is a '{}'", found);
+    return "paths are relative to the file that names them, then to the netlist's folder; quote a path with blanks";
   }
 
   void read_statements(const NetlistFile& file, const std::filesystem::path& path, const std::string& section) {
@@ -191,6 +201,12 @@ class Reader {
                "remove the line; outside a .control section it is none of ngspice's elements");
       return true;
     }
+    if (first == "subckt" || first == "section" || first == "library" || first == "simulator") {
+      if (first != "simulator" || lower_case(s.text).find("spectre") != std::string::npos)
+        report("E206", s.position, fmt::format("'{}' is Spectre's syntax; errata reads SPICE", words_of(s.text)[0]),
+               "export the netlist for HSPICE or ngspice");
+      return true;
+    }
     out_.statements.push_back(first.front() == 'x' ? rewritten(s, first) : s);
     return true;
   }
@@ -204,7 +220,7 @@ class Reader {
     }
     if (opens) {
       locals_.emplace_back();
-      note_parameters(s.text);
+      note_parameters(s);
     }
     if (closes && !locals_.empty()) locals_.pop_back();
     if (opens || closes) {
@@ -226,7 +242,7 @@ class Reader {
     }
     switch (policy->treatment) {
       case Treatment::kKeep:
-        if (first.starts_with(".para")) note_parameters(s.text);
+        if (first.starts_with(".para")) note_parameters(s);
         out_.statements.push_back(s);
         return true;
       case Treatment::kDrop:
@@ -302,7 +318,8 @@ class Reader {
   void include(const Statement& s, const Words& words, const std::string& first, const std::filesystem::path& path) {
     const bool library = first.starts_with(".lib") && words.size() >= 3;
     if (words.size() < 2) return report("E201", s.position, fmt::format("{} names no file", first));
-    const std::string name(unquoted(words[1]));
+    std::string name(unquoted(words[1]));
+    std::ranges::replace(name, '\\', '/');  // written on Windows
     if (name.empty() || name.front() == '~' || name.find('$') != std::string::npos)
       return report("E201", s.position, fmt::format("'{}' is not expanded", name), "write the path itself");
     std::filesystem::path file = path.parent_path() / name;
@@ -433,12 +450,15 @@ class Reader {
     }
   }
 
-  void note_parameters(std::string_view text) {
-    for (const auto& [name, value] : parts_of(text).pairs)
+  void note_parameters(const Statement& s) {
+    for (const auto& [name, value] : parts_of(s.text).pairs) {
+      if (lower_case(name).starts_with("errata_"))
+        report("E206", s.position, fmt::format("parameter '{}': names that begin with errata_ are errata's own", name));
       if (locals_.empty())
         parameters_[lower_case(name)] = std::string(value);
       else
         locals_.back().insert(lower_case(name));
+    }
   }
 
   struct Decided {

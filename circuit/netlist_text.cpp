@@ -272,24 +272,23 @@ std::vector<std::string_view> expressions_of(std::string_view text) {
   return all;
 }
 
-std::vector<std::string_view> nodes_in_expression(std::string_view text) {
-  std::vector<std::string_view> nodes;
+std::vector<std::string_view> probes_in_expression(std::string_view text, char probe) {
+  std::vector<std::string_view> names;
   for (std::size_t i = 0; i + 1 < text.size(); ++i) {
-    if ((text[i] != 'v' && text[i] != 'V') || (i > 0 && (is_name_character(text[i - 1]) || text[i - 1] == '.')))
-      continue;
+    if (text[i] != probe || (i > 0 && (is_name_character(text[i - 1]) || text[i - 1] == '.'))) continue;
     const std::size_t open = skip_blanks(text, i + 1);
     if (open >= text.size() || text[open] != '(') continue;
     const std::size_t close = behind_group(text, open);
     std::string_view inside = inside_group(text, open, close);
     while (!inside.empty()) {
       const auto comma = std::min(inside.find(','), inside.size());
-      const std::string_view node = trimmed(inside.substr(0, comma));
-      if (!node.empty()) nodes.push_back(node);
+      const std::string_view name = trimmed(inside.substr(0, comma));
+      if (!name.empty()) names.push_back(name);
       inside.remove_prefix(std::min(comma + 1, inside.size()));
     }
     i = open;
   }
-  return nodes;
+  return names;
 }
 
 NominalText with_nominal_values(std::string_view text) {

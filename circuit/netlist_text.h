@@ -65,8 +65,8 @@ std::vector<ExpressionName> names_of_expression(std::string_view expression);
 /// Expressions of a statement: {…}, '…', and bare values of name=value that ngspice would evaluate.
 std::vector<std::string_view> expressions_of(std::string_view text);
 
-/// Node names in v(…) of a text.
-std::vector<std::string_view> nodes_in_expression(std::string_view text);
+/// Names inside v(…) or i(…) of a lower-case text.
+std::vector<std::string_view> probes_in_expression(std::string_view text, char probe);
 
 /// Replaces agauss, gauss, aunif, unif and two-argument limit by their first argument; `count` of the result says how
 /// many there were.

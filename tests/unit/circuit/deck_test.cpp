@@ -181,8 +181,8 @@ TEST(ComposeSwitch, IsTheSwitchACapacitorAndAProbe) {
   options.reset_switch = "reset";
   const Deck deck = compose_switch(netlist_of(kSwitchedCell), options, {{"m1", "delvto"}});
   EXPECT_EQ(composed(deck),
-            (Texts{"vpulse pulse 0 dc 0 pulse(0 1 1e-10 2e-11 2e-11 5e-10)", "vidle idle 0 dc 0", "cline line 0 1e-15",
-                   "cprobe line probe 1e-15", "eprobe probe 0 pulse 0 0", "vprecharge precharge 0 dc 0",
+            (Texts{"vstep step 0 dc 0 pwl(0 0 1e-10 0 1.2e-10 1)", "cline line 0 1e-15", "cprobe line probe 1e-15",
+                   "eprobe probe 0 step 0 0", "vprecharge precharge 0 dc 0",
                    "vcontrol control 0 dc 1 pwl(0 1 2e-11 1 4e-11 0)",
                    "vcontrolbar control_bar 0 dc 0 pwl(0 0 2e-11 0 4e-11 1)", "vsupply supply 0 dc 1",
                    "xreset control line precharge 0 control_bar supply reset", ".save v(line)", ".end"}));

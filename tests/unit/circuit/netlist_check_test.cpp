@@ -73,6 +73,11 @@ TEST(E205, UnknownModels) {
             kNone);  // with a substrate and a thermal node
 }
 
+TEST(E205, ASubcircuitIsNoModel) {
+  const auto d = problem(".subckt nfet d g s b\nr1 d s 1\n.ends\n" + in_cell("m1 a b 0 0 nfet w=1u\n"));
+  EXPECT_EQ(d.hint, "'nfet' is a subcircuit: let the element's name begin with x");
+}
+
 TEST(E205, BinnedModelsHaveNumbers) {
   EXPECT_EQ(problems(".model nfet.0 nmos lmin=1u\n.model nfet.12 nmos lmin=2u\n" + in_cell("m1 a b 0 0 nfet\n")),
             kNone);
@@ -112,6 +117,13 @@ TEST(E221, WrongConnections) {
   EXPECT_EQ(problems(".model n nmos\n.subckt s p q\nr1 (p q) 1\n.ends\n" +
                      in_cell("x1 (a b) s\nx2 a,b s\nm1 (a, b, 0, 0) n\ns1 a b (a,0) sw1\n.model sw1 sw vt=0.5\n")),
             kNone);
+}
+
+TEST(E221, ControllingSourcesStandInTheSameSubcircuit) {
+  EXPECT_EQ(problems("v9 a 0 1\n" + in_cell("f1 a b v1 2\nh1 q 0 v9 2\nrq q 0 1\nb1 a b i=i(vv)+i(v1)\nw1 a b v2 sx\n"
+                                            ".model sx csw\nk1 l1 l2 0.9\nl1 a b 1n\nv1 q 0 0\n")),
+            (Texts{"E221 5", "E221 7", "E221 8", "E221 10"}));
+  EXPECT_EQ(problem(in_cell("f1 a b vsens 2\nvsense a b 0\n")).hint, "did you mean 'vsense'?");
 }
 
 TEST(E222, SubcircuitsInACircle) {
@@ -230,6 +242,14 @@ TEST(W223, LooksThroughInstances) {
 TEST(Netlist, ReportsAllProblemsAtOnceInTheOrderOfTheFile) {
   EXPECT_EQ(problems(".subckt a x y\nr1 x y {nope}\nm1 x y 0 0 nomodel\nx1 x y nosub\n.frob\n"),
             (Texts{"E209 2", "E204 3", "E205 4", "E202 5", "E206 6"}));
+}
+
+TEST(Netlist, WarnsOfOneKindTwentyTimes) {
+  std::string body;
+  for (int i = 0; i < 50; ++i) body += "r" + std::to_string(i) + " a n" + std::to_string(i) + " 1\n";
+  const auto n = read_text(in_cell(body));
+  ASSERT_EQ(n.warnings.size(), 20u);
+  EXPECT_NE(n.warnings.back().message.find("(and 30 more warnings W223)"), std::string::npos);
 }
 
 TEST(Netlist, CountsWhatIsReportedAgainAndAgain) {

@@ -129,6 +129,15 @@ TEST(Netlist, InlinesIncludesRelativeToTheFileThatNamesThem) {
   EXPECT_EQ(once.statements[3].position.file, (folder / "plain.inc").string());  // beside the top file
 }
 
+TEST(E201, TheHintKnowsAnotherCase) {
+  const TemporaryFolder folder;
+  folder.write("sub/Models.LIB", ".param a=1\n");
+  const auto d = diagnostics_of([&] { read_netlist(folder.write("a.cir", "title\n.include sub/models.lib\n"), {}); });
+  EXPECT_EQ(d.at(0).hint, "there is a 'Models.LIB'");
+  EXPECT_EQ(texts(read_netlist(folder.write("b.cir", "title\n.include 'sub\\Models.LIB'\n"), {})),
+            (Texts{".param a=1"}));  // written on Windows
+}
+
 TEST(E201, PathsAreNotExpanded) {
   EXPECT_EQ(problems(".include ~/models.lib\n.lib '$PDK/models.lib' tt\n"), (Texts{"E201 2", "E201 3"}));
 }
@@ -275,6 +284,12 @@ TEST(E206, RefusedStatements) {
   EXPECT_EQ(problems(".csparam x={1}\n.csparams y={1}\n.connect a b\n.frobnicate\n"),
             (Texts{"E206 2", "E206 3", "E206 4", "E206 5"}));
   EXPECT_EQ(problems("shell rm -rf /\nwrdata out v(a)\nsource other.cir\n"), (Texts{"E206 2", "E206 3", "E206 4"}));
+}
+
+TEST(E206, SpectresSyntaxAndErratasNames) {
+  EXPECT_EQ(problems("simulator lang=spectre\nsubckt cell (a b)\n"), (Texts{"E206 2", "E206 3"}));
+  EXPECT_TRUE(texts(read_text("simulator lang=spice\n")).empty());
+  EXPECT_EQ(problems(".param errata_level1=3\n"), (Texts{"E206 2"}));
 }
 
 TEST(W226, TrustLetsCommandsPass) {
