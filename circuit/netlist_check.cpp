@@ -132,8 +132,9 @@ class DeviceChecker {
     const Scope& sub = scope(target);
     if (d.device.nodes.size() != sub.pins.size()) {
       report_.problem("E221", at, d.device.name,
-                      fmt::format("'{}' connects {} nodes to subcircuit '{}', which has {} pins", d.device.name,
-                                  d.device.nodes.size(), name, sub.pins.size()),
+                      fmt::format("'{}' connects {} node{} to subcircuit '{}', which has {} pin{}", d.device.name,
+                                  d.device.nodes.size(), d.device.nodes.size() == 1 ? "" : "s", name, sub.pins.size(),
+                                  sub.pins.size() == 1 ? "" : "s"),
                       fmt::format("its pins: {}", fmt::join(sub.pins, " ")));
       return;
     }
@@ -285,7 +286,7 @@ NetlistAnalysis analyse_netlist(NetlistIndex& index, const NetlistOptions& optio
   std::vector<std::size_t> open;
   a.prunes = !options.roots.empty();
   for (const auto& root : options.roots) {
-    const std::size_t s = index.find_subcircuit(0, root);
+    const std::size_t s = index.find_subcircuit(0, lower_case(root));
     a.prunes = a.prunes && s != 0;
     if (s != 0) open.push_back(s);
   }

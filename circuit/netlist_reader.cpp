@@ -25,7 +25,7 @@ using Words = std::vector<std::string>;
 
 /// Lower case; ".if(a>b)" begins with ".if".
 std::string first_word(std::string_view text) {
-  const auto end = std::min(text.find_first_of(text.front() == '.' ? " \t({'" : " \t"), text.size());
+  const auto end = std::min(text.find_first_of(text.front() == '.' ? " \t({'/" : " \t"), text.size());
   return lower_case(text.substr(0, std::max<std::size_t>(end, 1)));
 }
 
@@ -326,6 +326,13 @@ class Reader {
     std::error_code ignored;
     if (!std::filesystem::exists(file, ignored) && std::filesystem::exists(top_folder_ / name, ignored))
       file = top_folder_ / name;
+    // LTspice names its own libraries in every netlist that it writes.
+    if (dialect_.ltspice && !std::filesystem::exists(file, ignored) && file.stem() == "standard") {
+      out_.unreadable.push_back(netlist_problem("E206", s.position,
+                                                fmt::format("'{}', LTspice's own library, is not here", name),
+                                                "copy the models into the netlist"));
+      return;
+    }
     std::string section = library ? lower_case(unquoted(words[2])) : std::string();
     if (library && open_.size() == 1 && !options_.corner.empty() && has_section(file, lower_case(options_.corner)))
       section = lower_case(options_.corner);
