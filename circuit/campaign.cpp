@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "circuit/journal.h"
+#include "circuit/log_excerpt.h"
 #include "circuit/ngspice_session.h"
 #include "core/worker_pool.h"
 
@@ -25,8 +26,9 @@ bool has_number(const PointResult& result) {
   std::size_t shown = 0;
   for (std::size_t i = 0; i < points.size() && shown < 3; ++i) {
     if (has_number(result.points[i])) continue;
-    message += fmt::format("\n  point {} ({}): {}\n    {}", i, decks[points[i].deck].name,
-                           to_string(result.points[i].status), result.points[i].log);
+    message +=
+        fmt::format("\n  point {} ({}): {}\n    {}", i, decks[points[i].deck].name, to_string(result.points[i].status),
+                    log_with_places(result.points[i].log, decks[points[i].deck]));
     ++shown;
   }
   throw Error(
@@ -123,10 +125,10 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
             }
           }
           if (point.status == PointStatus::kLoadFailed && ++load_failures >= rejected)
-            throw Error(
-                ExitStatus::kInvalidProject, "E207",
-                fmt::format("ngspice rejects the deck of the {}:\n{}", decks[points[item].deck].name, point.log),
-                "the lines come from the netlist that [circuit] names");
+            throw Error(ExitStatus::kInvalidProject, "E207",
+                        fmt::format("ngspice rejects the deck of the {}:\n{}", decks[points[item].deck].name,
+                                    log_with_places(point.log, decks[points[item].deck])),
+                        "the lines come from the netlist that [circuit] names");
           const bool answer = reply.outcome == WorkerPool::Outcome::kAnswered;
           if (journal && answer) journal->append(item, point);  // a lost point is tried again by the next run
           finish(item, std::move(point));
@@ -160,7 +162,7 @@ std::vector<double> nominal_values(const Deck& deck, const std::vector<std::stri
       RunContext{.cancelled = context.cancelled});
   if (result.status == PointStatus::kLoadFailed)
     throw Error(ExitStatus::kInvalidProject, "E207",
-                fmt::format("ngspice rejects the deck of the {}:\n{}", deck.name, result.log),
+                fmt::format("ngspice rejects the deck of the {}:\n{}", deck.name, log_with_places(result.log, deck)),
                 "the lines come from the netlist that [circuit] names");
   for (std::size_t i = 0; i < parameters.size(); ++i)
     if (i >= result.values.size() || !std::isfinite(result.values[i]))

@@ -36,6 +36,13 @@ const std::map<std::string, std::vector<std::string>>& periphery_parameters() {
 
 const std::string kSwitchPrefix = "switch.";
 
+/// A star stays within one level of the instance tree: "x*.m1" is "x2.m1", not "x2.x3.m1".
+bool fits(std::string pattern, std::string path) {
+  std::ranges::replace(pattern, '.', '/');
+  std::ranges::replace(path, '.', '/');
+  return ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0;
+}
+
 class Reader {
  public:
   Reader(const Settings& settings, CircuitProject& project) : s_(settings), p_(project) {}
@@ -53,11 +60,11 @@ class Reader {
       }
       const std::string prefix = term.in_switch() ? kSwitchPrefix : "";
       bool any = false;
-      for (const auto& [device, text] : found->second.devices) {
-        if (::fnmatch(term.device.substr(prefix.size()).c_str(), device.c_str(), 0) != 0) continue;
+      for (const LeafDevice& leaf : leaf_devices(p_.netlist, found->first)) {
+        if (!fits(term.device.substr(prefix.size()), leaf.path)) continue;
         MismatchTerm one = term;
-        one.device = prefix + device;
-        one.name += "." + device;
+        one.device = prefix + leaf.path;
+        one.name += "." + leaf.path;
         all.push_back(std::move(one));
         setting_.push_back(i);
         any = true;
@@ -139,8 +146,7 @@ class Reader {
       if (term.sigma.empty())
         for (const char* size : {"w", "l"})
           (term.in_switch() ? reset : cell)
-              .push_back(
-                  fmt::format("@{}[{}]", device_path(term.in_switch() ? "xreset" : "x1", inner_device(term)), size));
+              .push_back(fmt::format("@{}[{}]", expanded_name(term.in_switch(), inner_device(term)), size));
     const auto values = [&](const std::vector<std::string>& names, const Deck& deck) {
       return names.empty() ? std::vector<double>{} : nominal_values(deck, names, context);
     };
@@ -158,9 +164,9 @@ class Reader {
 
   /// Asks ngspice for the nominal values that are not the same for every device.
   void find_nominal_values(const RunContext& context) {
-    find(p_.cell, compose_cell(p_.netlist, p_.deck, p_.cell.slots), "x1", 1, context);
+    find(p_.cell, compose_cell(p_.netlist, p_.deck, p_.cell.slots), 1, context);
     if (!p_.deck.reset_switch.empty())
-      find(p_.reset_switch, compose_switch(p_.netlist, p_.deck, p_.reset_switch.slots), "xreset", 0, context);
+      find(p_.reset_switch, compose_switch(p_.netlist, p_.deck, p_.reset_switch.slots), 0, context);
   }
 
  private:
@@ -204,6 +210,12 @@ class Reader {
     return term.in_switch() ? term.device.substr(kSwitchPrefix.size()) : term.device;
   }
 
+  /// Of a device of the reset switch or of the cell in the decks that nominal values are taken from.
+  std::string expanded_name(bool in_switch, const std::string& device) const {
+    return in_switch ? expanded_device_name(p_.netlist, p_.deck.reset_switch, "xreset", device)
+                     : expanded_device_name(p_.netlist, p_.deck.cell, "x1", device);
+  }
+
   void check_term(std::size_t i, const MismatchTerm& term) {
     const auto known = periphery_parameters().find(term.device);
     if (known == periphery_parameters().end()) return;
@@ -223,12 +235,12 @@ class Reader {
           "use distribution = \"normal\"");
   }
 
-  void find(VariedParameters& part, const Deck& deck, const std::string& instance, std::size_t first,
-            const RunContext& context) const {
+  void find(VariedParameters& part, const Deck& deck, std::size_t first, const RunContext& context) const {
     std::vector<std::string> targets;
     for (std::size_t i = first; i < part.slots.size(); ++i)
       if (std::isnan(part.nominal[i]))
-        targets.push_back(fmt::format("@{}[{}]", device_path(instance, part.slots[i].device), part.slots[i].parameter));
+        targets.push_back(fmt::format("@{}[{}]", expanded_name(&part == &p_.reset_switch, part.slots[i].device),
+                                      part.slots[i].parameter));
     if (targets.empty()) return;
     const auto values = nominal_values(deck, targets, context);
     std::size_t at = 0;
@@ -246,12 +258,12 @@ class Reader {
 void warn_of_silent_sources(const Settings& s, const CircuitProject& p, const RunContext& context) {
   const auto cell = p.netlist.subcircuits.find(p.deck.cell);
   if (cell == p.netlist.subcircuits.end() || s.count("circuit.noise_source") > 0) return;
-  for (const auto& [name, text] : cell->second.devices)
-    if (name.starts_with('b'))
+  for (const LeafDevice& leaf : leaf_devices(p.netlist, cell->first))
+    if (leaf.type == 'b')
       context.warn(Diagnostic{.severity = Diagnostic::Severity::kWarning,
                               .code = "W211",
                               .position = cell->second.position,
-                              .message = fmt::format("ngspice gives the behavioural source '{}' no noise", name),
+                              .message = fmt::format("ngspice gives the behavioural source '{}' no noise", leaf.path),
                               .hint = "declare its noise as a [[circuit.noise_source]]"});
 }
 
@@ -271,10 +283,14 @@ std::vector<double> VariedParameters::values(const std::vector<MismatchTerm>& al
 
 CircuitProject read_circuit_project(const Settings& s, const RunContext& context) {
   CircuitProject p;
-  p.netlist = read_netlist(s.folder() / s.text("circuit.netlist"),
-                           {.corner = s.has("circuit.corner") ? s.text("circuit.corner") : std::string()});
-  for (const auto& warning : p.netlist.warnings) context.warn(warning);
   p.deck = deck_options(s);
+  NetlistOptions options{.trust = s.trusts_netlist(),
+                         .corner = s.has("circuit.corner") ? s.text("circuit.corner") : std::string(),
+                         .compatibility = p.deck.compatibility,
+                         .roots = {p.deck.cell}};
+  if (!p.deck.reset_switch.empty()) options.roots.push_back(p.deck.reset_switch);
+  p.netlist = read_netlist(s.folder() / s.text("circuit.netlist"), options);
+  for (const auto& warning : p.netlist.warnings) context.warn(warning);
   warn_of_silent_sources(s, p, context);
   p.cell.weight_levels = s.numbers("circuit.weight.levels");
   p.mismatch = mismatch_terms(s, p.cell.weight_levels.size());

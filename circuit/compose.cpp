@@ -27,7 +27,8 @@ class ColumnDeck {
  public:
   ColumnDeck(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& cell_slots,
              const std::vector<CellSlot>& switch_slots, std::size_t rows)
-      : options_(options),
+      : netlist_(netlist),
+        options_(options),
         cell_slots_(cell_slots),
         switch_slots_(switch_slots),
         rows_(rows),
@@ -85,7 +86,8 @@ class ColumnDeck {
     c_.add(fmt::format("voffset{0} out{0} {1} dc 0", s, bit(1, l)));
     c_.slot(fmt::format("@voffset{}[dc]", s));
     for (const auto& sw : switch_slots_)
-      c_.slot(fmt::format("@{}[{}]", device_path("xreset" + s, sw.device), sw.parameter));
+      c_.slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.reset_switch, "xreset" + s, sw.device),
+                          sw.parameter));
   }
 
   void capacitances(std::size_t l) {
@@ -115,6 +117,7 @@ class ColumnDeck {
       c_.add(fmt::format("rs{0}{1} {2} {3} {4}", j, s, source(j - 1, l), source(j, l), options_.source_line_ohms));
   }
 
+  const Netlist& netlist_;
   const DeckOptions& options_;
   const std::vector<CellSlot>& cell_slots_;
   const std::vector<CellSlot>& switch_slots_;

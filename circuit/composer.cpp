@@ -22,10 +22,22 @@ Composer::Composer(std::string name, const Netlist& netlist, const DeckOptions& 
                  .period_seconds = in.period_seconds};
   add("errata " + deck_.name);
   for (const auto& statement : netlist.statements) add(statement.text, statement.position);
-  add(fmt::format(".options temp={} tnom=27 {}", options.temperature_kelvin - kZeroCelsiusKelvin, tolerances));
+  add(fmt::format(".options temp={}{} {}", options.temperature_kelvin - kZeroCelsiusKelvin,
+                  netlist.sets_nominal_temperature ? "" : " tnom=27", tolerances));
   if (!options.supply_pin.empty()) add(fmt::format("vsupply supply 0 dc {}", options.supply_volts));
   for (const auto& [pin, volts] : options.tied_pins) add(fmt::format("vtied_{0} tied_{0} 0 dc {1}", pin, volts));
   for (const auto& pin : options.driven_pins) drive(pin);
+  drive_globals();
+}
+
+/// Global nodes that have a role get its voltage; ngspice does not reach them through pins.
+void Composer::drive_globals() {
+  for (const auto& node : netlist_.globals) {
+    if (node == options_.supply_pin) add(fmt::format("vglobal_{0} {0} 0 dc {1}", node, options_.supply_volts));
+    if (node == options_.ground_pin) add(fmt::format("vglobal_{0} {0} 0 dc 0", node));
+    for (const auto& [pin, volts] : options_.tied_pins)
+      if (node == pin) add(fmt::format("vglobal_{0} {0} 0 dc {1}", node, volts));
+  }
 }
 
 void Composer::add(std::string line, SourcePosition position) {
@@ -50,13 +62,14 @@ void Composer::cell(const std::string& name, const std::string& key, const CellN
   const Storage& storage = options_.storage;
   std::string line = name;
   for (const auto& pin : netlist_.subcircuits.at(options_.cell).pins) line += " " + net_of(pin, name, nets);
-  line += " " + options_.cell;
+  line += " " + netlist_.subcircuits.at(options_.cell).deck_name;
   if (storage.kind == Storage::Kind::kSubcircuitParameter)
     line += fmt::format(" {}={{errata_level{}}}", storage.parameter, key);
   add(line);
   store(name, key);
   for (std::size_t i = 1; i < cell_slots.size(); ++i)
-    slot(fmt::format("@{}[{}]", device_path(name, cell_slots[i].device), cell_slots[i].parameter));
+    slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.cell, name, cell_slots[i].device),
+                     cell_slots[i].parameter));
 }
 
 void Composer::word_line_sources() {
@@ -134,8 +147,9 @@ void Composer::precharge(const std::string& suffix, const std::vector<std::strin
                    : pin == "reference" ? "precharge" + suffix
                    : pin == "ground"    ? "0"
                                         : pin);
-  add(line + " " + options_.reset_switch);
-  for (const auto& s : switches) slot(fmt::format("@{}[{}]", device_path(name, s.device), s.parameter));
+  add(line + " " + netlist_.subcircuits.at(options_.reset_switch).deck_name);
+  for (const auto& s : switches)
+    slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.reset_switch, name, s.device), s.parameter));
 }
 
 void Composer::transient(const std::vector<std::string>& nodes) {
@@ -173,10 +187,11 @@ void Composer::store(const std::string& name, const std::string& key) {
   const Storage& s = options_.storage;
   switch (s.kind) {
     case Storage::Kind::kInstanceParameter:
-      slot(fmt::format("@{}[{}]", device_path(name, s.device), s.parameter));
+      slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.cell, name, s.device), s.parameter));
       return;
     case Storage::Kind::kModelParameter:
-      slot(fmt::format("{} {}", model_path(name, s.device), s.parameter), SlotKind::kModel);
+      slot(fmt::format("{} {}", expanded_model_name(netlist_, options_.cell, name, s.device), s.parameter),
+           SlotKind::kModel);
       return;
     case Storage::Kind::kSubcircuitParameter:
       parameter("errata_level" + key);

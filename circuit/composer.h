@@ -55,6 +55,7 @@ class Composer {
   void store(const std::string& name, const std::string& key);
   void word_wire(const std::string& key);
   void drive(const DrivenPin& pin);
+  void drive_globals();
 
   const Netlist& netlist_;
   const DeckOptions& options_;

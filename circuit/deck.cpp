@@ -41,16 +41,4 @@ std::string slot_command(const Deck& deck, const Slot& slot, double value) {
   return pulse_command(slot.target, deck.pulse, value);
 }
 
-std::string device_path(const std::string& instance, const std::string& device) {
-  const auto dot = device.rfind('.');
-  const char type = device[dot == std::string::npos ? 0 : dot + 1];
-  return fmt::format("{}.{}.{}", type, instance, device);
-}
-
-std::string model_path(const std::string& instance, const std::string& model) {
-  const auto dot = model.rfind('.');
-  return dot == std::string::npos ? fmt::format("{}:{}", instance, model)
-                                  : fmt::format("{}.{}:{}", instance, model.substr(0, dot), model.substr(dot + 1));
-}
-
 }  // namespace errata::circuit

@@ -47,10 +47,4 @@ std::string slot_command(const Deck& deck, const Slot& slot, double value);
 /// A number as ngspice shall read it: the shortest text that reads back to the same double.
 std::string number_text(double value);
 
-/// ngspice's name of a device inside instance `instance` of the cell: "m1" in "x3" is "m.x3.m1".
-std::string device_path(const std::string& instance, const std::string& device);
-
-/// ngspice's name of a .model inside instance `instance`: "nch" in "x3" is "x3:nch".
-std::string model_path(const std::string& instance, const std::string& model);
-
 }  // namespace errata::circuit

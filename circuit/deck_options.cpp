@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "circuit/netlist_text.h"
 #include "core/text.h"
 
 namespace errata::circuit {
@@ -45,7 +46,7 @@ DeckOptions deck_options(const Settings& s) {
     o.tied_pins.emplace_back(lower_case(s.text(fmt::format("circuit.tied_pin[{}].pin", i))),
                              s.number(fmt::format("circuit.tied_pin[{}].voltage", i)));
   o.supply_volts = s.number("circuit.supply_voltage");
-  o.compatibility = optional("circuit.compatibility");
+  o.compatibility = inlined_compatibility(optional("circuit.compatibility"));
   o.storage = {storage_kind(s.text("circuit.weight.store")), optional("circuit.weight.device"),
                optional("circuit.weight.parameter"),         optional("circuit.weight.node"),
                optional("circuit.weight.complement"),        optional("circuit.weight.pin")};

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
+#include "circuit/deck_check.h"
 #include "core/text.h"
 
 namespace errata::circuit {
@@ -41,12 +43,11 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
            fmt::format("it has: {}", fmt::join(names, ", ")));
     return nullptr;
   };
-  const auto check_device = [&](const Subcircuit& sub, const std::string& device, const std::string& path) {
-    if (device.find('.') != std::string::npos || sub.devices.contains(device)) return;
-    std::vector<std::string> names;
-    for (const auto& [name, text] : sub.devices) names.push_back(name);
-    report("E208", path, fmt::format("subcircuit '{}' has no device '{}'", sub.name, device),
-           fmt::format("it has: {}", fmt::join(names, ", ")));
+  const auto add = [&](const char* code, const std::string& path, const std::optional<Complaint>& complaint) {
+    if (complaint) report(code, path, complaint->message, complaint->hint);
+  };
+  const auto check_device = [&](const Subcircuit& sub, const CellSlot& slot, const std::string& path) {
+    add("E208", path, complaint_about_slot(netlist, sub.name, slot));
   };
   const Subcircuit* cell = subcircuit("circuit.cell", options.cell);
   if (cell == nullptr) return problems;
@@ -61,9 +62,8 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
   for (std::size_t i = 0; i < options.driven_pins.size(); ++i)
     roles.emplace_back(fmt::format("circuit.driven_pin[{}].pin", i), options.driven_pins[i].pin);
   for (const auto& [path, pin] : roles)
-    if (!pin.empty() && std::ranges::find(pins, pin) == pins.end())
-      report("E203", path, fmt::format("subcircuit '{}' has no pin '{}'", options.cell, pin),
-             fmt::format("its pins: {}", fmt::join(pins, ", ")));
+    if (!pin.empty()) add("E203", path, complaint_about_role(*cell, path, pin));
+  for (const auto& complaint : complaints_about_globals(netlist, options)) add("E203", "circuit.cell", complaint);
   for (const auto& pin : pins) {
     const auto times = std::ranges::count_if(roles, [&](const auto& role) { return role.second == pin; });
     if (times > 1)
@@ -74,18 +74,17 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
              "name it under [circuit.pins] as word_line, bit_line, source_line, supply or ground, or as a "
              "[[circuit.tied_pin]] or [[circuit.driven_pin]]");
   }
-  if (storage.kind == Storage::Kind::kInstanceParameter) check_device(*cell, storage.device, "circuit.weight.device");
+  if (storage.kind == Storage::Kind::kInstanceParameter)
+    check_device(*cell, {storage.device, storage.parameter}, "circuit.weight.device");
+  add("E208", storage.kind == Storage::Kind::kModelParameter ? "circuit.weight.device" : "circuit.weight.parameter",
+      complaint_about_storage(netlist, options));
   for (const auto& [path, node] : {std::pair<const char*, std::string>{"circuit.weight.node", storage.node},
                                    {"circuit.weight.complement", storage.complement}}) {
-    if (node.empty() || node.find('.') != std::string::npos) continue;
-    const bool known = std::ranges::any_of(cell->devices, [&](const auto& device) {
-      const auto words = words_of(device.second);
-      return std::ranges::find(words.begin() + 1, words.end(), node) != words.end();
-    });
-    if (!known) report("E208", path, fmt::format("subcircuit '{}' has no node '{}'", options.cell, node), "");
+    if (!node.empty() && !has_node(netlist, options.cell, node))
+      report("E208", path, fmt::format("subcircuit '{}' has no node '{}'", options.cell, node), "");
   }
   for (std::size_t i = 1; i < cell_slots.size(); ++i)
-    check_device(*cell, cell_slots[i].device, who_names(cell_slots[i].device, options, settings));
+    check_device(*cell, cell_slots[i], who_names(cell_slots[i].device, options, settings));
   if (options.reset_switch.empty()) {
     for (const auto& slot : switch_slots)
       report("E208", who_names("switch." + slot.device, options, settings),
@@ -104,7 +103,7 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
       report("E203", "array.reset_switch", fmt::format("subcircuit '{}' has no pin '{}'", options.reset_switch, pin),
              fmt::format("its pins: {}", fmt::join(reset->pins, ", ")));
   for (const auto& slot : switch_slots)
-    check_device(*reset, slot.device, who_names("switch." + slot.device, options, settings));
+    check_device(*reset, slot, who_names("switch." + slot.device, options, settings));
   return problems;
 }
 

@@ -8,26 +8,14 @@
 #include <cmath>
 #include <fstream>
 
+#include "circuit/log_excerpt.h"
+
 namespace errata::circuit {
 
 namespace {
 
 bool any_of(const std::string& log, std::initializer_list<const char*> patterns) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const char* p) { return log.find(p) != std::string::npos; });
-}
-
-/// The lines of the log that say what went wrong.
-std::string excerpt(const std::string& log) {
-  std::string text;
-  for (std::size_t at = 0; at < log.size() && text.size() < 2000;) {
-    const std::size_t end = std::min(log.find('\n', at), log.size());
-    const std::string line = log.substr(at, end - at);
-    if (any_of(line, {"rror", "arning", "abort", "singular", "stepping", "ndefined", "nknown", "no such", "can't",
-                      "annot", "Timestep", "Transient op", "not parsed", "Could not find"}))
-      text += line + "\n";
-    at = end + 1;
-  }
-  return text;
 }
 
 }  // namespace
@@ -47,12 +35,12 @@ class NgspiceSession::Library {
     log_.clear();
     if (loaded_ != static_cast<std::ptrdiff_t>(point.deck) && !load(decks[point.deck], point.deck)) {
       result.status = PointStatus::kLoadFailed;
-      result.log = excerpt(log_).empty() ? log_.substr(0, 2000) : excerpt(log_);
+      result.log = relevant_lines(log_).empty() ? log_.substr(0, 2000) : relevant_lines(log_);
       return result;
     }
     if (!alter(decks[point.deck], point.slots)) {
       result.status = PointStatus::kFailed;
-      result.log = excerpt(log_);
+      result.log = relevant_lines(log_);
       return result;
     }
     const Deck& deck = decks[point.deck];
@@ -64,7 +52,7 @@ class NgspiceSession::Library {
     const bool suspect = any_of(log_, {"singular matrix", "gmin stepping", "source stepping", "Transient op"});
     if (!ok) result.values.clear();  // some outputs may have been read before one was missing
     result.status = !ok ? PointStatus::kFailed : suspect ? PointStatus::kSuspect : PointStatus::kOk;
-    if (result.status != PointStatus::kOk) result.log = excerpt(log_);
+    if (result.status != PointStatus::kOk) result.log = relevant_lines(log_);
     return result;
   }
 
@@ -72,7 +60,7 @@ class NgspiceSession::Library {
     PointResult result;
     if (!load(deck, 0)) {
       result.status = PointStatus::kLoadFailed;
-      result.log = excerpt(log_).empty() ? log_.substr(0, 2000) : excerpt(log_);
+      result.log = relevant_lines(log_).empty() ? log_.substr(0, 2000) : relevant_lines(log_);
       return result;
     }
     command(deck.transient.empty() ? "op" : deck.transient);  // some values exist only after a set-up

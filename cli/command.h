@@ -22,6 +22,7 @@ struct Invocation {
   int jobs = 1;
   bool json = false, quiet = false;
   bool force = false, accept = false, keep_going = false;
+  bool trust_netlist = false;
   std::string from, to;  ///< stages, for `run`; `from` is an address for `data fetch`
   std::string name;      ///< --template, --arm, …
   std::filesystem::path data_dir;
@@ -39,8 +40,9 @@ struct Session {
 
   /// The project's folder: the first argument, or the current folder.
   std::filesystem::path project_folder() const;
-  /// Reads the project with --set and --seed applied.
-  Settings project() const;
+  /// Reads the project with --set, --seed and --trust-netlist applied.
+  Settings project() const { return project(project_folder()); }
+  Settings project(const std::filesystem::path& folder) const;
   std::filesystem::path artifacts() const { return project_folder() / "artifacts"; }
   /// Where data sets are looked up: --data-dir, $ERRATA_DATA, the user's data folder, /usr/share/errata.
   std::filesystem::path data_root() const;

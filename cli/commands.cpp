@@ -107,7 +107,8 @@ std::string help_text() {
       "[OPTIONS]\n\n";
   for (const auto& c : commands()) text += fmt::format("  {:<13} {}\n", c.name, c.summary);
   return text +
-         "\neverywhere: --json  --jobs N  --seed N  --set section.key=value  --data-dir DIR  --quiet  --version\n"
+         "\neverywhere: --json  --jobs N  --seed N  --set section.key=value  --data-dir DIR  --trust-netlist  --quiet  "
+         "--version\n"
          "PROJECT is a folder with errata.toml (default: the current one). `errata help COMMAND` shows an example.\n";
 }
 
@@ -118,17 +119,19 @@ std::string help_text(const Command& c) {
     for (const auto o : c.options) text += fmt::format(" --{}", o);
     text += "\n";
   }
-  return text + "everywhere: --json --jobs --seed --set --data-dir --quiet\n";
+  return text + "everywhere: --json --jobs --seed --set --data-dir --trust-netlist --quiet\n";
 }
 
 std::filesystem::path Session::project_folder() const {
   return invocation.arguments.empty() ? std::filesystem::path(".") : std::filesystem::path(invocation.arguments[0]);
 }
 
-Settings Session::project() const {
+Settings Session::project(const std::filesystem::path& folder) const {
   std::vector<SettingOverride> overrides = invocation.overrides;
   if (invocation.seed) overrides.push_back({"project.seed", fmt::format("{}", *invocation.seed)});
-  return read_project(project_folder(), overrides);
+  Settings settings = read_project(folder, overrides);
+  if (invocation.trust_netlist) settings.trust_netlist();
+  return settings;
 }
 
 constexpr const char* kSharedData = "/usr/share/errata";

@@ -40,6 +40,7 @@ po::options_description options(Invocation& i, std::vector<std::string>& sets) {
   add("force", po::bool_switch(&i.force));
   add("accept", po::bool_switch(&i.accept));
   add("keep-going", po::bool_switch(&i.keep_going));
+  add("trust-netlist", po::bool_switch(&i.trust_netlist));
   add("out", po::value<std::filesystem::path>(&i.out));
   add("from", po::value<std::string>(&i.from));
   add("to", po::value<std::string>(&i.to));
@@ -53,7 +54,8 @@ po::options_description options(Invocation& i, std::vector<std::string>& sets) {
   return all;
 }
 
-constexpr std::string_view kCommon[] = {"help", "version", "json", "quiet", "jobs", "seed", "set", "data-dir"};
+constexpr std::string_view kCommon[] = {"help", "version", "json",     "quiet",        "jobs",
+                                        "seed", "set",     "data-dir", "trust-netlist"};
 
 [[noreturn]] void usage(const std::string& message, const std::string& hint) {
   throw Error(ExitStatus::kUsage, "E103", message, hint);

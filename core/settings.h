@@ -52,11 +52,17 @@ class Settings {
   const std::filesystem::path& folder() const { return folder_; }
   std::uint64_t seed() const { return static_cast<std::uint64_t>(integer("project.seed")); }
 
+  /// Whether the netlist may run commands and write files. Never a key: a project that came by mail must not trust
+  /// itself.
+  bool trusts_netlist() const { return trusts_netlist_; }
+  void trust_netlist() { trusts_netlist_ = true; }
+
  private:
   friend class SettingsBuilder;
   std::map<std::string, SettingValue, std::less<>> values_;
   std::map<std::string, std::size_t, std::less<>> counts_;
   std::filesystem::path folder_;
+  bool trusts_netlist_ = false;
 };
 
 /// The ADC that [hardware] describes.

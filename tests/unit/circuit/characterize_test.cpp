@@ -317,7 +317,7 @@ TEST(SimulateNominal, RejectsWhatNgspiceRejects) {
   const TemporaryFolder folder;
   const Settings s =
       write_project(folder.path(), kExampleProject,
-                    "title\n.subckt cell bl wl sl\nrmem bl sl 10k\nz1 bl wl sl nomesfet\n.ends\n", small_campaign());
+                    "title\n.subckt cell bl wl sl\nrmem bl sl 10k\nr1 bl wl 1k colour=3\n.ends\n", small_campaign());
   expect_error(ExitStatus::kInvalidProject, "E207", [&] { simulate_nominal(s, jobs(1)); });
 }
 
