@@ -32,7 +32,7 @@ struct CrossbarNoise {
   double total() const { return cells + word_wires + bit_wires + drivers + senses; }
 };
 
-/// An array with given cell conductances, factored (methods.md §5.3). Immutable, cheap to copy, thread safe.
+/// An array with given cell conductances, factored (methods.md §5.3). Immutable, thread safe; copies share the factors.
 ///
 /// All sense terminals stand at one potential, against which the input voltages count. Arrays are row-major:
 /// inputs [rows], outputs [columns], cells [rows][columns].
