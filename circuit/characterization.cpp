@@ -253,6 +253,12 @@ void Characterization::save(const std::filesystem::path& path) const {
   f.attribute("/", "simulator", std::string_view(simulator));
   f.attribute("/", "suspect_points", suspect_points);
   f.attribute("/", "failed_points", failed_points);
+  f.attribute("/", "remedied_points", remedied_points);
+  f.attribute("/", "strategy", std::string_view(strategy));
+  f.write_strings("/trouble", trouble);
+  f.attribute("/self_check", "points", static_cast<std::int64_t>(self_check.points));
+  f.write_scalar("/self_check/rms", self_check.rms, array.output_unit());
+  f.write_scalar("/self_check/maximum", self_check.maximum, array.output_unit());
   save_physics(f, array, mismatch, noise);
   save_cell(f, cell);
   if (array.transient()) save_charge(f, cell, charge);
@@ -267,6 +273,11 @@ Characterization Characterization::load(const std::filesystem::path& path) {
   c.simulator = f.text("/", "simulator");
   c.suspect_points = f.integer("/", "suspect_points");
   c.failed_points = f.integer("/", "failed_points");
+  c.remedied_points = f.integer("/", "remedied_points");
+  c.strategy = f.text("/", "strategy");
+  c.trouble = f.strings("/trouble");
+  c.self_check = {static_cast<std::size_t>(std::max<std::int64_t>(0, f.integer("/self_check", "points"))),
+                  f.scalar("/self_check/rms"), f.scalar("/self_check/maximum")};
   load_physics(f, c.array, c.mismatch, c.noise);
   c.cell = load_cell(f);
   if (c.array.transient())

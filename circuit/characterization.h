@@ -110,6 +110,13 @@ struct ArrayConstants {
   const char* output_unit() const { return transient() ? "V" : "A"; }
 };
 
+/// Columns that were simulated once more with half the time step and half the tolerances: what the numbers can be
+/// trusted to, in A or V.
+struct SelfCheck {
+  std::size_t points = 0;
+  double rms = 0.0, maximum = 0.0;
+};
+
 /// characterization.h5: everything that the behavioural tier needs; no simulator is asked again.
 struct Characterization {
   static constexpr const char* kFormat = "characterization";
@@ -123,7 +130,11 @@ struct Characterization {
   CellSurface cell;   ///< for transient reads only its axes and noise
   CellCharge charge;  ///< empty for current reads
   ColumnMeasurements columns;
-  std::int64_t suspect_points = 0, failed_points = 0;
+  std::int64_t suspect_points = 0, failed_points = 0, remedied_points = 0;
+  std::string strategy;  ///< how the points were simulated, in words
+  std::vector<std::string>
+      trouble;  ///< a line for each point that gave no number or not in the usual way (the first 1000)
+  SelfCheck self_check;
 
   void save(const std::filesystem::path& path) const;
   /// Throws Error (artefact) when the file is missing, damaged or of another major version.

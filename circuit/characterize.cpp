@@ -11,6 +11,7 @@
 #include "circuit/campaign.h"
 #include "circuit/circuit_project.h"
 #include "circuit/compose.h"
+#include "circuit/reproduce.h"
 #include "core/operand_set.h"
 #include "core/random_stream.h"
 #include "core/sobol.h"
@@ -19,9 +20,17 @@ namespace errata::circuit {
 
 namespace {
 
-/// Numbers of the decks of a campaign. Current reads have the first two; transient reads take the static cell for
-/// its noise, and the last where there is a reset switch.
-enum DeckNumber : std::size_t { kCellDeck = 0, kColumnDeck = 1, kStaticCellDeck = 2, kSwitchDeck = 3 };
+/// Numbers of the decks of a campaign. The third is the column with half the step and tolerances. Current reads have a
+/// cell that is swept besides; transient reads take a static cell for its noise, and the last where there is a reset
+/// switch.
+enum DeckNumber : std::size_t {
+  kCellDeck = 0,
+  kColumnDeck = 1,
+  kCheckDeck = 2,
+  kSweepDeck = 3,
+  kStaticCellDeck = 3,
+  kSwitchDeck = 4
+};
 
 void set_noise_band(SimulationPoint& point, const ArrayConstants& array) {
   constexpr double kDecades = 1e5;  // 1/f noise below bandwidth / 10^5 counts as static over a read
@@ -84,12 +93,41 @@ void append(std::vector<double>& to, const std::vector<double>& values) {
   to.insert(to.end(), values.begin(), values.end());
 }
 
-std::vector<Deck> decks_of(const CircuitProject& p) {
-  const auto column = compose_column(p.netlist, p.deck, p.cell.slots, p.reset_switch.slots, p.array.rows);
+/// Whether the cell's surface is taken by sweeps. A latch would carry its state from bias to bias, and a deck that has
+/// to be expanded anew for each device gains nothing.
+bool sweeps(const CircuitProject& p, const Settings& s) {
+  const auto kind = p.deck.storage.kind;
+  const bool possible =
+      !p.array.transient() && kind != Storage::Kind::kNodeVoltage && kind != Storage::Kind::kSubcircuitParameter;
+  return possible && s.text("circuit.strategy") != "point_by_point";
+}
+
+/// Biases of the cell's surface in the order of its axes: input level, source line, bit line.
+std::vector<double> surface_biases(const CellSurface& c) {
+  std::vector<double> values;
+  for (const double word : c.input_levels_volts)
+    for (const double source : c.source_line_volts)
+      for (const double bit : c.bit_line_volts) values.insert(values.end(), {word, bit, source});
+  return values;
+}
+
+std::vector<Deck> decks_of(const CircuitProject& p, const CellSurface& surface) {
+  DeckOptions halved = p.deck;
+  halved.step_factor = 0.5;
+  const auto column = [&](const DeckOptions& options) {
+    return compose_column(p.netlist, options, p.cell.slots, p.reset_switch.slots, p.array.rows);
+  };
   const auto cell = compose_cell(p.netlist, p.deck, p.cell.slots);
-  if (!p.array.transient()) return {cell, column};
-  std::vector<Deck> decks = {compose_follower(p.netlist, p.deck, p.cell.slots), column, cell};
-  if (!p.deck.reset_switch.empty()) decks.push_back(compose_switch(p.netlist, p.deck, p.reset_switch.slots));
+  std::vector<Deck> decks;
+  if (!p.array.transient()) {
+    decks = {cell, column(p.deck), column(halved), compose_cell_sweep(p.netlist, p.deck, p.cell.slots)};
+    decks.back().sweep.values = surface_biases(surface);
+    decks.back().sweep.fallback = kCellDeck;
+  } else {
+    decks = {compose_follower(p.netlist, p.deck, p.cell.slots), column(p.deck), column(halved), cell};
+    if (!p.deck.reset_switch.empty()) decks.push_back(compose_switch(p.netlist, p.deck, p.reset_switch.slots));
+  }
+  decks[kCheckDeck].name += ", half the step";
   return decks;
 }
 
@@ -118,6 +156,13 @@ class CellPoints {
  public:
   CellPoints(const CircuitProject& p, const CellSurface& c, std::vector<SimulationPoint>& points)
       : p_(p), c_(c), points_(points) {}
+
+  /// One sweep over all biases for each device: stored level and mismatch.
+  void add_sweeps() {
+    for (std::size_t level = 0; level < c_.weight_levels.size(); ++level)
+      for (std::size_t m = 0; m < c_.mismatch_count(); ++m)
+        points_.push_back({.deck = kSweepDeck, .slots = values(level, m), .analysis = Analysis::kSweep});
+  }
 
   void add_currents() {
     for_each([&](std::size_t x, std::size_t level, std::size_t m) {
@@ -324,6 +369,21 @@ void plan_columns(const Settings& s, const CircuitProject& p, Characterization& 
   }
 }
 
+/// Columns spread over the campaign once more with half the step and half the tolerances.
+void plan_self_check(const CircuitProject& p, Characterization& c, std::vector<SimulationPoint>& points) {
+  std::vector<std::size_t> columns;
+  for (std::size_t i = 0; i < points.size(); ++i)
+    if (points[i].deck == kColumnDeck && points[i].analysis != Analysis::kNoise) columns.push_back(i);
+  constexpr std::size_t kMost = 12;
+  const std::size_t count = std::min(kMost, columns.size());
+  c.self_check.points = count * p.deck.lines;
+  for (std::size_t k = 0; k < count; ++k) {
+    SimulationPoint again = points[columns[k * columns.size() / count]];
+    again.deck = kCheckDeck;
+    points.push_back(std::move(again));
+  }
+}
+
 double value_or_nan(const PointResult& r, std::size_t output = 0) {
   return output < r.values.size() ? r.values[output] : std::numeric_limits<double>::quiet_NaN();
 }
@@ -331,15 +391,16 @@ double value_or_nan(const PointResult& r, std::size_t output = 0) {
 /// Takes the numbers of a finished campaign, in the order in which plan_campaign laid its points out.
 class Collector {
  public:
-  /// `lines` are simulated together by each column point.
-  Collector(const CampaignResult& result, std::size_t lines, Characterization& c)
-      : result_(result), lines_(lines), c_(c) {}
+  Collector(const CampaignPlan& plan, const CampaignResult& result, std::size_t lines, Characterization& c)
+      : plan_(plan), result_(result), lines_(lines), c_(c) {}
 
   void collect() {
     const std::size_t levels = c_.cell.input_levels_volts.size() * c_.cell.weight_levels.size();
     const std::size_t samples = levels * c_.cell.mismatch_count();
     if (c_.array.transient())
       collect_charges(samples);
+    else if (plan_.points.front().analysis == Analysis::kSweep)
+      collect_sweeps();
     else
       for (std::size_t i = 0; i < samples * c_.cell.source_line_volts.size() * c_.cell.bit_line_volts.size(); ++i)
         c_.cell.current_amperes.push_back(next());
@@ -353,9 +414,56 @@ class Collector {
       c_.charge.switch_volts.push_back(next());
     for (std::size_t i = 0; i < c_.charge.switch_farads.size(); ++i) c_.charge.switch_probe_volts.push_back(next());
     collect_columns();
+    collect_self_check();
+    collect_trouble();
   }
 
  private:
+  /// Sweeps run over [L][M], each over [X][S][B]; the surface is [X][L][M][S][B].
+  void collect_sweeps() {
+    const CellSurface& s = c_.cell;
+    const std::size_t levels = s.weight_levels.size(), samples = s.mismatch_count(),
+                      biases = s.source_line_volts.size() * s.bit_line_volts.size();
+    c_.cell.current_amperes.resize(s.input_levels_volts.size() * levels * samples * biases);
+    for (std::size_t device = 0; device < levels * samples; ++device, ++at_)
+      for (std::size_t x = 0; x < s.input_levels_volts.size(); ++x)
+        for (std::size_t b = 0; b < biases; ++b)
+          c_.cell.current_amperes[(x * levels * samples + device) * biases + b] =
+              value_or_nan(result_.points[at_], x * biases + b);
+  }
+
+  /// Largest and rms change of the columns that were simulated twice.
+  void collect_self_check() {
+    std::vector<std::size_t> columns;
+    for (std::size_t i = 0; i < plan_.points.size(); ++i)
+      if (plan_.points[i].deck == kColumnDeck && plan_.points[i].analysis != Analysis::kNoise) columns.push_back(i);
+    const std::size_t count = c_.self_check.points / lines_;
+    double squares = 0.0, n = 0.0;
+    for (std::size_t k = 0; k < count; ++k, ++at_)
+      for (std::size_t l = 0; l < lines_; ++l) {
+        const double before = value_or_nan(result_.points[columns[k * columns.size() / count]], l);
+        const double change = std::fabs(value_or_nan(result_.points[at_], l) - before);
+        if (!std::isfinite(change)) continue;
+        c_.self_check.maximum = std::max(c_.self_check.maximum, change);
+        squares += change * change;
+        n += 1.0;
+      }
+    c_.self_check.rms = n > 0.0 ? std::sqrt(squares / n) : std::numeric_limits<double>::quiet_NaN();
+  }
+
+  /// Points that gave no number, or not in the usual way.
+  void collect_trouble() {
+    constexpr std::size_t kMost = 1000;
+    for (std::size_t i = 0; i < result_.points.size() && c_.trouble.size() < kMost; ++i) {
+      const PointResult& r = result_.points[i];
+      if (r.status == PointStatus::kOk) continue;
+      c_.trouble.push_back(
+          fmt::format("point {}: {}; {}{}{}", i, to_string(r.status), describe_point(plan_, i),
+                      r.remedy != Remedy::kNone ? fmt::format("; helped by {}", to_string(r.remedy)) : "",
+                      r.log.empty() ? "" : "; " + r.log.substr(0, r.log.find('\n'))));
+    }
+  }
+
   double next() { return value_or_nan(result_.points[at_++]); }
 
   void collect_charges(std::size_t samples) {
@@ -384,6 +492,7 @@ class Collector {
     }
   }
 
+  const CampaignPlan& plan_;
   const CampaignResult& result_;
   std::size_t lines_;
   Characterization& c_;
@@ -392,23 +501,34 @@ class Collector {
 
 CampaignPlan plan_of(const Settings& s, const CircuitProject& p) {
   CampaignPlan plan;
-  plan.decks = decks_of(p);
   Characterization& c = plan.skeleton;
   c.array = p.array;
   c.mismatch = p.mismatch;
   c.noise = p.noise;
   c.cell = plan_cell(s, p);
+  plan.decks = decks_of(p, c.cell);
   CellPoints cell(p, c.cell, plan.points);
   if (p.array.transient()) {
     const auto finals = static_cast<std::size_t>(s.integer("circuit.design.bit_line_points"));
     c.charge.final_volts.assign(finals, std::nan(""));
     cell.add_charges(finals);
+  } else if (sweeps(p, s)) {
+    cell.add_sweeps();
   } else {
     cell.add_currents();
   }
+  c.strategy = p.array.transient() ? "a transient for each point"
+               : sweeps(p, s)      ? "one dc analysis with external sources for each device of the cell; an operating "
+                                     "point for each column"
+                                   : "an operating point for each point";
+  c.strategy += std::ranges::any_of(plan.decks[kColumnDeck].slots,
+                                    [](const Slot& slot) { return slot.kind == SlotKind::kParameter; })
+                    ? "; parameters by reset and alter"
+                    : "; values altered in place";
   cell.add_noise();
   add_switch_points(s, p, c.charge, plan.points);
   plan_columns(s, p, c, plan.points);
+  plan_self_check(p, c, plan.points);
   std::vector<ArtifactInput> inputs = operand_input(s, "circuit.operands");
   inputs.insert(inputs.begin(), {"netlist", p.netlist.sha256});
   c.provenance = {.format = Characterization::kFormat,
@@ -436,7 +556,8 @@ Characterization characterize(const Settings& s, const std::filesystem::path& ar
       run_campaign(plan.decks, plan.points, p.campaign, shard, c.provenance.fingerprint(), context);
   c.suspect_points = static_cast<std::int64_t>(result.suspects());
   c.failed_points = static_cast<std::int64_t>(result.failures());
-  Collector(result, p.deck.lines, c).collect();
+  c.remedied_points = static_cast<std::int64_t>(result.remedied());
+  Collector(plan, result, p.deck.lines, c).collect();
   c.save(artifacts / "characterization.h5");
   std::error_code ignored;
   std::filesystem::remove(shard, ignored);
@@ -446,7 +567,7 @@ Characterization characterize(const Settings& s, const std::filesystem::path& ar
 std::vector<double> simulate_columns(const Settings& s, std::uint64_t seed, const std::vector<ColumnRequest>& requests,
                                      const RunContext& context) {
   const CircuitProject p = read_circuit_project(s, RunContext{});
-  const std::vector<Deck> decks = decks_of(p);
+  const std::vector<Deck> decks = decks_of(p, plan_cell(s, p));
   std::vector<SimulationPoint> points;
   for (const auto& r : requests) {
     // Where several lines are simulated together, the one asked for stands first and its copies beside it.

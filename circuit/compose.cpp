@@ -15,9 +15,14 @@ constexpr double kCellTolerance = 1e-15, kColumnTolerance = 1e-12;
 
 /// Measured: abstol below 1e-13 aborts some charge-redistribution columns ("Timestep too small" at the edges of a
 /// control pulse) without moving a result by a microvolt.
-constexpr const char* kTransientOptions = "chgtol=1e-17 trtol=1 reltol=1e-5 abstol=1e-13 vntol=1e-8";
+std::string transient_tolerances(double factor) {
+  return fmt::format("chgtol={:.3g} trtol=1 reltol={:.3g} abstol=1e-13 vntol={:.3g}", 1e-17 * factor, 1e-5 * factor,
+                     1e-8 * factor);
+}
 
-std::string static_tolerances(double amperes) { return fmt::format("reltol=1e-6 abstol={} vntol=1e-9", amperes); }
+std::string static_tolerances(double amperes, double factor) {
+  return fmt::format("reltol={:.3g} abstol={:.3g} vntol={:.3g}", 1e-6 * factor, amperes, 1e-9 * factor);
+}
 
 /// Names within one of several lines: line 1 has none of its own.
 std::string suffix_of(std::size_t line) { return line == 0 ? "" : fmt::format("_{}", line + 1); }
@@ -37,7 +42,8 @@ class ColumnDeck {
         wire_(options.wire_ohms > kSmallestOhms),
         source_wire_(options.source_line_ohms > kSmallestOhms && !options.source_line_pin.empty()),
         c_(name(rows, options.lines), netlist, options,
-           current_ ? static_tolerances(kColumnTolerance) : kTransientOptions) {}
+           current_ ? static_tolerances(kColumnTolerance, options.step_factor)
+                    : transient_tolerances(options.step_factor)) {}
 
   Deck compose() {
     for (std::size_t l = 0; l < options_.lines; ++l) current_ ? clamp(l) : release(l);
@@ -129,7 +135,7 @@ class ColumnDeck {
 }  // namespace
 
 Deck compose_cell(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& cell_slots) {
-  Composer c("cell", netlist, options, static_tolerances(kCellTolerance));
+  Composer c("cell", netlist, options, static_tolerances(kCellTolerance, 1.0));
   c.add("vwl wl 0 dc 0");
   c.add("vclamp bl 0 dc 0 ac 1");
   c.add("vsl sl 0 dc 0");
@@ -139,13 +145,25 @@ Deck compose_cell(const Netlist& netlist, const DeckOptions& options, const std:
   return c.finish();
 }
 
+Deck compose_cell_sweep(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& cell_slots) {
+  // Each bias starts from the one before and may stop a tolerance early, so that is made a thousandth.
+  constexpr double kTight = 1e-3;
+  Composer c("cell sweep", netlist, options, static_tolerances(kTight * kCellTolerance, kTight));
+  for (const char* line : {"vwl wl 0 external", "vclamp bl 0 external", "vsl sl 0 external", "verrata_index bias 0 0",
+                           "rerrata_index bias 0 1k"})
+    c.add(line);
+  c.cell("x1", "1", {"wl", "bl", "sl"}, cell_slots);
+  c.deck().sweep.sources = {"vwl", "vclamp", "vsl"};
+  return c.finish();
+}
+
 Deck compose_column(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& cell_slots,
                     const std::vector<CellSlot>& switch_slots, std::size_t rows) {
   return ColumnDeck(netlist, options, cell_slots, switch_slots, rows).compose();
 }
 
 Deck compose_follower(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& cell_slots) {
-  Composer c("cell behind a reference", netlist, options, kTransientOptions);
+  Composer c("cell behind a reference", netlist, options, transient_tolerances(1.0));
   c.word_line_sources();
   c.add("cref ref 0 1e-15");
   c.slot("@cref[capacitance]");
@@ -165,7 +183,7 @@ Deck compose_follower(const Netlist& netlist, const DeckOptions& options, const 
 }
 
 Deck compose_switch(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& switch_slots) {
-  Composer c("reset switch", netlist, options, kTransientOptions);
+  Composer c("reset switch", netlist, options, transient_tolerances(1.0));
   // A step of its own: the word lines' pulse may be over before the line is sampled.
   const double delay = options.timing.delay;
   c.add(fmt::format("vstep step 0 dc 0 pwl(0 0 {} 0 {} 1)", delay, delay + options.timing.edge));

@@ -10,6 +10,10 @@ namespace errata::circuit {
 /// then the cell slots, of which the first stores the weight as options.storage says.
 Deck compose_cell(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& cell_slots);
 
+/// The same with EXTERNAL sources, for a sweep over word-line, bit-line and source-line voltages. Slots: the cell's
+/// alone.
+Deck compose_cell_sweep(const Netlist& netlist, const DeckOptions& options, const std::vector<CellSlot>& cell_slots);
+
 /// options.lines bit lines of `rows` cells and options.idle_rows more with wire segments, on common word lines.
 /// Current mode: a clamp at row 1 of each line; slots: for each line clamp voltage, clamp resistance and offset
 /// current. Transient modes: lines that are released at time 0; slots: for each line precharge voltage, the switch

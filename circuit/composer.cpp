@@ -3,10 +3,24 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "core/quantity.h"
 
 namespace errata::circuit {
+
+namespace {
+/// The .options line with every tolerance of `name=value` words ten times wider.
+std::string looser(const std::string& tolerances) {
+  std::string line = ".options";
+  for (const auto& word : words_of(tolerances)) {
+    const auto equals = word.find('=');
+    if (equals == std::string::npos || word.starts_with("trtol")) continue;
+    line += fmt::format(" {}={}", word.substr(0, equals), 10.0 * std::strtod(word.c_str() + equals + 1, nullptr));
+  }
+  return line;
+}
+}  // namespace
 
 Composer::Composer(std::string name, const Netlist& netlist, const DeckOptions& options, const std::string& tolerances)
     : netlist_(netlist), options_(options) {
@@ -20,6 +34,8 @@ Composer::Composer(std::string name, const Netlist& netlist, const DeckOptions& 
                  .edge_seconds = options.timing.edge,
                  .width_seconds = options.timing.pulse,
                  .period_seconds = in.period_seconds};
+  deck_.half_supply_volts = 0.5 * options.supply_volts;
+  deck_.looser_tolerances = looser(tolerances);
   add("errata " + deck_.name);
   for (const auto& statement : netlist.statements) add(statement.text, statement.position);
   add(fmt::format(".options temp={}{} {}", options.temperature_kelvin - kZeroCelsiusKelvin,
@@ -155,7 +171,7 @@ void Composer::precharge(const std::string& suffix, const std::vector<std::strin
 void Composer::transient(const std::vector<std::string>& nodes) {
   const double stop = options_.timing.sample;
   constexpr double kSteps = 50;  // with these tolerances: docs/design/ngspice.md
-  const double step = options_.timing.step > 0 ? options_.timing.step : stop / kSteps;
+  const double step = options_.step_factor * (options_.timing.step > 0 ? options_.timing.step : stop / kSteps);
   deck_.transient = fmt::format("tran {} {} 0 {}", number_text(step), number_text(stop), number_text(step));
   deck_.stop_seconds = stop;
   deck_.outputs.clear();

@@ -27,6 +27,18 @@ struct PulseShape {
   double width_seconds = 0.0, period_seconds = 0.0;  ///< of each pulse where their number is set
 };
 
+/// Bias points that one analysis of a deck runs through: its sources are EXTERNAL, ngspice asks for their values.
+/// Faster than an operating point each, since the matrix is built once; the same numbers within 1e-9
+/// (docs/design/ngspice.md).
+struct BiasSweep {
+  std::vector<std::string> sources;  ///< names, lower case
+  std::vector<double> values;        ///< [biases][sources]
+  std::size_t fallback = 0;          ///< deck with ordinary sources in its first slots, for biases that the sweep lost
+
+  bool empty() const { return sources.empty(); }
+  std::size_t count() const { return sources.empty() ? 0 : values.size() / sources.size(); }
+};
+
 /// A complete ngspice deck whose varied values are all set from outside, also for the nominal point
 /// (netlist numbers and altered numbers are rounded differently: docs/design/ngspice.md).
 struct Deck {
@@ -35,10 +47,13 @@ struct Deck {
   std::vector<SourcePosition> positions;  ///< of each line: the user's file, or empty for composed lines
   std::vector<Slot> slots;
   std::vector<Output> outputs = {{"vclamp#branch", -1.0}};
-  std::string transient;      ///< "tran STEP STOP 0 MAXIMUM_STEP" where the deck has one
-  double stop_seconds = 0.0;  ///< when it ends
-  std::string compatibility;  ///< ngbehavior to load it with; empty for none
-  PulseShape pulse;           ///< of slots that set a waveform
+  std::string transient;           ///< "tran STEP STOP 0 MAXIMUM_STEP" where the deck has one
+  double stop_seconds = 0.0;       ///< when it ends
+  std::string compatibility;       ///< ngbehavior to load it with; empty for none
+  PulseShape pulse;                ///< of slots that set a waveform
+  BiasSweep sweep;                 ///< for Analysis::kSweep
+  double half_supply_volts = 0.5;  ///< where nodes start when a point does not converge otherwise
+  std::string looser_tolerances;   ///< an .options line with tolerances ten times wider
 };
 
 /// The command that sets a slot of a loaded deck.

@@ -64,6 +64,7 @@ struct DeckOptions {
   std::size_t idle_rows = 0;  ///< rows beyond the selectable ones that are never active
   std::size_t lines = 1;      ///< neighbouring bit lines that are simulated together and share their word lines
   std::vector<DrivenPin> driven_pins;
+  double step_factor = 1.0;  ///< on time step and relative tolerances: half of them for the self-check
 };
 
 /// Reads DeckOptions from a project; resistances scaled by circuit.severity.

@@ -37,6 +37,7 @@ T get(const std::string& bytes, std::size_t& at) {
 std::string encode(const PointResult& result) {
   std::string bytes;
   put(bytes, static_cast<std::uint8_t>(result.status));
+  put(bytes, static_cast<std::uint8_t>(result.remedy));
   put(bytes, static_cast<std::uint32_t>(result.values.size()));
   for (const double value : result.values) put(bytes, value);
   put(bytes, static_cast<std::uint32_t>(result.log.size()));
@@ -47,6 +48,7 @@ PointResult decode(const std::string& bytes) {
   PointResult result;
   std::size_t at = 0;
   result.status = static_cast<PointStatus>(get<std::uint8_t>(bytes, at));
+  result.remedy = static_cast<Remedy>(get<std::uint8_t>(bytes, at));
   const auto count = get<std::uint32_t>(bytes, at);
   if (count > bytes.size()) throw std::out_of_range("record is damaged");
   for (std::uint32_t i = 0; i < count; ++i) result.values.push_back(get<double>(bytes, at));

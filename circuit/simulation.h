@@ -30,8 +30,14 @@ struct Slot {
   bool operator==(const Slot&) const = default;
 };
 
+/// What made a point converge that did not at first, in the order in which they are tried: every node starts at half
+/// the supply; more iterations and finer gmin and source steps; Gear's method; tolerances ten times wider.
+enum class Remedy : std::uint8_t { kNone = 0, kNodeset = 1, kMoreSteps = 2, kGear = 3, kLooser = 4 };
+
+std::string_view to_string(Remedy remedy);
+
 /// What to do once the slots are set.
-enum class Analysis : std::uint8_t { kOperatingPoint, kNoise, kTransient };
+enum class Analysis : std::uint8_t { kOperatingPoint, kNoise, kTransient, kSweep };
 
 /// One point: slot values and an analysis of one deck.
 struct SimulationPoint {
@@ -43,11 +49,12 @@ struct SimulationPoint {
 };
 
 /// Operating point and transient: one value for each output of the deck. Noise: values = {variance of the clamp
-/// current over the band, A²}.
+/// current over the band, A²}. Sweep: the outputs at every bias of the deck's sweep in turn; NaN where one failed.
 struct PointResult {
   PointStatus status = PointStatus::kFailed;
   std::vector<double> values;
   std::string log;  ///< ngspice's own words where something went wrong
+  Remedy remedy = Remedy::kNone;
 };
 
 }  // namespace errata::circuit

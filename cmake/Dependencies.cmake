@@ -26,3 +26,12 @@ find_path(ERRATA_DNNL_INCLUDE dnnl.hpp REQUIRED)
 add_library(errata_dnnl INTERFACE)
 target_include_directories(errata_dnnl SYSTEM INTERFACE ${ERRATA_DNNL_INCLUDE})
 target_link_libraries(errata_dnnl INTERFACE ${ERRATA_DNNL_LIBRARY})
+
+# CHOLMOD's supernodal module is under the GPL: NOTICE says what that means for a binary.
+if(ERRATA_WITH_CHOLMOD)
+  find_library(ERRATA_CHOLMOD_LIBRARY cholmod REQUIRED)
+  find_path(ERRATA_CHOLMOD_INCLUDE cholmod.h PATH_SUFFIXES suitesparse REQUIRED)
+  add_library(errata_cholmod INTERFACE)
+  target_include_directories(errata_cholmod SYSTEM INTERFACE ${ERRATA_CHOLMOD_INCLUDE})
+  target_link_libraries(errata_cholmod INTERFACE ${ERRATA_CHOLMOD_LIBRARY})
+endif()

@@ -92,6 +92,10 @@ std::vector<KeySpec> build_schema() {
       real("circuit.severity", "1.0", 0.0, 100.0,
            "Scales the physical causes of error together: mismatch σ, declared noise, clamp and wire resistance. "
            "A physical change of the circuit, seen by ngspice; never a factor on the table."),
+      choice(
+          "circuit.strategy", "automatic", {"automatic", "point_by_point"},
+          "How the cell's surface is simulated: `automatic` runs all biases of a device in one dc analysis where that "
+          "gives the same numbers, `point_by_point` an operating point for each."),
       quantity("circuit.deadline", kTime, "60 s", 0.01, 1e6,
                "Wall-clock limit of one simulation; its worker is killed when it passes."),
       integer("circuit.retries", "2", 0, 20, "How often a failed simulation is tried again in a fresh worker."),

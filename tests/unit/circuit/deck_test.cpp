@@ -1,11 +1,10 @@
-#include "circuit/compose.h"
-#include "circuit/netlist_roles.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <clocale>
 
+#include "circuit/compose.h"
+#include "circuit/netlist_roles.h"
 #include "tests/support/example_project.h"
 #include "tests/support/transient_project.h"
 
@@ -57,7 +56,7 @@ TEST(ComposeCell, IsAsWrittenByHand) {
   const Deck deck = compose_cell(netlist_of(kCell), options_of(1), kSlots);
   EXPECT_EQ(deck.lines,
             (Texts{"errata cell", ".subckt cell bl wl sl", "rmem bl sl 1k", ".ends",
-                   ".options temp=27 tnom=27 reltol=1e-6 abstol=1e-15 vntol=1e-9", "vwl wl 0 dc 0",
+                   ".options temp=27 tnom=27 reltol=1e-06 abstol=1e-15 vntol=1e-09", "vwl wl 0 dc 0",
                    "vclamp bl 0 dc 0 ac 1", "vsl sl 0 dc 0", "hout out 0 vclamp 1", "x1 bl wl sl cell", ".end"}));
   EXPECT_EQ(deck.slots, alters({"@vwl[dc]", "@vclamp[dc]", "@vsl[dc]", "@r.x1.rmem[resistance]"}));
   ASSERT_EQ(deck.outputs.size(), 1u);
@@ -117,7 +116,7 @@ DeckOptions discharge_options(double wire) {
 }
 
 const char* const kTransientOptions =
-    ".options temp=27 tnom=27 chgtol=1e-17 trtol=1 reltol=1e-5 abstol=1e-13 vntol=1e-8";
+    ".options temp=27 tnom=27 chgtol=1e-17 trtol=1 reltol=1e-05 abstol=1e-13 vntol=1e-08";
 
 TEST(ComposeColumn, ThatDischargesIsAsWrittenByHand) {
   DeckOptions options = discharge_options(2.5);
