@@ -63,10 +63,8 @@ class DeviceChecker {
   }
 
   void check_device(std::size_t s, std::size_t at, const ParsedDevice& d, std::size_t target) {
-    if (!std::ranges::all_of(d.device.text, [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
-      report_.problem("E206", at, d.device.name, "a name with a letter beyond ASCII becomes '_' in ngspice",
-                      "write it in ASCII");
-    if (!d.trouble.empty()) {
+    if (d.device.type() == 'u' && a_.dialect.pspice) return;  // PSPICE's digital elements, which ngspice translates
+    if (!d.trouble.empty() && !(d.device.nodes.size() == 3 && is_vdmos(s, d))) {
       const bool missing =
           d.trouble.starts_with("Verilog") || d.trouble.starts_with("no element") || d.trouble.starts_with("ngspice");
       report_.problem(missing ? "E206" : "E221", at, d.device.name, d.trouble, "");
@@ -77,6 +75,12 @@ class DeviceChecker {
     for (const auto& source : d.controls) check_control(s, at, d, source);
     if (d.device.type() == 'x') check_instance(s, at, d, target);
     check_value(at, d);
+  }
+
+  /// The one MOSFET that may have three nodes.
+  bool is_vdmos(std::size_t s, const ParsedDevice& d) const {
+    const auto* cards = d.device.model.empty() ? nullptr : a_.index.find_model(s, d.device.model);
+    return cards != nullptr && a_.index.lower(cards->front()).find("vdmos") != std::string::npos;
   }
 
   void unknown_model(std::size_t s, std::size_t at, const std::string& name) {

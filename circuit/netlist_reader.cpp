@@ -56,7 +56,7 @@ class Reader {
       : options_(options), dialect_(dialect_of(options.compatibility)), files_(files) {}
 
   NetlistText read(const std::filesystem::path& path) {
-    top_folder_ = path.parent_path();
+    search_ = {path.parent_path()};
     read_file(path, {}, {});
     check_conditions();
     return std::move(out_);
@@ -196,9 +196,10 @@ class Reader {
     }
     if (first.front() == '.') return take_dot(s, words, first, block_end);
     if (is_command(first)) {
-      if (!options_.trust)
-        report("E206", s.position, fmt::format("'{}' could run code or write files", words[0]),
-               "remove the line; outside a .control section it is none of ngspice's elements");
+      if (options_.trust)
+        dropped(s, words[0], "outside a .control section it is no command of ngspice's");
+      else
+        report("E206", s.position, fmt::format("'{}' could run code or write files", words[0]), "remove the line");
       return true;
     }
     if (first == "subckt" || first == "section" || first == "library" || first == "simulator") {
@@ -228,13 +229,6 @@ class Reader {
       return true;
     }
     if (first.starts_with(".opt")) return keep_options(s);
-    if (first.starts_with(".csparam")) {
-      if (!options_.trust)
-        report("E206", s.position, fmt::format("'{}' could run code or write files", words[0]), "remove the line");
-      else
-        trusted(s);
-      return true;
-    }
     const auto policy = policy_of(first, !locals_.empty());
     if (!policy) {
       report("E206", s.position, fmt::format("ngspice has no statement '{}'", words[0]), "remove the line");
@@ -308,6 +302,7 @@ class Reader {
     const KeptOptions kept = kept_options(s.text);
     if (!kept.replaced.empty())
       warn("W221", s.position, fmt::format("option {} dropped: errata sets it", kept.replaced));
+    if (!kept.search.empty()) search_.push_back(std::filesystem::path(s.position.file).parent_path() / kept.search);
     if (kept.text.empty()) return true;
     if (!kept.scale.empty()) out_.scale = kept.scale;
     out_.sets_nominal_temperature = out_.sets_nominal_temperature || kept.nominal_temperature;
@@ -324,8 +319,9 @@ class Reader {
       return report("E201", s.position, fmt::format("'{}' is not expanded", name), "write the path itself");
     std::filesystem::path file = path.parent_path() / name;
     std::error_code ignored;
-    if (!std::filesystem::exists(file, ignored) && std::filesystem::exists(top_folder_ / name, ignored))
-      file = top_folder_ / name;
+    for (const auto& folder : search_)
+      if (!std::filesystem::exists(file, ignored)) file = folder / name;
+    if (!std::filesystem::exists(file, ignored)) file = path.parent_path() / name;
     // LTspice names its own libraries in every netlist that it writes.
     if (dialect_.ltspice && !std::filesystem::exists(file, ignored) && file.stem() == "standard") {
       out_.unreadable.push_back(netlist_problem("E206", s.position,
@@ -478,7 +474,7 @@ class Reader {
   Dialect dialect_;
   NetlistFiles& files_;
   NetlistText out_;
-  std::filesystem::path top_folder_;
+  std::vector<std::filesystem::path> search_;              ///< the netlist's folder, then those of `.option search`
   std::vector<std::pair<std::string, std::string>> open_;  ///< files being read, with their .lib section
   std::set<const NetlistFile*> seen_;
   int opened_ = 0;

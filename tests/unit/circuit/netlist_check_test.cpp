@@ -60,6 +60,7 @@ TEST(E204, ParametersAreSeenThroughTheInstancesAbove) {
 
 TEST(E206, WordsThatNgspiceLeavesOutOfAValue) {
   EXPECT_EQ(problems(".param a=1\n.param b = a * 1k\n"), (Texts{"E206 3"}));  // read as b=a
+  EXPECT_EQ(problems(".param a = 1. + (temper / 27. - 1.) * 2\n"), kNone);    // that one is read whole
   EXPECT_EQ(problems(".param a=1, b=2\n.param c= {a * 2} d='b + 1' , e=max(a, b)\n"), kNone);
 }
 
@@ -169,6 +170,17 @@ TEST(E206, ModelsThatDebiansNgspiceLacks) {
   EXPECT_EQ(problems(".model m nmos level=5\n" + in_cell("m1 a b 0 0 m\n"), {.compatibility = "psa"}),
             (Texts{"E206 2"}));
   EXPECT_EQ(problems(".model m numos\n" + in_cell("m1 a b 0 0 m\n"), {.trust = true}), kNone);
+}
+
+TEST(E206, LettersBeyondAsciiInNames) {
+  // Two nodes of such names are one node in ngspice.
+  EXPECT_EQ(problems(in_cell("r1 a \xc3\xa9 1\nr2 \xc3\xa8 b 1\n")), (Texts{"E206 3", "E206 4"}));
+  EXPECT_EQ(problems(".param w\xc3\xa9=1\n" + in_cell("r1 a b 1\n")), (Texts{"E206 2"}));
+}
+
+TEST(E221, AVdmosHasThreeNodes) {
+  EXPECT_EQ(problems(".model v vdmos nchan vto=1 mfg=International_Rectifier\n" + in_cell("m1 a b 0 v\n")), kNone);
+  EXPECT_EQ(problems(".model v nmos\n" + in_cell("m1 a b 0 v\n")), (Texts{"E221 4"}));
 }
 
 TEST(E206, ElementsThatDebiansNgspiceLacks) {
