@@ -119,7 +119,7 @@ TEST(Netlist, InlinesIncludesRelativeToTheFileThatNamesThem) {
                                              folder.path().string() + "//plain.inc" + "\" ; not // a comment\n.ends\n");
   const auto n = diagnostics_of([&] { read_netlist(top, {}); });  // r4 comes twice
   ASSERT_EQ(n.size(), 1u);
-  EXPECT_EQ(n[0].code, "E223");
+  EXPECT_EQ(n[0].code, "E233");
   EXPECT_EQ(n[0].position.file, folder.path().string() + "//plain.inc");
   folder.write("a.cir", "title\n.subckt c a b\n.include 'sub dir/b.inc'\n.ends\n");
   const auto once = read_netlist(top, {});
