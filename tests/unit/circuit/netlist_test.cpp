@@ -363,6 +363,10 @@ TEST(Conditions, OfAnInstanceAreNgspices) {
 }
 
 TEST(Conditions, ThatCannotBeComputedAreRefused) {
+  // ngspice would take s from the instance of "outer".
+  EXPECT_EQ(problems(".param s=1\n" + in_cell(".if (s==1)\nr1 a b 1k\n.endif\nr2 a b 1k\n") +
+                     ".subckt outer a b s=2\nx1 a b cell\n.ends\n"),
+            (Texts{"E206 4"}));
   EXPECT_EQ(problems(".if (nowhere==1)\n.param a=1\n.endif\n"), (Texts{"E206 2"}));
   EXPECT_EQ(problems(".param s=1\n.if (s==1)\n.param a=1\n.endif\n.param s=2\n"),
             (Texts{"E206 3"}));  // the last counts
