@@ -88,7 +88,7 @@ Netlist read_netlist(const std::filesystem::path& path, const NetlistOptions& op
   const std::vector<bool> kept = kept_statements(analysis);
   NetlistReport report(index, problems, netlist.warnings);
   check_devices(analysis, files, options.trust, report);
-  if (std::ranges::any_of(problems, [](const Diagnostic& d) { return d.code == "E222"; }))
+  if (std::ranges::any_of(problems, [](const Diagnostic& d) { return d.code == "E232"; }))
     throw_if_errors(problems);  // the rest walks over the tree of instances
   check_names(analysis, kept, report);
   check_nodes(analysis, report);

@@ -86,7 +86,7 @@ struct LeafDevice {
   std::string model;
 };
 
-/// All leaf devices of a subcircuit through its whole instance tree, sorted by path. Throws Error (E224) for more than
+/// All leaf devices of a subcircuit through its whole instance tree, sorted by path. Throws Error (E234) for more than
 /// a million.
 std::vector<LeafDevice> leaf_devices(const Netlist& netlist, const std::string& subcircuit);
 

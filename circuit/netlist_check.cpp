@@ -55,7 +55,7 @@ class DeviceChecker {
       const ParsedDevice& d = a_.devices[s][k];
       const auto [first, fresh] = names.emplace(d.device.name, at);
       if (!fresh && !(a_.index.conditional(at) && a_.index.conditional(first->second)))
-        report_.problem("E223", at, d.device.name,
+        report_.problem("E233", at, d.device.name,
                         fmt::format("subcircuit '{}' has two elements '{}'", sub.name, d.device.name),
                         fmt::format("the first: line {}", a_.index.statements()[first->second].position.line));
       check_device(s, at, d, a_.targets[s][k]);
@@ -63,13 +63,11 @@ class DeviceChecker {
   }
 
   void check_device(std::size_t s, std::size_t at, const ParsedDevice& d, std::size_t target) {
-    if (!std::ranges::all_of(d.device.text, [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
-      report_.problem("E206", at, d.device.name, "a name with a letter beyond ASCII becomes '_' in ngspice",
-                      "write it in ASCII");
-    if (!d.trouble.empty()) {
+    if (d.device.type() == 'u' && a_.dialect.pspice) return;  // PSPICE's digital elements, which ngspice translates
+    if (!d.trouble.empty() && !(d.device.nodes.size() == 3 && is_vdmos(s, d))) {
       const bool missing =
           d.trouble.starts_with("Verilog") || d.trouble.starts_with("no element") || d.trouble.starts_with("ngspice");
-      report_.problem(missing ? "E206" : "E221", at, d.device.name, d.trouble, "");
+      report_.problem(missing ? "E206" : "E231", at, d.device.name, d.trouble, "");
       return;
     }
     if (!d.unknown_model.empty()) unknown_model(s, at, d.unknown_model);
@@ -77,6 +75,12 @@ class DeviceChecker {
     for (const auto& source : d.controls) check_control(s, at, d, source);
     if (d.device.type() == 'x') check_instance(s, at, d, target);
     check_value(at, d);
+  }
+
+  /// The one MOSFET that may have three nodes.
+  bool is_vdmos(std::size_t s, const ParsedDevice& d) const {
+    const auto* cards = d.device.model.empty() ? nullptr : a_.index.find_model(s, d.device.model);
+    return cards != nullptr && a_.index.lower(cards->front()).find("vdmos") != std::string::npos;
   }
 
   void unknown_model(std::size_t s, std::size_t at, const std::string& name) {
@@ -101,7 +105,7 @@ class DeviceChecker {
     std::vector<std::string> known;
     for (const auto& other : a_.devices[s]) known.push_back(other.device.name);
     report_.problem(
-        "E221", at, source,
+        "E231", at, source,
         fmt::format("'{}' refers to '{}', which is no element of '{}'", d.device.name, source, scope(s).name),
         did_you_mean(source, known));
   }
@@ -131,7 +135,7 @@ class DeviceChecker {
     }
     const Scope& sub = scope(target);
     if (d.device.nodes.size() != sub.pins.size()) {
-      report_.problem("E221", at, d.device.name,
+      report_.problem("E231", at, d.device.name,
                       fmt::format("'{}' connects {} node{} to subcircuit '{}', which has {} pin{}", d.device.name,
                                   d.device.nodes.size(), d.device.nodes.size() == 1 ? "" : "s", name, sub.pins.size(),
                                   sub.pins.size() == 1 ? "" : "s"),
@@ -234,7 +238,7 @@ class DeviceChecker {
           for (const std::size_t t : a_.targets[top.scope])
             if (t != 0) heights[top.scope] = std::max(heights[top.scope], 1 + heights[t]);
           if (heights[top.scope] == kDeepest + 1)
-            report_.problem("E222", scope(top.scope).begin, scope(top.scope).name,
+            report_.problem("E232", scope(top.scope).begin, scope(top.scope).name,
                             fmt::format("'{}' nests instances more than {} deep", scope(top.scope).name, kDeepest),
                             "ngspice takes that for a circle");
           stack.pop_back();
@@ -243,7 +247,7 @@ class DeviceChecker {
         const std::size_t at = scope(top.scope).devices[top.next], target = a_.targets[top.scope][top.next++];
         if (target == 0 || colors[target] == Color::kBlack) continue;
         if (colors[target] == Color::kGrey) {
-          report_.problem("E222", at, scope(target).name,
+          report_.problem("E232", at, scope(target).name,
                           fmt::format("subcircuit '{}' contains itself", scope(target).name), "");
           continue;
         }

@@ -51,8 +51,8 @@ class NetlistReport {
   std::map<std::string, Seen> seen_;
 };
 
-/// Undefined models and subcircuits (E205, E202), wrong connections (E221), recursion (E222), elements of the same name
-/// (E223), what Debian's ngspice lacks or misreads (E206), parameters that go nowhere (W225). `files` knows sections.
+/// Undefined models and subcircuits (E205, E202), wrong connections (E231), recursion (E232), elements of the same name
+/// (E233), what Debian's ngspice lacks or misreads (E206), parameters that go nowhere (W225). `files` knows sections.
 void check_devices(const NetlistAnalysis& analysis, const NetlistFiles& files, bool trust, NetlistReport& report);
 
 /// Parameters and functions that are defined nowhere (E204), stray words behind .param (E206), in kept statements.

@@ -130,21 +130,21 @@ class Parser {
     }
   }
 
-  /// Nodes reach up to the first word that is a model.
+  /// Nodes reach up to the first word that is a model, or else to the last word that may be one.
   void transistor(std::size_t fewest, std::size_t most, const char* what) {
     std::size_t at = std::max<std::size_t>(fewest, 3);
     while (at < words() && at <= most + 1 && !is_model_(word(at))) ++at;
-    const bool found = at < words() && at <= most + 1;
-    const std::size_t model_at = found ? at : std::min(fewest + 1, std::max<std::size_t>(words(), 1) - 1);
-    const std::size_t count = model_at == 0 ? 0 : model_at - 1;
-    if (count < fewest) {
-      out_.trouble =
-          fmt::format("'{}', a {}, needs {} nodes before its model and has {}", out_.device.name, what, fewest, count);
-      return;
+    if (at >= words() || at > most + 1) {
+      at = std::max<std::size_t>(words(), 1) - 1;
+      while (at > fewest + 1 && (is_number(word(at)) || word(at) == "off")) --at;
     }
+    const std::size_t count = at == 0 ? 0 : at - 1;
     for (std::size_t i = 1; i <= count; ++i)
       node(word(i), out_.device.type() == 'm' && i == 2 ? Contact::kGate : Contact::kConducts);
-    model(model_at);
+    if (count >= fewest) return model(at);
+    out_.trouble =
+        fmt::format("'{}', a {}, needs {} nodes before its model and has {}", out_.device.name, what, fewest, count);
+    if (is_model_(word(at))) out_.device.model = word(at);
   }
 
   void value_or_model() {

@@ -95,7 +95,7 @@ class Evaluator {
   double comparison() {
     double value = sum();
     for (;;) {
-      if (take("=="))
+      if (take("==") || take("="))  // numparam takes one for two
         value = value == sum();
       else if (take("!=") || take("<>"))
         value = value != sum();

@@ -70,6 +70,7 @@ class Splitter {
       return false;
     }
     std::string_view text = trimmed(without_comment(raw, dialect_));
+    if (text == "\x1a") return true;  // how DOS ended a file
     if (text.empty()) {
       continues_ = joined;
       return true;

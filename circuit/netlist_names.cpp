@@ -21,6 +21,7 @@ class NameChecker {
     for (std::size_t s = 0; s < a_.index.scopes().size(); ++s) {
       const Scope& scope = a_.index.scopes()[s];
       if (scope.duplicate || (s > 0 && !a_.reachable[s])) continue;
+      if (s > 0) check_letters(scope.begin);
       if (s > 0) check(s, scope.begin, false);
       for (const std::size_t at : scope.others)
         if (kept_[at]) check_statement(s, at);
@@ -30,7 +31,17 @@ class NameChecker {
   }
 
  private:
+  void check_letters(std::size_t at) {
+    const std::string_view text = a_.index.lower(at);
+    const auto letter = std::ranges::find_if(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+    if (letter != text.end())
+      report_.problem("E206", at, text.substr(static_cast<std::size_t>(letter - text.begin()), 1),
+                      "ngspice makes '_' of each letter beyond ASCII, so that different names become one",
+                      "write names in ASCII");
+  }
+
   void check_statement(std::size_t s, std::size_t at) {
+    check_letters(at);
     const std::string_view text = a_.index.lower(at);
     if (text.starts_with(".func") || text.starts_with(".opt")) return;
     if (text.starts_with(".para")) {
@@ -38,7 +49,8 @@ class NameChecker {
       const StatementParts parts = parts_of(text);
       std::vector<std::string_view> strays = parts.strays;
       if (parts.words.size() > 1) strays.insert(strays.begin(), parts.words[1]);
-      if (!strays.empty())
+      const bool temper = text.find("temper") != std::string_view::npos;  // makes it a function, of the whole text
+      if (!strays.empty() && !temper)
         report_.problem("E206", at, strays.front(),
                         fmt::format("ngspice does not read '{}' as part of a value", strays.front()),
                         "put an expression with blanks into {…} or '…'");
@@ -47,12 +59,21 @@ class NameChecker {
       check_expression(s, at, text.substr(text.find('(')), false);
       return;
     }
+    if (text.starts_with(".model") && takes_words(text)) return;
     check(s, at, false);
+  }
+
+  /// Models whose cards hold words: notes on a VDMOS, the devices of CIDER.
+  static bool takes_words(std::string_view card) {
+    static constexpr std::array<std::string_view, 6> kTypes = {"vdmos", "numos", "numd", "numd2", "nbjt", "nbjt2"};
+    const auto words = parts_of(card).words;
+    return words.size() > 2 && std::ranges::find(kTypes, words[2]) != kTypes.end();
   }
 
   static bool is_function_definition(std::string_view text) { return text.find('(') < text.find('='); }
 
   void check_device(std::size_t s, std::size_t at, const ParsedDevice& d) {
+    check_letters(at);
     const std::string_view text = a_.index.lower(at);
     if (d.device.type() == 'b') {
       check_expression(s, at, text.substr(std::min(text.find('='), text.size())), true);

@@ -79,7 +79,10 @@ class NodeChecker {
 
   void check(std::size_t s) {
     const Scope& scope = a_.index.scopes()[s];
-    for (const auto& [node, net] : nets_of(s)) {
+    const Nets nets = nets_of(s);
+    for (const auto& entry : nets) {
+      const std::string& node = entry.first;
+      const Net& net = entry.second;
       if (a_.index.is_ground(node) || a_.index.globals().contains(node) || node.find('.') != std::string::npos ||
           std::ranges::find(scope.pins, node) != scope.pins.end())
         continue;

@@ -128,6 +128,8 @@ std::optional<Policy> policy_of(std::string_view word, bool inside) {
   static const Table kTable = build();
   if (inside && (word == ".ic" || word == ".nodeset")) return Policy{};
   if (word.starts_with(".para")) return Policy{};
+  if (word.starts_with(".csparam"))
+    return Policy{Treatment::kDropAndWarn, "only commands of a .control section could use it", ""};
   if (word.starts_with(".meas") || word.starts_with(".four") || word.starts_with(".prot"))
     return Policy{Treatment::kDrop, "", ""};
   const auto found = kTable.find(word);
@@ -183,6 +185,7 @@ KeptOptions kept_options(std::string_view statement) {
   const StatementParts parts = parts_of(statement);
   const auto one = [&](std::string_view key, std::string_view value) {
     const std::string name = lower_case(key);
+    if (name == "search") kept.search = unquoted(value);
     if (std::ranges::find(kReplaced, name) != kReplaced.end()) {
       kept.replaced += kept.replaced.empty() ? name : ", " + name;
     } else if (std::ranges::find(kKept, name) != kKept.end()) {

@@ -37,7 +37,8 @@ std::optional<std::string> model_refusal(std::string_view card, const Dialect& d
 struct KeptOptions {
   std::string text;
   std::string replaced;
-  std::string scale;  ///< value of `scale`
+  std::string search;  ///< value of HSPICE's `search`, a folder
+  std::string scale;   ///< value of `scale`
   bool nominal_temperature = false;
 };
 KeptOptions kept_options(std::string_view statement);

@@ -4,22 +4,13 @@
 
 #include <algorithm>
 #include <set>
-#include <unordered_map>
 
-#include "circuit/netlist_expression.h"
+#include "circuit/netlist_conditions.h"
 #include "circuit/netlist_policy.h"
 
 namespace errata::circuit {
 
 namespace {
-
-/// One .if that is open.
-struct Condition {
-  SourcePosition position;
-  bool decided_here = true;  ///< false: ngspice decides, for each instance
-  bool taken = false;        ///< a branch before was, or this one is
-  bool active = true;        ///< the branch that is being read
-};
 
 using Words = std::vector<std::string>;
 
@@ -56,9 +47,9 @@ class Reader {
       : options_(options), dialect_(dialect_of(options.compatibility)), files_(files) {}
 
   NetlistText read(const std::filesystem::path& path) {
-    top_folder_ = path.parent_path();
+    search_ = {path.parent_path()};
     read_file(path, {}, {});
-    check_conditions();
+    conditions_.check();
     return std::move(out_);
   }
 
@@ -113,7 +104,7 @@ class Reader {
     bool in_section = section.empty(), found = section.empty(), ended = false;
     SourcePosition section_begin;
     std::string block_end;
-    const std::size_t conditions = conditions_.size();
+    const std::size_t conditions = conditions_.depth();
     for (std::size_t i = 0; i < file.statements.size(); ++i) {
       const Statement& s = file.statements[i];
       const std::string first = first_word(s.text);
@@ -146,10 +137,10 @@ class Reader {
         continue;
       }
       if (first == ".if" || first == ".elseif" || first == ".else" || first == ".endif") {
-        decide(s, first);
+        if (auto kept = conditions_.take(s, first)) out_.statements.push_back(std::move(*kept));
         continue;
       }
-      if (std::ranges::any_of(conditions_, [](const Condition& c) { return !c.active; })) continue;
+      if (!conditions_.active()) continue;
       if (ended && first != ".end") {
         warn("W221", s.position, "statements behind .end are read too, as ngspice does");
         ended = false;
@@ -168,10 +159,7 @@ class Reader {
       report("E209", {path.string(), 0, 0}, fmt::format("a block has no {}", block_end));
     if (!found)
       report("E201", {path.string(), 0, 0}, fmt::format("the library has no section '{}'", section), sections_of(file));
-    while (conditions_.size() > conditions) {
-      report("E209", conditions_.back().position, ".if has no .endif");
-      conditions_.pop_back();
-    }
+    conditions_.close_down_to(conditions);
   }
 
   /// SPICE takes the first line of the top file as a title; a dot statement there is meant, not a title.
@@ -186,7 +174,7 @@ class Reader {
   bool take(const Statement& s, const Words& words, const std::string& first, const std::filesystem::path& path,
             std::string& block_end) {
     if (first.starts_with(".inc") || first.starts_with(".lib")) {
-      if (decided_by_ngspice()) {
+      if (conditions_.decided_by_ngspice()) {
         report("E206", s.position, fmt::format("ngspice reads {} inside .if always", first),
                "decide the .if by a top-level parameter");
         return true;
@@ -196,9 +184,10 @@ class Reader {
     }
     if (first.front() == '.') return take_dot(s, words, first, block_end);
     if (is_command(first)) {
-      if (!options_.trust)
-        report("E206", s.position, fmt::format("'{}' could run code or write files", words[0]),
-               "remove the line; outside a .control section it is none of ngspice's elements");
+      if (options_.trust)
+        dropped(s, words[0], "outside a .control section it is no command of ngspice's");
+      else
+        report("E206", s.position, fmt::format("'{}' could run code or write files", words[0]), "remove the line");
       return true;
     }
     if (first == "subckt" || first == "section" || first == "library" || first == "simulator") {
@@ -213,36 +202,29 @@ class Reader {
 
   bool take_dot(const Statement& s, const Words& words, const std::string& first, std::string& block_end) {
     const bool opens = first == ".subckt" || first == ".macro", closes = first == ".ends" || first == ".eom";
-    if (decided_by_ngspice() && (opens || closes || first.starts_with(".para") || first == ".func")) {
+    if (conditions_.decided_by_ngspice() && (opens || closes || first.starts_with(".para") || first == ".func")) {
       report("E206", s.position, fmt::format("ngspice reads {} inside .if always", first),
              "decide the .if by a top-level parameter");
       return true;
     }
     if (opens) {
-      locals_.emplace_back();
-      note_parameters(s);
+      conditions_.open_subcircuit();
+      conditions_.note_parameters(s);
     }
-    if (closes && !locals_.empty()) locals_.pop_back();
+    if (closes) conditions_.close_subcircuit();
     if (opens || closes) {
       out_.statements.push_back(rewritten(s, first));
       return true;
     }
     if (first.starts_with(".opt")) return keep_options(s);
-    if (first.starts_with(".csparam")) {
-      if (!options_.trust)
-        report("E206", s.position, fmt::format("'{}' could run code or write files", words[0]), "remove the line");
-      else
-        trusted(s);
-      return true;
-    }
-    const auto policy = policy_of(first, !locals_.empty());
+    const auto policy = policy_of(first, conditions_.inside_subcircuit());
     if (!policy) {
       report("E206", s.position, fmt::format("ngspice has no statement '{}'", words[0]), "remove the line");
       return true;
     }
     switch (policy->treatment) {
       case Treatment::kKeep:
-        if (first.starts_with(".para")) note_parameters(s);
+        if (first.starts_with(".para")) conditions_.note_parameters(s);
         out_.statements.push_back(s);
         return true;
       case Treatment::kDrop:
@@ -308,6 +290,7 @@ class Reader {
     const KeptOptions kept = kept_options(s.text);
     if (!kept.replaced.empty())
       warn("W221", s.position, fmt::format("option {} dropped: errata sets it", kept.replaced));
+    if (!kept.search.empty()) search_.push_back(std::filesystem::path(s.position.file).parent_path() / kept.search);
     if (kept.text.empty()) return true;
     if (!kept.scale.empty()) out_.scale = kept.scale;
     out_.sets_nominal_temperature = out_.sets_nominal_temperature || kept.nominal_temperature;
@@ -324,8 +307,9 @@ class Reader {
       return report("E201", s.position, fmt::format("'{}' is not expanded", name), "write the path itself");
     std::filesystem::path file = path.parent_path() / name;
     std::error_code ignored;
-    if (!std::filesystem::exists(file, ignored) && std::filesystem::exists(top_folder_ / name, ignored))
-      file = top_folder_ / name;
+    for (const auto& folder : search_)
+      if (!std::filesystem::exists(file, ignored)) file = folder / name;
+    if (!std::filesystem::exists(file, ignored)) file = path.parent_path() / name;
     // LTspice names its own libraries in every netlist that it writes.
     if (dialect_.ltspice && !std::filesystem::exists(file, ignored) && file.stem() == "standard") {
       out_.unreadable.push_back(netlist_problem("E206", s.position,
@@ -359,133 +343,15 @@ class Reader {
     return std::ranges::find(names, section) != names.end();
   }
 
-  // Conditions. ngspice 39 reads .param, .subckt and .lib inside .if whatever the condition is, and a nested .if
-  // whatever the outer one is; so errata decides what it can.
-
-  bool decided_by_ngspice() const {
-    return std::ranges::any_of(conditions_, [](const Condition& c) { return !c.decided_here; });
-  }
-
-  void decide(const Statement& s, const std::string& first) {
-    if (first == ".if") return open_condition(s);
-    if (conditions_.empty()) return report("E209", s.position, fmt::format("{} without .if", first));
-    Condition& c = conditions_.back();
-    if (first == ".endif") {
-      if (!c.decided_here) out_.statements.push_back(s);
-      conditions_.pop_back();
-      return;
-    }
-    if (!c.decided_here) {
-      out_.statements.push_back(first == ".else" ? s : with_parentheses(s, first));
-      return;
-    }
-    const bool outside_active =
-        std::all_of(conditions_.begin(), conditions_.end() - 1, [](auto& o) { return o.active; });
-    c.active = !c.taken && (first == ".else" || (outside_active && is_true(s, first)));
-    c.taken = c.taken || c.active;
-  }
-
-  void open_condition(const Statement& s) {
-    Condition c{.position = s.position};
-    const bool read = std::ranges::all_of(conditions_, [](const Condition& o) { return o.active; });
-    if (read && depends_on_instance(s)) {
-      if (decided_by_ngspice())
-        report("E206", s.position, "ngspice reads a nested .if whatever the outer condition is",
-               "join the conditions with &&");
-      c.decided_here = false;
-      out_.statements.push_back(with_parentheses(s, ".if"));
-    } else {
-      c.active = c.taken = read && is_true(s, ".if");
-    }
-    conditions_.push_back(std::move(c));
-  }
-
-  static std::string_view condition_of(const Statement& s, std::string_view first) {
-    return trimmed(std::string_view(s.text).substr(first.size()));
-  }
-
-  /// ngspice wants `.if (…)` without quotes.
-  static Statement with_parentheses(Statement s, std::string_view first) {
-    std::string inside(condition_of(s, first));
-    std::erase_if(inside, [](char c) { return c == '\'' || c == '{' || c == '}'; });
-    s.text = fmt::format("{} ({})", first, inside);
-    s.first_line_length = 0;
-    return s;
-  }
-
-  bool depends_on_instance(const Statement& s) const {
-    if (locals_.empty()) return false;
-    for (const auto& name : names_of_expression(condition_of(s, ".if"))) {
-      const std::string lower = lower_case(name.name);
-      for (const auto& names : locals_)
-        if (names.contains(lower)) return true;
-      if (!name.is_function && !parameters_.contains(lower)) return true;  // a caller's parameter
-    }
-    return false;
-  }
-
-  std::optional<double> value_of(std::string_view expression) const {
-    return evaluate_expression(
-        expression,
-        [&](const std::string& name) -> std::optional<std::string> {
-          const auto found = parameters_.find(name);
-          if (found == parameters_.end()) return std::nullopt;
-          return found->second;
-        },
-        dialect_);
-  }
-
-  bool is_true(const Statement& s, std::string_view first) {
-    const std::string_view expression = condition_of(s, first);
-    const auto value = value_of(expression);
-    if (!value) {
-      report("E206", s.position, fmt::format("cannot compute the condition {}", expression),
-             "it may use numbers and parameters that are defined before it");
-      return false;
-    }
-    decided_.push_back({s.position, std::string(expression), *value != 0});
-    return *value != 0;
-  }
-
-  /// The last definition of a parameter counts in ngspice; a condition that was decided by an earlier one is wrong.
-  void check_conditions() {
-    for (const auto& d : decided_) {
-      const auto value = value_of(d.expression);
-      if (!value || (*value != 0) != d.value)
-        report("E206", d.position, fmt::format("the condition {} is changed by a later .param", d.expression),
-               "define its parameters once, before it");
-    }
-  }
-
-  void note_parameters(const Statement& s) {
-    for (const auto& [name, value] : parts_of(s.text).pairs) {
-      if (lower_case(name).starts_with("errata_"))
-        report("E206", s.position, fmt::format("parameter '{}': names that begin with errata_ are errata's own", name));
-      if (locals_.empty())
-        parameters_[lower_case(name)] = std::string(value);
-      else
-        locals_.back().insert(lower_case(name));
-    }
-  }
-
-  struct Decided {
-    SourcePosition position;
-    std::string expression;
-    bool value;
-  };
-
   const NetlistOptions& options_;
   Dialect dialect_;
   NetlistFiles& files_;
   NetlistText out_;
-  std::filesystem::path top_folder_;
+  std::vector<std::filesystem::path> search_;              ///< the netlist's folder, then those of `.option search`
   std::vector<std::pair<std::string, std::string>> open_;  ///< files being read, with their .lib section
   std::set<const NetlistFile*> seen_;
   int opened_ = 0;
-  std::vector<Condition> conditions_;
-  std::vector<Decided> decided_;
-  std::unordered_map<std::string, std::string> parameters_;  ///< top-level ones so far
-  std::vector<std::set<std::string>> locals_;                ///< of each open subcircuit
+  NetlistConditions conditions_{dialect_, out_.problems};
 };
 
 }  // namespace

@@ -29,7 +29,7 @@ void collect(const Netlist& netlist, const std::string& subcircuit, const std::s
     }
     leaves.push_back({prefix + name, device.type(), device.model});
     if (leaves.size() > kMostLeaves)
-      throw Error(ExitStatus::kInvalidProject, "E224",
+      throw Error(ExitStatus::kInvalidProject, "E234",
                   fmt::format("subcircuit '{}' contains more than {} elements", subcircuit, kMostLeaves),
                   "name devices of the cell without a pattern, or choose a smaller subcircuit");
   }

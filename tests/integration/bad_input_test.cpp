@@ -57,10 +57,10 @@ TEST(BadInput, UnknownModel) {
 
 TEST(BadInput, ANetlistThatRunsCommandsNeedsTrust) {
   const CliProject p;
-  p.replace("cell.cir", ".subckt", ".csparam leak={1}\n.control\npre_echo hello\n.endc\n.subckt");
+  p.replace("cell.cir", ".subckt", "shell ls\n.control\npre_echo hello\n.endc\n.subckt");
   expect(p.run("check"), 3, {"E206", "could run code", "cell.cir:6"});
   expect(p.run("check", "--trust-netlist"), 0,
-         {"W226", "cell.cir:6", "pre_echo hello", "project and netlist are sound"});
+         {"W226", "cell.cir:8", "pre_echo hello", "project and netlist are sound"});
   expect(p.run("status", "--trust-netlist"), 0, {"characterize"});
   expect(testing::errata("reproduce 3 " + p.path().string() + " " + CliProject::kReduced), 3, {"E206"});
   expect(testing::errata("reproduce 3 " + p.path().string() + " --trust-netlist " + CliProject::kReduced), 0,

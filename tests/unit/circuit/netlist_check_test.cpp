@@ -60,6 +60,7 @@ TEST(E204, ParametersAreSeenThroughTheInstancesAbove) {
 
 TEST(E206, WordsThatNgspiceLeavesOutOfAValue) {
   EXPECT_EQ(problems(".param a=1\n.param b = a * 1k\n"), (Texts{"E206 3"}));  // read as b=a
+  EXPECT_EQ(problems(".param a = 1. + (temper / 27. - 1.) * 2\n"), kNone);    // that one is read whole
   EXPECT_EQ(problems(".param a=1, b=2\n.param c= {a * 2} d='b + 1' , e=max(a, b)\n"), kNone);
 }
 
@@ -109,26 +110,26 @@ TEST(E202, UnknownSubcircuits) {
             (Texts{"E202 9"}));
 }
 
-TEST(E221, WrongConnections) {
+TEST(E231, WrongConnections) {
   EXPECT_EQ(problems(".model n nmos\n.model d d\n.subckt s p q\nr1 p q 1\n.ends\n" +
                      in_cell("x1 a s\nx2 a b b s\nm1 a b 0 n\nm2 a b\nd1 a d\nr1 a\nq1\ns1 a b a\nx3\n")),
-            (Texts{"E221 8", "E221 9", "E221 10", "E221 11", "E221 12", "E221 13", "E221 14", "E221 15", "E221 16"}));
+            (Texts{"E231 8", "E231 9", "E231 10", "E231 11", "E231 12", "E231 13", "E231 14", "E231 15", "E231 16"}));
   EXPECT_EQ(problem(".subckt s p q\nr1 p q 1\n.ends\n" + in_cell("x1 a s\n")).hint, "its pins: p q");
   EXPECT_EQ(problems(".model n nmos\n.subckt s p q\nr1 (p q) 1\n.ends\n" +
                      in_cell("x1 (a b) s\nx2 a,b s\nm1 (a, b, 0, 0) n\ns1 a b (a,0) sw1\n.model sw1 sw vt=0.5\n")),
             kNone);
 }
 
-TEST(E221, ControllingSourcesStandInTheSameSubcircuit) {
+TEST(E231, ControllingSourcesStandInTheSameSubcircuit) {
   EXPECT_EQ(problems("v9 a 0 1\n" + in_cell("f1 a b v1 2\nh1 q 0 v9 2\nrq q 0 1\nb1 a b i=i(vv)+i(v1)\nw1 a b v2 sx\n"
                                             ".model sx csw\nk1 l1 l2 0.9\nl1 a b 1n\nv1 q 0 0\n")),
-            (Texts{"E221 5", "E221 7", "E221 8", "E221 10"}));
+            (Texts{"E231 5", "E231 7", "E231 8", "E231 10"}));
   EXPECT_EQ(problem(in_cell("f1 a b vsens 2\nvsense a b 0\n")).hint, "did you mean 'vsense'?");
 }
 
-TEST(E222, SubcircuitsInACircle) {
-  EXPECT_EQ(problems(in_cell("x1 a b cell\n")), (Texts{"E222 3"}));
-  EXPECT_EQ(problems(".subckt p a b\nx1 a b q\n.ends\n.subckt q a b\nx1 a b p\n.ends\n"), (Texts{"E222 6"}));
+TEST(E232, SubcircuitsInACircle) {
+  EXPECT_EQ(problems(in_cell("x1 a b cell\n")), (Texts{"E232 3"}));
+  EXPECT_EQ(problems(".subckt p a b\nx1 a b q\n.ends\n.subckt q a b\nx1 a b p\n.ends\n"), (Texts{"E232 6"}));
   std::string chain = ".subckt c0 a\nr1 a 0 1\n.ends\n";
   const auto add = [&](int i) {
     chain += ".subckt c" + std::to_string(i) + " a\nx1 a c" + std::to_string(i - 1) + "\n.ends\n";
@@ -136,13 +137,13 @@ TEST(E222, SubcircuitsInACircle) {
   for (int i = 1; i <= 18; ++i) add(i);
   EXPECT_EQ(problems(chain), kNone);
   add(19);
-  EXPECT_EQ(problems(chain), (Texts{"E222 59"}));
+  EXPECT_EQ(problems(chain), (Texts{"E232 59"}));
   for (int i = 20; i < 3000; ++i) add(i);
   EXPECT_EQ(problems(chain).size(), 1u);
 }
 
-TEST(E223, TwoElementsOfOneName) {
-  EXPECT_EQ(problems(in_cell("r1 a b 1\nR1 a b 2\n")), (Texts{"E223 4"}));
+TEST(E233, TwoElementsOfOneName) {
+  EXPECT_EQ(problems(in_cell("r1 a b 1\nR1 a b 2\n")), (Texts{"E233 4"}));
   EXPECT_EQ(problems(in_cell(".if (k==1)\nr1 a b 1\n.else\nr1 a b 2\n.endif\n", ".subckt cell a b k=1")), kNone);
 }
 
@@ -169,6 +170,17 @@ TEST(E206, ModelsThatDebiansNgspiceLacks) {
   EXPECT_EQ(problems(".model m nmos level=5\n" + in_cell("m1 a b 0 0 m\n"), {.compatibility = "psa"}),
             (Texts{"E206 2"}));
   EXPECT_EQ(problems(".model m numos\n" + in_cell("m1 a b 0 0 m\n"), {.trust = true}), kNone);
+}
+
+TEST(E206, LettersBeyondAsciiInNames) {
+  // Two nodes of such names are one node in ngspice.
+  EXPECT_EQ(problems(in_cell("r1 a \xc3\xa9 1\nr2 \xc3\xa8 b 1\n")), (Texts{"E206 3", "E206 4"}));
+  EXPECT_EQ(problems(".param w\xc3\xa9=1\n" + in_cell("r1 a b 1\n")), (Texts{"E206 2"}));
+}
+
+TEST(E231, AVdmosHasThreeNodes) {
+  EXPECT_EQ(problems(".model v vdmos nchan vto=1 mfg=International_Rectifier\n" + in_cell("m1 a b 0 v\n")), kNone);
+  EXPECT_EQ(problems(".model v nmos\n" + in_cell("m1 a b 0 v\n")), (Texts{"E231 4"}));
 }
 
 TEST(E206, ElementsThatDebiansNgspiceLacks) {

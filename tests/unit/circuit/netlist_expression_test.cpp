@@ -30,6 +30,7 @@ TEST(EvaluateExpression, KnowsOperatorsAndTheirOrder) {
   EXPECT_EQ(value("7%4"), 3);
   EXPECT_EQ(value("1<2 && 3>=3 || 0"), 1);
   EXPECT_EQ(value("1==2 || !0"), 1);
+  EXPECT_EQ(value("(2=2)+(2=3)"), 1);
   EXPECT_EQ(value("1!=2 ? 5 : 6"), 5);
   EXPECT_EQ(value("0 ? 5 : 1 ? 6 : 7"), 6);
   EXPECT_EQ(value("'max(1, 2, 3)'"), 3);

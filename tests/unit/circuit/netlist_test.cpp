@@ -119,7 +119,7 @@ TEST(Netlist, InlinesIncludesRelativeToTheFileThatNamesThem) {
                                              folder.path().string() + "//plain.inc" + "\" ; not // a comment\n.ends\n");
   const auto n = diagnostics_of([&] { read_netlist(top, {}); });  // r4 comes twice
   ASSERT_EQ(n.size(), 1u);
-  EXPECT_EQ(n[0].code, "E223");
+  EXPECT_EQ(n[0].code, "E233");
   EXPECT_EQ(n[0].position.file, folder.path().string() + "//plain.inc");
   folder.write("a.cir", "title\n.subckt c a b\n.include 'sub dir/b.inc'\n.ends\n");
   const auto once = read_netlist(top, {});
@@ -127,6 +127,17 @@ TEST(Netlist, InlinesIncludesRelativeToTheFileThatNamesThem) {
   EXPECT_EQ(once.statements[2].position.file, (folder / "sub dir/deeper/c.inc").string());
   EXPECT_EQ(once.statements[2].position.line, 1);
   EXPECT_EQ(once.statements[3].position.file, (folder / "plain.inc").string());  // beside the top file
+}
+
+TEST(Netlist, SearchesWhereHspiceWould) {
+  const TemporaryFolder folder;
+  folder.write("pdk/models.lib", ".lib tt\n.param a=1\n.inc deeper/x.inc\n.endl\n");
+  folder.write("lib/deeper/x.inc", ".param b=1\n");
+  EXPECT_EQ(texts(read_netlist(folder.write("a.cir",
+                                            "title\n.option search='pdk' post\n.option search=\"lib\"\n"
+                                            ".lib models.lib tt\n"),
+                               {})),
+            (Texts{".param a=1", ".param b=1"}));
 }
 
 TEST(E201, TheHintKnowsAnotherCase) {
@@ -256,7 +267,7 @@ TEST(Netlist, DropsAnalysesAndOutputs) {
 
 TEST(W221, WhatMeantSomethingIsDroppedWithAWord) {
   const auto n = read_text(
-      ".temp 85\n.ic v(x)=1\n.nodeset v(x)=1\n.data sweep a b\n1 2\n3 4\n.enddata\n.options reltol=1e-3 "
+      ".temp 85\n.ic v(x)=1\n.csparam x={1}\n.data sweep a b\n1 2\n3 4\n.enddata\n.options reltol=1e-3 "
       "post=2\n.variation\n.global_variation\n.end_variation\n.param a=1\n.alter fast\n.lib 'gone.lib' ff\n.param "
       "a=2\n");
   EXPECT_EQ(texts(n), (Texts{".param a=1"}));
@@ -281,8 +292,7 @@ TEST(Netlist, KeepsOptionsThatSayHowTheCircuitIsMeant) {
 }
 
 TEST(E206, RefusedStatements) {
-  EXPECT_EQ(problems(".csparam x={1}\n.csparams y={1}\n.connect a b\n.frobnicate\n"),
-            (Texts{"E206 2", "E206 3", "E206 4", "E206 5"}));
+  EXPECT_EQ(problems(".connect a b\n.frobnicate\n"), (Texts{"E206 2", "E206 3"}));
   EXPECT_EQ(problems("shell rm -rf /\nwrdata out v(a)\nsource other.cir\n"), (Texts{"E206 2", "E206 3", "E206 4"}));
 }
 
@@ -295,13 +305,13 @@ TEST(E206, SpectresSyntaxAndErratasNames) {
 TEST(W226, TrustLetsCommandsPass) {
   const TemporaryFolder folder;
   folder.write("my.cm", "");
-  const auto top = folder.write("a.cir", "title\n.csparam x={1}\n.control\npre_codemodel my.cm\nshell ls\n.endc\n");
+  const auto top = folder.write("a.cir", "title\nshell ls\n.control\npre_codemodel my.cm\nshell ls\n.endc\n");
   const auto n = read_netlist(top, {.trust = true});
-  EXPECT_EQ(texts(n), (Texts{".csparam x={1}", ".control", "pre_codemodel " + (folder / "my.cm").string(), ".endc"}));
+  EXPECT_EQ(texts(n), (Texts{".control", "pre_codemodel " + (folder / "my.cm").string(), ".endc"}));
   Texts all = warnings(n);
   ASSERT_GE(all.size(), 3u);  // and one more where the folder's name has a capital letter
   all.resize(3);
-  EXPECT_EQ(all, (Texts{"W226 2", "W210 3", "W226 4"}));
+  EXPECT_EQ(all, (Texts{"W221 2", "W210 3", "W226 4"}));
   EXPECT_EQ(diagnostics_of([&] { read_netlist(top, {}); }).size(), 1u);
 }
 
@@ -353,6 +363,10 @@ TEST(Conditions, OfAnInstanceAreNgspices) {
 }
 
 TEST(Conditions, ThatCannotBeComputedAreRefused) {
+  // ngspice would take s from the instance of "outer".
+  EXPECT_EQ(problems(".param s=1\n" + in_cell(".if (s==1)\nr1 a b 1k\n.endif\nr2 a b 1k\n") +
+                     ".subckt outer a b s=2\nx1 a b cell\n.ends\n"),
+            (Texts{"E206 4"}));
   EXPECT_EQ(problems(".if (nowhere==1)\n.param a=1\n.endif\n"), (Texts{"E206 2"}));
   EXPECT_EQ(problems(".param s=1\n.if (s==1)\n.param a=1\n.endif\n.param s=2\n"),
             (Texts{"E206 3"}));  // the last counts

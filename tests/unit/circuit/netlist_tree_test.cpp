@@ -41,7 +41,7 @@ TEST(LeafDevices, OfTooManyAreRefused) {
   }
   const Netlist n = read_text(text);
   EXPECT_EQ(leaf_devices(n, "l2").size(), 10000u);
-  testing::expect_error(ExitStatus::kInvalidProject, "E224", [&] { leaf_devices(n, "l4"); });
+  testing::expect_error(ExitStatus::kInvalidProject, "E234", [&] { leaf_devices(n, "l4"); });
   EXPECT_NE(find_device(n, "l4", "x99.x0.x50.x1.r1"), nullptr);
 }
 
