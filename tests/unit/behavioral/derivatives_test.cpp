@@ -46,8 +46,7 @@ TEST(Derivatives, OfTheColumnSolver) {
   const auto current = [&](std::span<const double> injected) {
     PreparedLine moved = line;
     for (std::size_t j = 0; j < injected.size(); ++j) {
-      moved.on[j].a += injected[j];
-      moved.off[j].a += injected[j];
+      for (std::size_t x = 0; x < moved.inputs; ++x) moved.cells[x * moved.all_rows() + j].a += injected[j];
     }
     return std::vector{solve_line_dense(moved, inputs.data())};
   };
