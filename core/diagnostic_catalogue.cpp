@@ -74,6 +74,8 @@ constexpr DiagnosticEntry kCatalogue[] = {
     {"E512", "training options", "Training options are out of their domain or do not fit the data.",
      "The message names the option."},
     {"E513", "no such network", "The checkpoint holds no network of that name.", "The message lists those it holds."},
+    {"E514", "network file", "A network's description has an unknown key, a wrong value or layers that do not fit.",
+     "See docs/formats/network.md; the message names the place."},
     {"E601", "cannot write", "A file could not be written.", "Check permissions and free space."},
     {"E602", "library missing", "A library or file that errata needs at run time is missing.", "Run `errata doctor`."},
     {"E603", "worker processes fail", "Simulation workers die before they can answer.", "Run `errata doctor`."},

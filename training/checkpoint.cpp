@@ -6,16 +6,18 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
+#include "training/network_text.h"
 
 namespace errata::training {
 
 namespace {
 
-constexpr std::int64_t kMajor = 1, kMinor = 0;
+constexpr std::int64_t kMajor = 1, kMinor = 1;
 constexpr std::string_view kFormat = "checkpoint";
 
 [[noreturn]] void damaged(const Hdf5Reader& file, std::string_view what) {
@@ -125,19 +127,21 @@ double stored_values(const Hdf5Reader& file, const std::string& group) {
   return std::min(total, kDeflateLimit * static_cast<double>(std::filesystem::file_size(file.path())));
 }
 
-/// A lower bound of a network's weights, known without taking memory for it: the linear layers.
-double least_values(const NetworkOptions& options) {
-  // Convolutions of lenet5 leave at least (height − 12)(width − 12) features.
-  const double border = options.name == "mlp" ? 0.0 : 12.0;
-  const double channels = options.name == "mlp" ? static_cast<double>(options.input.channels) : 1.0;
-  double before = std::max(0.0, static_cast<double>(options.input.height) - border) *
-                  std::max(0.0, static_cast<double>(options.input.width) - border) * channels;
-  double total = 0.0;
-  for (const std::size_t width : options.hidden) {
-    total += before * static_cast<double>(width);
-    before = static_cast<double>(width);
-  }
-  return total + before * static_cast<double>(options.classes);
+/// The stored description; files of version 1.0 have none, their networks are known by name.
+NetworkDescription read_description(const Hdf5Reader& file, const std::string& group, NetworkOptions& options) {
+  const std::string name = group + "/layers";
+  if (!file.has(name)) return describe_network(options);
+  std::string text;
+  for (const auto& line : file.strings(name)) text += line + "\n";
+  if (std::ranges::find(network_names(), options.name) == network_names().end()) options.layers = text;
+  return parse_network_text(text, "layers", options.input, options.classes);
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
 }
 
 }  // namespace
@@ -174,6 +178,7 @@ void write_network(Hdf5Writer& file, const Network& network, const std::string& 
   file.attribute(group, "input_bits", static_cast<std::int64_t>(o.quantization.input_bits));
   file.attribute(group, "batch_norm", static_cast<std::int64_t>(o.batch_norm ? 1 : 0));
   file.attribute(group, "dropout", o.dropout);
+  file.write_strings(group + "/layers", lines_of(network_text(network.description())));
   for (const Parameter* parameter : network.parameters())
     file.write(group + "/parameters/" + parameter->name, std::span<const float>(parameter->value), parameter->shape,
                "1");
@@ -195,9 +200,10 @@ std::unique_ptr<Network> read_network(const Hdf5Reader& file, const std::string&
   o.dropout = file.real(group, "dropout");
   std::unique_ptr<Network> network;
   try {
-    if (least_values(o) > stored_values(file, group))
+    const NetworkDescription description = read_description(file, group, o);
+    if (check_description(description).values > stored_values(file, group))
       damaged(file, "describes a larger network than it has values for");
-    network = make_network(o, 0);
+    network = build_network(o, description);
   } catch (const Error& failure) {
     damaged(file, failure.what());
   }

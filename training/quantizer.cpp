@@ -62,8 +62,11 @@ double pass_straight_through(std::span<const float> values, float step, Quantize
 float initial_step(std::span<const float> values, QuantizerRange range) {
   double sum = 0.0;
   for (const float value : values) sum += std::fabs(static_cast<double>(value));
-  const double mean = values.empty() ? 0.0 : sum / static_cast<double>(values.size());
-  return std::max(kMinimumStep, static_cast<float>(2.0 * mean / std::sqrt(static_cast<double>(range.high))));
+  return initial_step(values.empty() ? 0.0 : sum / static_cast<double>(values.size()), range);
+}
+
+float initial_step(double mean_magnitude, QuantizerRange range) {
+  return std::max(kMinimumStep, static_cast<float>(2.0 * mean_magnitude / std::sqrt(static_cast<double>(range.high))));
 }
 
 double step_gradient_scale(std::size_t count, QuantizerRange range) {

@@ -3,12 +3,12 @@
 #include <omp.h>
 
 #include <exception>
-#include <vector>
 
 namespace errata::training {
 
 void for_each_shard(std::size_t shards, int threads, const std::function<void(std::size_t)>& work) {
-  std::vector<std::exception_ptr> failures(shards);
+  std::exception_ptr failure;
+  std::size_t failed_shard = shards;
   const int team = std::max(1, std::min(threads, static_cast<int>(shards)));
 #pragma omp parallel num_threads(team)
   {
@@ -18,12 +18,15 @@ void for_each_shard(std::size_t shards, int threads, const std::function<void(st
       try {
         work(shard);
       } catch (...) {
-        failures[shard] = std::current_exception();
+#pragma omp critical(errata_shard_failure)
+        if (shard < failed_shard) {
+          failed_shard = shard;
+          failure = std::current_exception();
+        }
       }
     }
   }
-  for (const auto& failure : failures)
-    if (failure) std::rethrow_exception(failure);
+  if (failure) std::rethrow_exception(failure);
 }
 
 void run_as_shard(const std::function<void()>& work) {

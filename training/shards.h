@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <span>
-
-#include "training/tensor.h"
 
 namespace errata::training {
 
@@ -17,16 +14,6 @@ inline std::size_t shard_count(std::size_t images) { return (images + kShardImag
 inline std::size_t shard_begin(std::size_t shard) { return shard * kShardImages; }
 inline std::size_t shard_size(std::size_t images, std::size_t shard) {
   return std::min(kShardImages, images - shard_begin(shard));
-}
-
-/// Values of one shard's images.
-inline std::span<const float> shard_values(const Tensor& tensor, std::size_t shard) {
-  const std::size_t size = tensor.shape().size();
-  return tensor.values().subspan(shard_begin(shard) * size, shard_size(tensor.images(), shard) * size);
-}
-inline std::span<float> shard_values(Tensor& tensor, std::size_t shard) {
-  const std::size_t size = tensor.shape().size();
-  return tensor.values().subspan(shard_begin(shard) * size, shard_size(tensor.images(), shard) * size);
 }
 
 /// Runs `work(shard)` for every shard on up to `threads` threads; inside, OpenMP and oneDNN see one thread.

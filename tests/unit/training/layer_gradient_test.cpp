@@ -89,8 +89,8 @@ TEST(LayerGradient, MatrixProductMatchesNaiveLoops) {
 }
 
 TEST(LayerGradient, MaxPoolingMatchesFiniteDifferences) {
-  for (const PoolingOptions options : {PoolingOptions{2, 2}, PoolingOptions{3, 2}}) {
-    MaxPooling layer({7, 7, 3}, options);
+  for (const Window& window : {Window::square(2, 2), Window::square(3, 2), Window::square(3, 2, 1)}) {
+    MaxPooling layer({7, 7, 3}, window);
     LayerProbe probe(layer, distinct_values(kImages, {7, 7, 3}), 2);
     probe.backward();
     // Piecewise linear; fp32 rounding of values near 1 over a step of 0.005.
@@ -100,7 +100,7 @@ TEST(LayerGradient, MaxPoolingMatchesFiniteDifferences) {
 }
 
 TEST(LayerGradient, AveragePoolingMatchesFiniteDifferences) {
-  AveragePooling layer({6, 5, 3}, {2, 2});
+  AveragePooling layer({6, 5, 3}, Window::square(2, 2));
   LayerProbe probe(layer, random_tensor(kImages, {6, 5, 3}, -1.0, 1.0, 3), 2);
   probe.backward();
   expect_gradient(probe.input.values(), std::as_const(probe.gradient).values(), 0.5, 1e-5, 7,
@@ -180,7 +180,7 @@ TEST(LayerGradient, CrossEntropyMatchesFiniteDifferences) {
   Tensor logits = random_tensor(5, {1, 1, 4}, -2.0, 2.0, 8);
   const std::vector<std::uint8_t> labels{0, 3, 2, 1, 3};
   Tensor gradient;
-  cross_entropy_gradient(logits, labels, gradient);
+  cross_entropy_gradient(logits, labels, {}, gradient);
   const auto loss = [&] { return cross_entropy(logits, labels).mean_loss(); };
   // Sums are in double; truncation of order step² = 1e-4.
   expect_gradient(logits.values(), std::as_const(gradient).values(), 0.01, 1e-4, 1, loss);
