@@ -86,8 +86,8 @@ BatchNorm::Affine BatchNorm::affine(std::size_t channel) const {
 
 void BatchNorm::take_batch_statistics(const Pass& pass, Shards input) {
   const std::size_t shards = input.size(), channels = shape_.channels, positions = shape_.height * shape_.width;
-  for_each_shard(shards, pass.threads,
-                 [&](std::size_t shard) { sum_deviations(input[shard].values(), first_[shard], second_[shard]); });
+  pass.team->for_each(shards,
+                      [&](std::size_t shard) { sum_deviations(input[shard].values(), first_[shard], second_[shard]); });
   const auto total = static_cast<double>(pass.images * positions);
   for (std::size_t c = 0; c < channels; ++c) {
     // Mean and squared deviations of the shards, joined (Chan, Golub and LeVeque 1979).
@@ -133,7 +133,7 @@ void BatchNorm::forward_shard(const Pass&, std::size_t, std::span<const Tensor* 
 
 void BatchNorm::begin_backward(const Pass& pass, Shards input, Shards output_gradient) {
   const std::size_t shards = input.size();
-  for_each_shard(shards, pass.threads, [&](std::size_t shard) {
+  pass.team->for_each(shards, [&](std::size_t shard) {
     sum_gradients(input[shard].values(), output_gradient[shard].values(), mean_, first_[shard], second_[shard]);
   });
   // dx = k (dy − mean(dy) − x̂ mean(dy x̂)), k = scale / deviation; written as a dy + b (x − centre) + d.

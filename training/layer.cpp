@@ -18,7 +18,7 @@ void Layer::forward(const Pass& pass, Tensor& input, Tensor& output) {
   whole.images = input.images();
   auto inputs = shards_of(input), outputs = shards_of(output);
   begin_forward(whole, inputs);
-  for_each_shard(inputs.size(), pass.threads, [&](std::size_t shard) {
+  pass.team->for_each(inputs.size(), [&](std::size_t shard) {
     const Tensor* only = &inputs[shard];
     forward_shard(whole, shard, {&only, 1}, outputs[shard]);
   });
@@ -30,7 +30,7 @@ void Layer::backward(const Pass& pass, Tensor& input, Tensor& output, Tensor& ou
   auto inputs = shards_of(input), outputs = shards_of(output), output_gradients = shards_of(output_gradient),
        input_gradients = shards_of(input_gradient);
   begin_backward(whole, inputs, output_gradients);
-  for_each_shard(inputs.size(), pass.threads, [&](std::size_t shard) {
+  pass.team->for_each(inputs.size(), [&](std::size_t shard) {
     if (traits().passes_gradient)
       std::ranges::copy(output_gradients[shard].values(), input_gradients[shard].data());
     else

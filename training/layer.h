@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "training/product_hook.h"
+#include "training/shards.h"
 #include "training/tensor.h"
 
 namespace errata::training {
@@ -32,7 +33,7 @@ struct StateBuffer {
 struct Pass {
   BatchContext context;
   ProductHook* hook = nullptr;
-  int threads = 1;
+  ShardTeam* team = nullptr;   ///< never null in a pass that layers see
   std::size_t images = 0;      ///< of the whole batch
   bool input_gradient = true;  ///< backward: whether anybody reads the gradient of the input
 };

@@ -6,7 +6,10 @@
 #include <cstdint>
 #include <dnnl.hpp>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "core/error.h"
@@ -99,14 +102,67 @@ ConvolutionSet make_set(const MatrixGeometry& g, std::size_t images, const dnnl:
           dnnl::convolution_backward_weights(gradient)};
 }
 
+/// What one product needs for itself while it runs.
+struct Bench {
+  dnnl::stream stream;
+  Tensor scratch;
+};
+
+/// Benches for products that run at the same time. Which product gets which does not matter.
+class Benches {
+ public:
+  /// At least `count`, each with at least so much scratch memory. Not while any is taken.
+  void make(std::size_t count, std::size_t scratch_bytes, const dnnl::engine& engine) {
+    while (all_.size() < count) {
+      all_.push_back(std::make_unique<Bench>(Bench{dnnl::stream(engine), {}}));
+      free_.push_back(all_.back().get());
+    }
+    for (auto& bench : all_) bench->scratch.resize(1, {1, 1, scratch_bytes / sizeof(float) + 1});
+  }
+
+  class Lease {
+   public:
+    explicit Lease(Benches& from) : from_(from), bench_(from.take()) {}
+    ~Lease() { from_.give_back(bench_); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    const dnnl::stream& stream() const { return bench_->stream; }
+    float* scratch() const { return bench_->scratch.data(); }
+
+   private:
+    Benches& from_;
+    Bench* bench_;
+  };
+
+ private:
+  Bench* take() {
+    const std::lock_guard lock(mutex_);
+    Bench* bench = free_.back();
+    free_.pop_back();
+    return bench;
+  }
+  void give_back(Bench* bench) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(bench);
+  }
+
+  std::vector<std::unique_ptr<Bench>> all_;
+  std::vector<Bench*> free_;
+  std::mutex mutex_;
+};
+
 }  // namespace
 
 struct MatrixKernel::Implementation {
   explicit Implementation(const MatrixGeometry& g) : geometry(g) {}
 
   const ConvolutionSet& set(std::size_t images) const { return sets.at(images); }
-  void* scratch() const { return const_cast<float*>(scratch_of_worker[worker_number()].data()); }
-  const dnnl::stream& stream() const { return streams[worker_number()]; }
+  void execute(const dnnl::primitive& primitive, const memory::desc& scratch,
+               std::unordered_map<int, memory> arguments) const {
+    const Benches::Lease bench(benches);
+    arguments.emplace(DNNL_ARG_SCRATCHPAD, memory(scratch, engine, bench.scratch()));
+    primitive.execute(bench.stream(), arguments);
+  }
   memory::desc plain_weights() const {
     return {dims({geometry.out_c, geometry.in_c, geometry.window.kernel_h, geometry.window.kernel_w}), kFloat,
             Tag::hwio};
@@ -122,8 +178,8 @@ struct MatrixKernel::Implementation {
 
   MatrixGeometry geometry;
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  std::vector<dnnl::stream> streams;
-  std::vector<Tensor> scratch_of_worker;
+  mutable Benches benches;
+  dnnl::stream own_stream{engine};  ///< outside shards
   std::size_t scratch_bytes = 0;
   std::map<std::size_t, ConvolutionSet> sets;
   std::span<const float> plain;
@@ -140,7 +196,8 @@ struct MatrixKernel::Implementation {
 void MatrixKernel::Implementation::reorder(const memory::desc& from_desc, const float* from,
                                            const memory::desc& to_desc, float* to) const {
   memory source = bind(from_desc, from), target = bind(to_desc, to);
-  dnnl::reorder(source, target).execute(streams.front(), source, target);
+  dnnl::stream stream = own_stream;
+  dnnl::reorder(source, target).execute(stream, source, target);
 }
 
 void MatrixKernel::Implementation::pack(const memory::desc& layout) {
@@ -172,8 +229,6 @@ MatrixKernel::~MatrixKernel() = default;
 void MatrixKernel::prepare(std::size_t images, int threads) {
   auto& self = *implementation_;
   if (self.geometry.is_linear()) return;
-  const auto workers = static_cast<std::size_t>(std::max(threads, 1));
-  while (self.streams.size() < workers) self.streams.emplace_back(self.engine);
   try {
     // Gradients of all shards are summed as they lie, so every shard size uses the layout of full shards,
     // which therefore come first: results must not depend on the sizes seen before.
@@ -182,8 +237,7 @@ void MatrixKernel::prepare(std::size_t images, int threads) {
   } catch (const dnnl::error& failure) {
     fail(failure);
   }
-  self.scratch_of_worker.resize(std::max(self.scratch_of_worker.size(), workers));
-  for (auto& scratch : self.scratch_of_worker) scratch.resize(1, {1, 1, self.scratch_bytes / sizeof(float) + 1});
+  self.benches.make(static_cast<std::size_t>(threads), self.scratch_bytes, self.engine);
 }
 
 void MatrixKernel::set_weights(std::span<const float> weights, Use use) {
@@ -209,12 +263,11 @@ void MatrixKernel::forward(std::size_t images, const float* input, const float* 
     return;
   }
   const auto& set = self.set(images);
-  set.forward.execute(self.stream(),
-                      {{DNNL_ARG_SRC, self.bind(set.source, input)},
-                       {DNNL_ARG_WEIGHTS, self.bind(set.forward_weights, self.packed(set.forward_weights).data())},
-                       {DNNL_ARG_BIAS, self.bind(set.bias, bias)},
-                       {DNNL_ARG_DST, self.bind(set.destination, product)},
-                       {DNNL_ARG_SCRATCHPAD, memory(set.forward_scratch, self.engine, self.scratch())}});
+  self.execute(set.forward, set.forward_scratch,
+               {{DNNL_ARG_SRC, self.bind(set.source, input)},
+                {DNNL_ARG_WEIGHTS, self.bind(set.forward_weights, self.packed(set.forward_weights).data())},
+                {DNNL_ARG_BIAS, self.bind(set.bias, bias)},
+                {DNNL_ARG_DST, self.bind(set.destination, product)}});
 }
 
 void MatrixKernel::backward_input(std::size_t images, const float* product_gradient, float* input_gradient) const {
@@ -226,23 +279,21 @@ void MatrixKernel::backward_input(std::size_t images, const float* product_gradi
     return;
   }
   const auto& set = self.set(images);
-  set.backward_input.execute(
-      self.stream(), {{DNNL_ARG_DIFF_DST, self.bind(set.destination, product_gradient)},
-                      {DNNL_ARG_WEIGHTS, self.bind(set.backward_weights, self.packed(set.backward_weights).data())},
-                      {DNNL_ARG_DIFF_SRC, self.bind(set.source, input_gradient)},
-                      {DNNL_ARG_SCRATCHPAD, memory(set.input_scratch, self.engine, self.scratch())}});
+  self.execute(set.backward_input, set.input_scratch,
+               {{DNNL_ARG_DIFF_DST, self.bind(set.destination, product_gradient)},
+                {DNNL_ARG_WEIGHTS, self.bind(set.backward_weights, self.packed(set.backward_weights).data())},
+                {DNNL_ARG_DIFF_SRC, self.bind(set.source, input_gradient)}});
 }
 
 void MatrixKernel::backward_weights(std::size_t images, const float* input, const float* product_gradient,
                                     float* packed_gradient, float* bias_gradient) const {
   const auto& self = *implementation_;
   const auto& set = self.set(images);
-  set.backward_weights_primitive.execute(
-      self.stream(), {{DNNL_ARG_SRC, self.bind(set.source, input)},
-                      {DNNL_ARG_DIFF_DST, self.bind(set.destination, product_gradient)},
-                      {DNNL_ARG_DIFF_WEIGHTS, self.bind(set.weight_gradient, packed_gradient)},
-                      {DNNL_ARG_DIFF_BIAS, self.bind(set.bias, bias_gradient)},
-                      {DNNL_ARG_SCRATCHPAD, memory(set.weight_scratch, self.engine, self.scratch())}});
+  self.execute(set.backward_weights_primitive, set.weight_scratch,
+               {{DNNL_ARG_SRC, self.bind(set.source, input)},
+                {DNNL_ARG_DIFF_DST, self.bind(set.destination, product_gradient)},
+                {DNNL_ARG_DIFF_WEIGHTS, self.bind(set.weight_gradient, packed_gradient)},
+                {DNNL_ARG_DIFF_BIAS, self.bind(set.bias, bias_gradient)}});
 }
 
 std::size_t MatrixKernel::packed_size() const { return implementation_->gradient_layout->get_size() / sizeof(float); }

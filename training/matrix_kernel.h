@@ -11,7 +11,7 @@ namespace errata::training {
 /// The floating-point products of one matrix layer, by oneDNN, one shard per call and one thread per shard.
 ///
 /// Convolutions use oneDNN's own weight layout inside ("packed"); linear layers use plain matrices.
-/// prepare() and set_weights() are called outside shards; the products inside for_each_shard, concurrently.
+/// prepare() and set_weights() are called outside shards; the products inside a ShardTeam, concurrently.
 class MatrixKernel {
  public:
   explicit MatrixKernel(const MatrixGeometry& geometry);
@@ -19,7 +19,7 @@ class MatrixKernel {
   MatrixKernel(const MatrixKernel&) = delete;
   MatrixKernel& operator=(const MatrixKernel&) = delete;
 
-  /// Makes the primitives for shards of `images` images (kept) and scratch memory for `threads` workers.
+  /// Makes the primitives for shards of `images` images (kept) and scratch memory for `threads` of them at a time.
   void prepare(std::size_t images, int threads);
   /// Takes the matrix, [rows][out_c], which must stay where it is; `backward`: backward_input() will be called.
   enum class Use { kForward, kForwardAndBackward };

@@ -73,8 +73,8 @@ void MatrixLayer::ideal_product(const Tensor& codes, Tensor& product) const {
 
 void MatrixLayer::begin_forward(const Pass& pass, Shards input) {
   const std::size_t shards = shard_count(pass.images);
-  kernel_.prepare(shard_size(pass.images, 0), pass.threads);
-  kernel_.prepare(shard_size(pass.images, shards - 1), pass.threads);
+  kernel_.prepare(shard_size(pass.images, 0), pass.team->threads());
+  kernel_.prepare(shard_size(pass.images, shards - 1), pass.team->threads());
   kernel_.set_weights(weight_codes(),
                       pass.context.training ? MatrixKernel::Use::kForwardAndBackward : MatrixKernel::Use::kForward);
   if (workspaces_.size() < shards) workspaces_.resize(shards);
@@ -127,8 +127,7 @@ void MatrixLayer::begin_backward_shard(std::size_t shard, const Tensor& output_g
 
 void MatrixLayer::begin_backward(const Pass& pass, Shards input, Shards output_gradient) {
   if (!geometry_.is_linear()) return;
-  for_each_shard(input.size(), pass.threads,
-                 [&](std::size_t shard) { begin_backward_shard(shard, output_gradient[shard]); });
+  pass.team->for_each(input.size(), [&](std::size_t shard) { begin_backward_shard(shard, output_gradient[shard]); });
   linear_weight_gradient(pass, input, output_gradient);
 }
 
@@ -137,7 +136,7 @@ void MatrixLayer::linear_weight_gradient(const Pass& pass, Shards input, Shards 
   constexpr std::size_t kPieceValues = 1 << 15;  // 128 KiB stay in the second-level cache over the shards
   const std::size_t rows = geometry_.rows(), columns = geometry_.out_c;
   const std::size_t piece = std::clamp<std::size_t>(kPieceValues / columns, 16, rows);
-  for_each_shard((rows + piece - 1) / piece, pass.threads, [&](std::size_t number) {
+  pass.team->for_each((rows + piece - 1) / piece, [&](std::size_t number) {
     const std::size_t first = number * piece, count = std::min(piece, rows - first);
     for (std::size_t shard = 0; shard < input.size(); ++shard)
       kernel_.backward_rows(first, count, input[shard].images(), operand_of(shard, input[shard]),
@@ -195,7 +194,7 @@ void MatrixLayer::sum_shards(const Pass& pass) {
   if (geometry_.is_linear()) return;
   constexpr std::size_t kPiece = 1 << 14;
   const std::size_t size = kernel_.packed_size();
-  for_each_shard((size + kPiece - 1) / kPiece, pass.threads, [&](std::size_t number) {
+  pass.team->for_each((size + kPiece - 1) / kPiece, [&](std::size_t number) {
     const std::size_t begin = number * kPiece, count = std::min(kPiece, size - begin);
     for (std::size_t shard = 1; shard < shards; ++shard)
       add_into({workspaces_[shard].weight_gradient.data() + begin, count},

@@ -97,7 +97,9 @@ std::span<const Tensor> Network::input_of(std::size_t layer) const {
 const Tensor& Network::forward(const Tensor& images, const ForwardOptions& options) {
   if (images.images() == 0 || !(images.shape() == options_.input))
     throw Error(ExitStatus::kBug, "E700", "a batch of images of another size than the network's");
-  pass_ = {options.context, options.hook, options.threads, images.images(), true};
+  const int threads = std::max(1, options.threads);
+  if (team_ == nullptr || team_->threads() != threads) team_ = std::make_unique<ShardTeam>(threads);
+  pass_ = {options.context, options.hook, team_.get(), images.images(), true};
   prepare(images, options.context.training ? PlanFor::kTraining : PlanFor::kEvaluation);
   for (MatrixLayer* layer : matrix_layers_) layer->update_codes();
   if (options.hook != nullptr) options.hook->begin_batch(*this, options.context);
@@ -109,7 +111,7 @@ std::size_t Network::forward_run(std::size_t first) {
   std::size_t end = first;
   do layers_[end]->begin_forward(pass_, input_of(end));
   while (++end < layers_.size() && !layers_[end]->joins_forward(pass_));
-  for_each_shard(images_.size(), pass_.threads, [&](std::size_t shard) {
+  pass_.team->for_each(images_.size(), [&](std::size_t shard) {
     for (std::size_t i = first; i < end; ++i) forward_layer(i, shard);
   });
   return end;
@@ -143,7 +145,7 @@ std::size_t Network::backward_run(std::size_t end) {
     --first;
     if (planned_[first].learns) layers_[first]->begin_backward(pass_, input_of(first), gradients_[first]);
   } while (first > 0 && !layers_[first - 1]->joins_backward(pass_));
-  for_each_shard(images_.size(), pass_.threads, [&](std::size_t shard) {
+  pass_.team->for_each(images_.size(), [&](std::size_t shard) {
     for (std::size_t i = end; i-- > first;) backward_layer(i, shard);
   });
   return first;

@@ -86,6 +86,7 @@ class Network {
   std::vector<Parameter*> parameters_;
   NetworkPlan training_plan_, evaluation_plan_;
 
+  std::unique_ptr<ShardTeam> team_;
   Pass pass_;
   PlanFor purpose_ = PlanFor::kEvaluation;
   Tensor logits_, logits_gradient_;
