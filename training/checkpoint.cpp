@@ -173,7 +173,7 @@ void write_network(Hdf5Writer& file, const Network& network, const std::string& 
   file.attribute(group, "name", o.name);
   file.attribute(group, "input", std::span<const std::int64_t>(input));
   file.attribute(group, "classes", static_cast<std::int64_t>(o.classes));
-  file.attribute(group, "hidden", std::span<const std::int64_t>(hidden));
+  if (!hidden.empty()) file.attribute(group, "hidden", std::span<const std::int64_t>(hidden));
   file.attribute(group, "weight_bits", static_cast<std::int64_t>(o.quantization.weight_bits));
   file.attribute(group, "input_bits", static_cast<std::int64_t>(o.quantization.input_bits));
   file.attribute(group, "batch_norm", static_cast<std::int64_t>(o.batch_norm ? 1 : 0));
@@ -193,7 +193,7 @@ std::unique_ptr<Network> read_network(const Hdf5Reader& file, const std::string&
   o.name = file.text(group, "name");
   o.input = {input[0], input[1], input[2]};
   o.classes = count_attribute(file, group, "classes", 256);
-  o.hidden = size_list(file, group, "hidden");
+  if (file.has_attribute(group, "hidden")) o.hidden = size_list(file, group, "hidden");
   o.quantization.weight_bits = static_cast<int>(count_attribute(file, group, "weight_bits", 16));
   o.quantization.input_bits = static_cast<int>(count_attribute(file, group, "input_bits", 16));
   o.batch_norm = count_attribute(file, group, "batch_norm", 1) == 1;

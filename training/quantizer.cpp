@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "training/vector_clones.h"
+
 namespace errata::training {
 
 namespace {
@@ -24,7 +26,8 @@ QuantizerRange QuantizerRange::of_weights(int bits) {
 
 QuantizerRange QuantizerRange::of_inputs(int bits) { return {0.0f, static_cast<float>((1 << bits) - 1)}; }
 
-void quantize(std::span<const float> values, float step, QuantizerRange range, std::span<float> codes) {
+ERRATA_VECTOR_CLONES void quantize(std::span<const float> values, float step, QuantizerRange range,
+                                   std::span<float> codes) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const float ratio = values[i] / step;
     const float above = ratio < range.low ? range.low : ratio;
@@ -32,7 +35,8 @@ void quantize(std::span<const float> values, float step, QuantizerRange range, s
   }
 }
 
-void inside_ratio(std::span<const float> values, float step, QuantizerRange range, std::span<float> ratios) {
+ERRATA_VECTOR_CLONES void inside_ratio(std::span<const float> values, float step, QuantizerRange range,
+                                       std::span<float> ratios) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const float ratio = values[i] / step;
     const float above = ratio > range.low ? ratio : 0.0f;
@@ -40,8 +44,8 @@ void inside_ratio(std::span<const float> values, float step, QuantizerRange rang
   }
 }
 
-double pass_straight_through(std::span<const float> values, float step, QuantizerRange range, float scale,
-                             std::span<float> gradient) {
+ERRATA_VECTOR_CLONES double pass_straight_through(std::span<const float> values, float step, QuantizerRange range,
+                                                  float scale, std::span<float> gradient) {
   double sums[kLanes] = {};
   const auto one = [&](std::size_t i, double& sum) {
     const float ratio = values[i] / step;
