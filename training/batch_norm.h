@@ -36,10 +36,10 @@ class BatchNorm : public Layer {
   std::vector<StateBuffer> buffers() override;
 
   double epsilon() const { return epsilon_; }
-  Parameter& scale() { return scale_; }
-  Parameter& shift() { return shift_; }
-  std::vector<float>& running_mean() { return running_mean_; }
-  std::vector<float>& running_variance() { return running_variance_; }
+  const Parameter& scale() const { return scale_; }
+  const Parameter& shift() const { return shift_; }
+  const std::vector<float>& running_mean() const { return running_mean_; }
+  const std::vector<float>& running_variance() const { return running_variance_; }
 
   /// What evaluation does to channel c: y = factor · x + offset.
   struct Affine {

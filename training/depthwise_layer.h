@@ -33,9 +33,11 @@ class DepthwiseLayer : public Layer {
 
   /// [taps][channels].
   Parameter& weight() { return weight_; }
+  const Parameter& weight() const { return weight_; }
   bool has_bias() const { return has_bias_; }
   /// Zeros without a learned bias.
   Parameter& bias() { return bias_; }
+  const Parameter& bias() const { return bias_; }
 
  private:
   std::string name_;

@@ -205,6 +205,19 @@ class Checker {
 
 CheckedDescription check_description(const NetworkDescription& description) { return Checker(description).check(); }
 
+std::string LayerNames::next(const LayerDescription& layer) {
+  static const std::map<LayerKind, std::string> kShort = {{LayerKind::kConvolution, "conv"},
+                                                          {LayerKind::kDepthwiseConvolution, "depthwise"},
+                                                          {LayerKind::kMaxPooling, "pool"},
+                                                          {LayerKind::kAveragePooling, "pool"},
+                                                          {LayerKind::kGlobalAveragePooling, "global_pool"},
+                                                          {LayerKind::kAddition, "add"}};
+  if (layer.kind == LayerKind::kBatchNorm && !layer.inputs.empty()) return layer.inputs[0] + ".norm";
+  const auto found = kShort.find(layer.kind);
+  const std::string stem = found != kShort.end() ? found->second : std::string(kind_name(layer.kind));
+  return fmt::format("{}{}", stem, ++counts_[stem]);
+}
+
 std::string_view kind_name(LayerKind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
 
 std::optional<LayerKind> kind_of(std::string_view name) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -74,6 +75,16 @@ struct CheckedDescription {
 /// Finds every problem: names, inputs, sizes that do not fit, layers that nobody reads. Takes no memory for values, and
 /// limits sizes so that a hostile file cannot ask for all memory.
 CheckedDescription check_description(const NetworkDescription& description);
+
+/// Names layers that have none: conv1, linear1, conv1.norm, relu1, …
+class LayerNames {
+ public:
+  /// A name from the layer's kind and, for batch norm, its input.
+  std::string next(const LayerDescription& layer);
+
+ private:
+  std::map<std::string, std::size_t> counts_;
+};
 
 /// Name of a kind in files: "convolution", "depthwise_convolution", "linear", …
 std::string_view kind_name(LayerKind kind);

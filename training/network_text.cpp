@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <vector>
 
 #include "core/diagnostic.h"
@@ -187,27 +186,14 @@ class Reader {
       *targets[i] = static_cast<std::size_t>(list ? value.items[i].integer : value.integer);
   }
 
-  /// Names what has no name: conv1, linear1, conv1.norm, relu1, …; and reads the layer before where no input is given.
+  /// Names what has no name, and reads the layer before where no input is given.
   void name(LayerDescription& layer) {
     if (layer.inputs.empty()) {
       const auto& layers = description_.layers;
       layer.inputs.push_back(layers.empty() ? std::string(kImages) : layers.back().name);
       if (layer.kind == LayerKind::kAddition) layer.inputs.clear();
     }
-    if (!layer.name.empty()) return;
-    static const std::map<LayerKind, std::string> kShort = {{LayerKind::kConvolution, "conv"},
-                                                            {LayerKind::kDepthwiseConvolution, "depthwise"},
-                                                            {LayerKind::kMaxPooling, "pool"},
-                                                            {LayerKind::kAveragePooling, "pool"},
-                                                            {LayerKind::kGlobalAveragePooling, "global_pool"},
-                                                            {LayerKind::kAddition, "add"}};
-    if (layer.kind == LayerKind::kBatchNorm && !layer.inputs.empty()) {
-      layer.name = layer.inputs[0] + ".norm";
-      return;
-    }
-    const auto found = kShort.find(layer.kind);
-    const std::string stem = found != kShort.end() ? found->second : std::string(kind_name(layer.kind));
-    layer.name = fmt::format("{}{}", stem, ++counts_[stem]);
+    if (layer.name.empty()) layer.name = names_.next(layer);
   }
 
   void check() {
@@ -219,7 +205,7 @@ class Reader {
   std::string file_;
   NetworkDescription description_;
   std::vector<SourcePosition> positions_;  ///< of the layers
-  std::map<std::string, std::size_t> counts_;
+  LayerNames names_;
   std::vector<Diagnostic> diagnostics_;
 };
 
