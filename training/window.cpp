@@ -11,9 +11,13 @@ namespace errata::training {
 
 ImageShape slide(const Window& w, ImageShape input, std::string_view what) {
   const std::size_t height = input.height + w.pad_top + w.pad_bottom, width = input.width + w.pad_left + w.pad_right;
-  const bool fits = w.kernel_h > 0 && w.kernel_w > 0 && w.stride_h > 0 && w.stride_w > 0 && w.kernel_h <= height &&
-                    w.kernel_w <= width && std::max(w.pad_top, w.pad_bottom) < w.kernel_h &&
-                    std::max(w.pad_left, w.pad_right) < w.kernel_w;
+  // Every window must see something of the image; the last one begins at the last multiple of the stride.
+  const auto sees = [](std::size_t padded, std::size_t kernel, std::size_t stride, std::size_t begin, std::size_t size) {
+    return kernel > 0 && stride > 0 && kernel <= padded && begin < kernel &&
+           (padded - kernel) / stride * stride < size + begin;
+  };
+  const bool fits = sees(height, w.kernel_h, w.stride_h, w.pad_top, input.height) &&
+                    sees(width, w.kernel_w, w.stride_w, w.pad_left, input.width);
   if (!fits)
     throw Error(ExitStatus::kComputation, "E505",
                 fmt::format("a {}×{} {} with stride {}×{} and padding {}, {}, {}, {} does not fit a {}×{} image",

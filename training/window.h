@@ -27,7 +27,7 @@ struct Window {
 };
 
 /// Size of what a window makes of an image, same channels. Throws Error (computation, E505) naming `what` when the
-/// window does not fit the padded image, its stride is 0, or a padding is as large as the kernel.
+/// window does not fit the padded image, its stride is 0, or a window would see nothing but padding.
 ImageShape slide(const Window& window, ImageShape input, std::string_view what);
 
 /// Which places of an image each position of a window sees, padding left out.

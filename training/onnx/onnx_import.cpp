@@ -15,7 +15,7 @@ namespace errata::training::onnx {
 namespace {
 
 constexpr std::string_view kSupported =
-    "Conv, Gemm, MatMul, Add, Sum, BatchNormalization, Relu, Clip, MaxPool, AveragePool, GlobalAveragePool, "
+    "Conv, Gemm, MatMul, Add, Sum, BatchNormalization, Relu, Clip, Pad, MaxPool, AveragePool, GlobalAveragePool, "
     "GlobalMaxPool, ReduceMean, Flatten, Reshape, Squeeze, Transpose, Softmax, LogSoftmax, Dropout, Identity, Constant";
 
 /// A value of the graph that depends on the images.
@@ -24,6 +24,10 @@ struct Flow {
   ImageShape shape;            ///< before flattening, if it is flat
   bool flat = false;           ///< one axis of features
   bool channels_last = false;  ///< order of the axes, or of the features that came from them
+  /// Zeros that a Pad before put around it and no layer has taken over yet: top, left, bottom, right.
+  std::array<std::size_t, 4> zeros = {};
+
+  bool is_padded() const { return zeros != std::array<std::size_t, 4>{}; }
 };
 
 /// Number of a feature here, from its number there.
@@ -122,7 +126,11 @@ class Importer {
   const Flow& flow(std::size_t which) const {
     if (!has_input(which)) fail(fmt::format("has no input {}", which));
     const auto found = flows_.find(node_->inputs[which]);
-    if (found != flows_.end()) return found->second;
+    if (found != flows_.end()) {
+      const bool takes_zeros = node_->operation == "Conv" || node_->operation == "AveragePool";
+      need(takes_zeros || !found->second.is_padded(), "follows a Pad; only Conv and AveragePool may");
+      return found->second;
+    }
     if (find_constant(which) != nullptr) fail(fmt::format("its input '{}' is a constant", node_->inputs[which]));
     fail(fmt::format(
         "its input '{}' is made by no node before it: the graph has a cycle, is not in order, or lacks a constant",
@@ -156,6 +164,7 @@ class Importer {
     while (numbers_.contains(layer.name)) layer.name += "_";
     numbers_.emplace(layer.name, import_.description.layers.size());
     Flow output = input;
+    output.zeros = {};
     output.layer = layer.name;
     output.shape = shape;
     import_.description.layers.push_back(layer);
@@ -215,6 +224,8 @@ class Importer {
     need(found != flows_.end(), fmt::format("no node makes the graph's output '{}'", graph_.outputs[0].name));
     if (graph_.outputs.size() > 1) note("only the first of several outputs is used");
     const Flow& output = found->second;
+    need(output.shape.height * output.shape.width == 1,
+         fmt::format("the output is a map of {}×{}, not one value per class", output.shape.height, output.shape.width));
     import_.description.classes = output.shape.size();
     drop_unread(output.layer);
     const auto checked = check_description(import_.description);
@@ -253,6 +264,7 @@ class Importer {
                                                                       {"Clip", &Importer::clip},
                                                                       {"MaxPool", &Importer::pooling},
                                                                       {"AveragePool", &Importer::pooling},
+                                                                      {"Pad", &Importer::pad},
                                                                       {"GlobalAveragePool", &Importer::global_pooling},
                                                                       {"GlobalMaxPool", &Importer::global_pooling},
                                                                       {"ReduceMean", &Importer::mean},
@@ -312,6 +324,16 @@ class Importer {
     return w;
   }
 
+  /// A Pad's zeros become padding of the layer that follows.
+  void take_zeros(const Flow& input, Window& w) const {
+    need(!input.is_padded() || text("auto_pad", "NOTSET") == "NOTSET" || text("auto_pad", "NOTSET") == "VALID",
+         "has automatic padding after a Pad");
+    w.pad_top += input.zeros[0];
+    w.pad_left += input.zeros[1];
+    w.pad_bottom += input.zeros[2];
+    w.pad_right += input.zeros[3];
+  }
+
   ImageShape slid(const Window& w, const ImageShape& shape) const {
     try {
       return slide(w, shape, "window");
@@ -341,6 +363,7 @@ class Importer {
 
     LayerDescription layer = make(depthwise ? LayerKind::kDepthwiseConvolution : LayerKind::kConvolution);
     layer.window = window(input.shape, kernel_h, kernel_w);
+    take_zeros(input, layer.window);
     layer.outputs = depthwise ? 0 : outputs;
     layer.bias = has_input(2);
     ImageShape shape = slid(layer.window, input.shape);
@@ -526,6 +549,11 @@ class Importer {
     LayerDescription layer = make(average ? LayerKind::kAveragePooling : LayerKind::kMaxPooling);
     layer.window = window(input.shape, static_cast<std::size_t>((*kernel)[0]), static_cast<std::size_t>((*kernel)[1]));
     layer.counts_padding = average && integer("count_include_pad", 0) != 0 && layer.window.is_padded();
+    if (input.is_padded()) {
+      need(layer.counts_padding || !layer.window.is_padded(), "has padding of its own after a Pad");
+      take_zeros(input, layer.window);
+      layer.counts_padding = true;
+    }
     if (integer("ceil_mode", 0) != 0) round_up(layer, input.shape);
     add(layer, input, slid(layer.window, input.shape));
   }
@@ -547,6 +575,24 @@ class Importer {
     need(bottom + right == 0 || !layer.counts_padding, "ceil_mode with count_include_pad is not supported");
     w.pad_bottom += bottom;
     w.pad_right += right;
+  }
+
+  void pad() {
+    Flow padded = image(0);
+    const auto attribute = integers("pads");
+    const std::vector<std::int64_t> pads = attribute ? *attribute : constant(1, "padding").integers;
+    need(text("mode", "constant") == "constant", "only padding with zeros is supported");
+    const double value = has_input(2) ? static_cast<double>(reals(2, "value", 1)[0]) : real("value", 0.0);
+    need(value == 0.0, "only padding with zeros is supported");
+    need(pads.size() == 8 && !has_input(3) && pads[0] == 0 && pads[1] == 0 && pads[4] == 0 && pads[5] == 0,
+         "only padding of rows and columns is supported");
+    const std::array<std::size_t, 4> places{2, 3, 6, 7};
+    for (std::size_t side = 0; side < 4; ++side) {
+      const std::int64_t zeros = pads[places[side]];
+      need(zeros >= 0 && zeros <= 4096, fmt::format("pads has {}, need 0 … 4096", zeros));
+      padded.zeros[side] = static_cast<std::size_t>(zeros);
+    }
+    put(std::move(padded));
   }
 
   void global_pooling() {

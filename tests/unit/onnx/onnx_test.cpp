@@ -211,6 +211,35 @@ TEST(OnnxImport, ReadsAutomaticPaddingAndPooling) {
   }
 }
 
+TEST(OnnxImport, ReadsZerosPutAroundBefore) {
+  for (const bool late : {false, true}) {
+    Writer w({Value::kAnySize, 2, 6, 7}, late ? 13 : 9);
+    const std::vector<std::int64_t> pads{0, 0, 1, 0, 0, 0, 2, 1};
+    const auto pad = [&] {
+      late ? w.then("Pad", {w.integers("pads", pads)})
+           : w.then("Pad", {}, {{"pads", list(pads)}, {"value", real(0.0)}});
+    };
+    pad();
+    w.then("Conv", {w.random("w1", {4, 2, 3, 3}), w.random("b1", {4})}, {{"pads", list({0, 1, 0, 0})}});
+    pad();
+    w.then("AveragePool", {}, {{"kernel_shape", list({3, 2})}, {"strides", list({2, 2})}});
+    w.then("Flatten").then("Gemm", {w.random("w2", {64, 5}), w.random("b2", {5})});
+    const Read read(w.end());
+    EXPECT_LT(difference(w.graph, *read.network), kTolerance) << late;
+    const std::string message = expect_error(ExitStatus::kArtifact, "E515", [&] {
+      pad();
+      import_graph(w.then("MaxPool", {}, {{"kernel_shape", list({2, 2})}}).end(), {});
+    });
+    EXPECT_NE(message.find("takes an image"), std::string::npos) << message;
+  }
+  Writer w({Value::kAnySize, 2, 6, 7});
+  w.then("Pad", {w.integers("pads", {0, 0, 1, 1, 0, 0, 1, 1})})
+      .then("MaxPool", {}, {{"kernel_shape", list({2, 2})}})
+      .then("Flatten");
+  const std::string message = expect_error(ExitStatus::kArtifact, "E515", [&] { import_graph(w.end(), {}); });
+  EXPECT_NE(message.find("follows a Pad"), std::string::npos) << message;
+}
+
 TEST(OnnxImport, ReadsResidualBlocksAndDepthwiseConvolutions) {
   Writer w({Value::kAnySize, 3, 8, 8});
   w.then("Conv", {w.random("w1", {8, 3, 1, 1}), w.random("b1", {8})}).then("Relu");
@@ -278,7 +307,7 @@ TEST(OnnxImport, ReadsNodesThatMakeConstantsAndShapes) {
   w.node("Concat", {batch, "rest"}, {{"axis", number(0)}});
   const std::string target = w.last();
   w.node("Reshape", {image, target});
-  w.then("Gemm", {w.random("w2", {64, 5})});
+  w.then("Gemm", {w.random("w2", {64, 5}), w.random("b2", {5})});
   const Read read(w.end());
   // The reference does not compute shapes.
   Graph plain = w.graph;
@@ -380,7 +409,7 @@ std::string refusal(const Graph& graph) {
 
 Writer small() {
   Writer w({Value::kAnySize, 2, 4, 4});
-  w.then("Conv", {w.random("w", {3, 2, 3, 3}), w.random("b", {3})});
+  w.then("Conv", {w.random("w", {3, 2, 4, 4}), w.random("b", {3})});
   w.then("Flatten");
   return w;
 }
@@ -390,7 +419,7 @@ TEST(OnnxImport, RefusesWhatItDoesNotKnow) {
     const std::string message = refusal(graph);
     EXPECT_NE(message.find(part), std::string::npos) << message;
   };
-  EXPECT_EQ(import_graph(small().end(), {}).description.classes, 12u);
+  EXPECT_EQ(import_graph(small().end(), {}).description.classes, 3u);
   expect(small().then("LeakyRelu").end(), "(LeakyRelu): this operation is not supported");
   expect(small().then("Relu\x1b[31m").end(), "?[31m");
   expect(small().node("Relu", {"nothing"}).end(), "'nothing' is made by no node before it");
@@ -422,6 +451,7 @@ TEST(OnnxImport, RefusesWhatItDoesNotKnow) {
                                               {"pads", number(1), "not a list"},
                                               {"strides", list({1, 1 << 20}), "strides has 1048576"},
                                               {"pads", list({4, 4, 4, 4}), "does not fit"},
+                                              {"pads", list({1, 1, 1, 1}), "the output is a map of 3×3"},
                                               {"auto_pad", text("SAME"), "auto_pad 'SAME'"},
                                               {"kernel_shape", list({5, 5}), "kernel_shape differs"}}) {
     Writer w = small();
@@ -488,7 +518,7 @@ TEST(OnnxFile, DamagedFilesAreErrors) {
 TEST(OnnxFile, ShapesMustMatchTheirData) {
   const TemporaryFolder folder;
   for (const std::vector<std::int64_t>& shape :
-       {std::vector<std::int64_t>{3, 2, 3, 4}, {1 << 30, 1 << 30, 1 << 30}, {-3, 2, 3, 3}, {3, 2, 3}}) {
+       {std::vector<std::int64_t>{3, 2, 4, 5}, {1 << 30, 1 << 30, 1 << 30}, {-3, 2, 4, 4}, {3, 2, 4}}) {
     Writer w = small();
     w.graph.constants["w"].shape = shape;
     write_file(folder / "bad.onnx", w.end());

@@ -49,6 +49,7 @@ class Machine {
   Array evaluate() {
     const std::string& op = node_->operation;
     if (op == "Conv") return convolution();
+    if (op == "Pad") return pad();
     if (op == "MaxPool" || op == "AveragePool") return pooling(op == "MaxPool");
     if (op == "GlobalAveragePool" || op == "GlobalMaxPool") return global(op == "GlobalMaxPool");
     if (op == "ReduceMean") {
@@ -173,6 +174,23 @@ class Machine {
               ++count;
             }
           y.values.push_back(maximum ? best : sum / (counts ? static_cast<double>(k[0] * k[1]) : count));
+        }
+    return y;
+  }
+
+  Array pad() {
+    const Array& x = in(0);
+    std::vector<std::int64_t> p = list("pads", {});
+    if (has(1))
+      for (const double v : in(1).values) p.push_back(static_cast<std::int64_t>(v));
+    Array y{{x.shape[0], x.shape[1], x.shape[2] + p[2] + p[6], x.shape[3] + p[3] + p[7]}, {}};
+    for (std::int64_t plane = 0; plane < x.shape[0] * x.shape[1]; ++plane)
+      for (std::int64_t r = 0; r < y.shape[2]; ++r)
+        for (std::int64_t q = 0; q < y.shape[3]; ++q) {
+          const std::int64_t row = r - p[2], column = q - p[3];
+          const bool inside = row >= 0 && column >= 0 && row < x.shape[2] && column < x.shape[3];
+          y.values.push_back(
+              inside ? x.values[static_cast<std::size_t>((plane * x.shape[2] + row) * x.shape[3] + column)] : 0.0);
         }
     return y;
   }
