@@ -79,6 +79,7 @@ constexpr DiagnosticEntry kCatalogue[] = {
     {"E515", "ONNX file", "A network of another program cannot be read: what it holds is damaged or not supported.",
      "The message names the node; docs/formats/onnx.md says what is read."},
     {"E516", "not for ONNX", "A network cannot be expressed in ONNX.", "The message names the layer and the reason."},
+    {"E517", "no bf16 here", "The processor has no instructions for bfloat16.", "Set training.precision = \"fp32\"."},
     {"E601", "cannot write", "A file could not be written.", "Check permissions and free space."},
     {"E602", "library missing", "A library or file that errata needs at run time is missing.", "Run `errata doctor`."},
     {"E603", "worker processes fail", "Simulation workers die before they can answer.", "Run `errata doctor`."},

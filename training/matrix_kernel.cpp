@@ -41,9 +41,14 @@ dnnl::primitive_attr scratchpad_by_caller() {
   return attributes;
 }
 
-/// Primitives of a convolution for one number of images.
+memory::data_type operand_type(Precision precision) {
+  return precision == Precision::kBf16 ? memory::data_type::bf16 : kFloat;
+}
+
+/// Primitives of a convolution for one number of images. Operands of products may have a type of their own.
 struct ConvolutionSet {
   memory::desc source, destination, bias;
+  memory::desc source_operand, gradient_operand;
   memory::desc forward_weights, backward_weights, weight_gradient;
   memory::desc forward_scratch, input_scratch, weight_scratch;
   dnnl::convolution_forward forward;
@@ -70,27 +75,35 @@ Slide slide_of(const MatrixGeometry& g) {
 }
 
 /// `gradient_layout`: layout that weight gradients must have; empty: oneDNN's choice.
-ConvolutionSet make_set(const MatrixGeometry& g, std::size_t images, const dnnl::engine& engine,
+ConvolutionSet make_set(const MatrixGeometry& g, std::size_t images, Precision precision, const dnnl::engine& engine,
                         const std::optional<memory::desc>& gradient_layout) {
+  const auto type = operand_type(precision);
+  const memory::desc source_operand(dims({images, g.in_c, g.in_h, g.in_w}), type, Tag::nhwc);
+  const memory::desc gradient_operand(dims({images, g.out_c, g.out_h, g.out_w}), type, Tag::nhwc);
   const memory::desc source(dims({images, g.in_c, g.in_h, g.in_w}), kFloat, Tag::nhwc);
-  const memory::desc weights(dims({g.out_c, g.in_c, g.window.kernel_h, g.window.kernel_w}), kFloat, Tag::any);
+  const memory::desc weights(dims({g.out_c, g.in_c, g.window.kernel_h, g.window.kernel_w}), type, Tag::any);
+  const memory::desc gradient_weights(weights.dims(), kFloat, Tag::any);
   const memory::desc destination(dims({images, g.out_c, g.out_h, g.out_w}), kFloat, Tag::nhwc);
   const memory::desc bias(dims({g.out_c}), kFloat, Tag::a);
   const Slide w = slide_of(g);
   const auto attributes = scratchpad_by_caller();
   constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
-  const dnnl::convolution_forward::primitive_desc forward({dnnl::prop_kind::forward_training, kDirect, source, weights,
-                                                           bias, destination, w.stride, w.pad_begin, w.pad_end},
-                                                          attributes, engine);
+  const dnnl::convolution_forward::primitive_desc forward(
+      {dnnl::prop_kind::forward_training, kDirect, source_operand, weights, bias, destination, w.stride, w.pad_begin,
+       w.pad_end},
+      attributes, engine);
   const dnnl::convolution_backward_data::primitive_desc input(
-      {kDirect, source, weights, destination, w.stride, w.pad_begin, w.pad_end}, attributes, engine, forward);
+      {kDirect, source, weights, gradient_operand, w.stride, w.pad_begin, w.pad_end}, attributes, engine, forward);
   const dnnl::convolution_backward_weights::primitive_desc gradient(
-      {kDirect, source, gradient_layout.value_or(weights), bias, destination, w.stride, w.pad_begin, w.pad_end},
+      {kDirect, source_operand, gradient_layout.value_or(gradient_weights), bias, gradient_operand, w.stride,
+       w.pad_begin, w.pad_end},
       attributes, engine, forward);
   return {source,
           destination,
           bias,
+          source_operand,
+          gradient_operand,
           forward.weights_desc(),
           input.weights_desc(),
           gradient.diff_weights_desc(),
@@ -106,6 +119,7 @@ ConvolutionSet make_set(const MatrixGeometry& g, std::size_t images, const dnnl:
 struct Bench {
   dnnl::stream stream;
   Tensor scratch;
+  Tensor source, gradient;  ///< operands of another type
 };
 
 /// Benches for products that run at the same time. Which product gets which does not matter.
@@ -114,7 +128,7 @@ class Benches {
   /// At least `count`, each with at least so much scratch memory. Not while any is taken.
   void make(std::size_t count, std::size_t scratch_bytes, const dnnl::engine& engine) {
     while (all_.size() < count) {
-      all_.push_back(std::make_unique<Bench>(Bench{dnnl::stream(engine), {}}));
+      all_.push_back(std::make_unique<Bench>(Bench{dnnl::stream(engine), {}, {}, {}}));
       free_.push_back(all_.back().get());
     }
     for (auto& bench : all_) bench->scratch.resize(1, {1, 1, scratch_bytes / sizeof(float) + 1});
@@ -126,8 +140,7 @@ class Benches {
     ~Lease() { from_.give_back(bench_); }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
-    const dnnl::stream& stream() const { return bench_->stream; }
-    float* scratch() const { return bench_->scratch.data(); }
+    Bench& operator*() const { return *bench_; }
 
    private:
     Benches& from_;
@@ -154,14 +167,22 @@ class Benches {
 }  // namespace
 
 struct MatrixKernel::Implementation {
-  explicit Implementation(const MatrixGeometry& g) : geometry(g) {}
+  Implementation(const MatrixGeometry& g, Precision p) : geometry(g), precision(p) {}
 
   const ConvolutionSet& set(std::size_t images) const { return sets.at(images); }
-  void execute(const dnnl::primitive& primitive, const memory::desc& scratch,
+  void execute(Bench& bench, const dnnl::primitive& primitive, const memory::desc& scratch,
                std::unordered_map<int, memory> arguments) const {
-    const Benches::Lease bench(benches);
-    arguments.emplace(DNNL_ARG_SCRATCHPAD, memory(scratch, engine, bench.scratch()));
-    primitive.execute(bench.stream(), arguments);
+    arguments.emplace(DNNL_ARG_SCRATCHPAD, memory(scratch, engine, bench.scratch.data()));
+    primitive.execute(bench.stream, arguments);
+  }
+  /// Values as an operand: as they are in fp32, else converted into `copy`.
+  memory operand(Bench& bench, const memory::desc& own, const memory::desc& wanted, const float* values,
+                 Tensor& copy) const {
+    if (precision == Precision::kFp32) return bind(own, values);
+    copy.resize(1, {1, 1, wanted.get_size() / sizeof(float) + 1});
+    memory source = bind(own, values), target = bind(wanted, copy.data());
+    dnnl::reorder(source, target).execute(bench.stream, source, target);
+    return target;
   }
   memory::desc plain_weights() const {
     return {dims({geometry.out_c, geometry.in_c, geometry.window.kernel_h, geometry.window.kernel_w}), kFloat,
@@ -177,6 +198,7 @@ struct MatrixKernel::Implementation {
   void add_set(std::size_t images);
 
   MatrixGeometry geometry;
+  Precision precision;
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   mutable Benches benches;
   dnnl::stream own_stream{engine};  ///< outside shards
@@ -203,7 +225,7 @@ void MatrixKernel::Implementation::reorder(const memory::desc& from_desc, const 
 void MatrixKernel::Implementation::pack(const memory::desc& layout) {
   auto found = std::ranges::find_if(packings, [&](const Packed& p) { return p.layout == layout; });
   if (found == packings.end()) {
-    packings.push_back({layout, Tensor(1, {1, 1, layout.get_size() / sizeof(float)})});
+    packings.push_back({layout, Tensor(1, {1, 1, layout.get_size() / sizeof(float) + 1})});
     found = packings.end() - 1;
   }
   if (found->generation == generation) return;
@@ -216,14 +238,25 @@ const Tensor& MatrixKernel::Implementation::packed(const memory::desc& layout) c
 }
 
 void MatrixKernel::Implementation::add_set(std::size_t images) {
-  const auto& made = sets.emplace(images, make_set(geometry, images, engine, gradient_layout)).first->second;
+  const auto& made = sets.emplace(images, make_set(geometry, images, precision, engine, gradient_layout)).first->second;
   for (const auto* need : {&made.forward_scratch, &made.input_scratch, &made.weight_scratch})
     scratch_bytes = std::max(scratch_bytes, need->get_size());
   if (!gradient_layout) gradient_layout = made.weight_gradient;
 }
 
-MatrixKernel::MatrixKernel(const MatrixGeometry& geometry)
-    : implementation_(std::make_unique<Implementation>(geometry)) {}
+bool has_precision(Precision precision) {
+  if (precision != Precision::kBf16) return true;
+  try {
+    const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+    run_as_shard([&] { make_set(convolution_geometry({8, 8, 16}, {3, 1, 1, 16}), 1, precision, engine, {}); });
+    return true;
+  } catch (const dnnl::error&) {
+    return false;
+  }
+}
+
+MatrixKernel::MatrixKernel(const MatrixGeometry& geometry, Precision precision)
+    : implementation_(std::make_unique<Implementation>(geometry, precision)) {}
 MatrixKernel::~MatrixKernel() = default;
 
 void MatrixKernel::prepare(std::size_t images, int threads) {
@@ -263,8 +296,10 @@ void MatrixKernel::forward(std::size_t images, const float* input, const float* 
     return;
   }
   const auto& set = self.set(images);
-  self.execute(set.forward, set.forward_scratch,
-               {{DNNL_ARG_SRC, self.bind(set.source, input)},
+  const Benches::Lease lease(self.benches);
+  Bench& bench = *lease;
+  self.execute(bench, set.forward, set.forward_scratch,
+               {{DNNL_ARG_SRC, self.operand(bench, set.source, set.source_operand, input, bench.source)},
                 {DNNL_ARG_WEIGHTS, self.bind(set.forward_weights, self.packed(set.forward_weights).data())},
                 {DNNL_ARG_BIAS, self.bind(set.bias, bias)},
                 {DNNL_ARG_DST, self.bind(set.destination, product)}});
@@ -279,8 +314,11 @@ void MatrixKernel::backward_input(std::size_t images, const float* product_gradi
     return;
   }
   const auto& set = self.set(images);
-  self.execute(set.backward_input, set.input_scratch,
-               {{DNNL_ARG_DIFF_DST, self.bind(set.destination, product_gradient)},
+  const Benches::Lease lease(self.benches);
+  Bench& bench = *lease;
+  self.execute(bench, set.backward_input, set.input_scratch,
+               {{DNNL_ARG_DIFF_DST,
+                 self.operand(bench, set.destination, set.gradient_operand, product_gradient, bench.gradient)},
                 {DNNL_ARG_WEIGHTS, self.bind(set.backward_weights, self.packed(set.backward_weights).data())},
                 {DNNL_ARG_DIFF_SRC, self.bind(set.source, input_gradient)}});
 }
@@ -289,9 +327,12 @@ void MatrixKernel::backward_weights(std::size_t images, const float* input, cons
                                     float* packed_gradient, float* bias_gradient) const {
   const auto& self = *implementation_;
   const auto& set = self.set(images);
-  self.execute(set.backward_weights_primitive, set.weight_scratch,
-               {{DNNL_ARG_SRC, self.bind(set.source, input)},
-                {DNNL_ARG_DIFF_DST, self.bind(set.destination, product_gradient)},
+  const Benches::Lease lease(self.benches);
+  Bench& bench = *lease;
+  self.execute(bench, set.backward_weights_primitive, set.weight_scratch,
+               {{DNNL_ARG_SRC, self.operand(bench, set.source, set.source_operand, input, bench.source)},
+                {DNNL_ARG_DIFF_DST,
+                 self.operand(bench, set.destination, set.gradient_operand, product_gradient, bench.gradient)},
                 {DNNL_ARG_DIFF_WEIGHTS, self.bind(set.weight_gradient, packed_gradient)},
                 {DNNL_ARG_DIFF_BIAS, self.bind(set.bias, bias_gradient)}});
 }

@@ -8,13 +8,23 @@
 
 namespace errata::training {
 
+/// In what the operands of convolutions are multiplied; sums are fp32 always.
+enum class Precision {
+  kFp32,
+  kBf16,        ///< operands rounded to bfloat16, for processors that multiply it (avx512_bf16, amx_bf16)
+  kFp32Staged,  ///< fp32 by the way that bf16 takes, with copies of the operands: for tests of that way
+};
+
+/// Whether this processor and oneDNN can convolve in that precision.
+bool has_precision(Precision precision);
+
 /// The floating-point products of one matrix layer, by oneDNN, one shard per call and one thread per shard.
 ///
-/// Convolutions use oneDNN's own weight layout inside ("packed"); linear layers use plain matrices.
+/// Convolutions use oneDNN's own weight layout inside ("packed"); linear layers use plain matrices, always fp32.
 /// prepare() and set_weights() are called outside shards; the products inside a ShardTeam, concurrently.
 class MatrixKernel {
  public:
-  explicit MatrixKernel(const MatrixGeometry& geometry);
+  explicit MatrixKernel(const MatrixGeometry& geometry, Precision precision = Precision::kFp32);
   ~MatrixKernel();
   MatrixKernel(const MatrixKernel&) = delete;
   MatrixKernel& operator=(const MatrixKernel&) = delete;

@@ -38,7 +38,7 @@ MatrixLayer::MatrixLayer(std::string name, std::size_t index, const MatrixGeomet
       has_bias_(bias == Bias::kLearned),
       weight_step_(step_parameter(name_ + ".weight_step")),
       input_step_(step_parameter(name_ + ".input_step")),
-      kernel_(geometry) {
+      kernel_(std::make_unique<MatrixKernel>(geometry)) {
   const std::size_t count = geometry.rows() * geometry.out_c;
   weight_ = {
       name_ + ".weight", {geometry.rows(), geometry.out_c}, std::vector<float>(count), std::vector<float>(count)};
@@ -68,15 +68,15 @@ void MatrixLayer::update_codes() {
 }
 
 void MatrixLayer::ideal_product(const Tensor& codes, Tensor& product) const {
-  kernel_.forward(codes.images(), codes.data(), no_bias_.data(), product.data());
+  kernel_->forward(codes.images(), codes.data(), no_bias_.data(), product.data());
 }
 
 void MatrixLayer::begin_forward(const Pass& pass, Shards input) {
   const std::size_t shards = shard_count(pass.images);
-  kernel_.prepare(shard_size(pass.images, 0), pass.team->threads());
-  kernel_.prepare(shard_size(pass.images, shards - 1), pass.team->threads());
-  kernel_.set_weights(weight_codes(),
-                      pass.context.training ? MatrixKernel::Use::kForwardAndBackward : MatrixKernel::Use::kForward);
+  kernel_->prepare(shard_size(pass.images, 0), pass.team->threads());
+  kernel_->prepare(shard_size(pass.images, shards - 1), pass.team->threads());
+  kernel_->set_weights(weight_codes(),
+                       pass.context.training ? MatrixKernel::Use::kForwardAndBackward : MatrixKernel::Use::kForward);
   if (workspaces_.size() < shards) workspaces_.resize(shards);
   if (quantizes_input() && input_step_.value[0] <= 0.0f)
     input_step_.value[0] = initial_step(mean_magnitude(input), QuantizerRange::of_inputs(options_.input_bits));
@@ -88,7 +88,7 @@ void MatrixLayer::forward_shard(const Pass& pass, std::size_t shard, std::span<c
   const Tensor& input = *inputs[0];
   const std::size_t images = input.images();
   if (!quantizes_input() && !quantizes_weights()) {
-    kernel_.forward(images, input.data(), bias_.value.data(), output.data());
+    kernel_->forward(images, input.data(), bias_.value.data(), output.data());
     return;
   }
   if (quantizes_input()) {
@@ -102,7 +102,7 @@ void MatrixLayer::forward_shard(const Pass& pass, std::size_t shard, std::span<c
     pass.hook->product(*this, shard, pass.context, work.codes, work.product,
                        work.slope.empty() ? nullptr : &work.slope);
   else
-    kernel_.forward(images, operand_of(shard, input), no_bias_.data(), work.product.data());
+    kernel_->forward(images, operand_of(shard, input), no_bias_.data(), work.product.data());
   scale_and_add_rows(work.product.values(), input_step() * weight_step(), bias_.value, output.values());
 }
 
@@ -139,10 +139,10 @@ void MatrixLayer::linear_weight_gradient(const Pass& pass, Shards input, Shards 
   pass.team->for_each((rows + piece - 1) / piece, [&](std::size_t number) {
     const std::size_t first = number * piece, count = std::min(piece, rows - first);
     for (std::size_t shard = 0; shard < input.size(); ++shard)
-      kernel_.backward_rows(first, count, input[shard].images(), operand_of(shard, input[shard]),
-                            product_gradient_of(shard, output_gradient[shard]),
-                            shard == 0 ? MatrixKernel::Sum::kStart : MatrixKernel::Sum::kAdd,
-                            weight_.gradient.data() + first * columns);
+      kernel_->backward_rows(first, count, input[shard].images(), operand_of(shard, input[shard]),
+                             product_gradient_of(shard, output_gradient[shard]),
+                             shard == 0 ? MatrixKernel::Sum::kStart : MatrixKernel::Sum::kAdd,
+                             weight_.gradient.data() + first * columns);
   });
 }
 
@@ -151,11 +151,11 @@ void MatrixLayer::backward_shard(const Pass& pass, std::size_t shard, const Tens
   Workspace& work = workspaces_[shard];
   if (!geometry_.is_linear()) {
     begin_backward_shard(shard, output_gradient);
-    work.weight_gradient.resize(1, {1, 1, kernel_.packed_size() + geometry_.out_c});
+    work.weight_gradient.resize(1, {1, 1, kernel_->packed_size() + geometry_.out_c});
     float* packed = work.weight_gradient.data();
-    float* bias = packed + kernel_.packed_size();
-    kernel_.backward_weights(input.images(), operand_of(shard, input), product_gradient_of(shard, output_gradient),
-                             packed, bias);
+    float* bias = packed + kernel_->packed_size();
+    kernel_->backward_weights(input.images(), operand_of(shard, input), product_gradient_of(shard, output_gradient),
+                              packed, bias);
     if (work.slope.empty()) std::copy_n(bias, geometry_.out_c, work.bias_gradient.begin());
   }
   backward_input_shard(pass, shard, input, product_gradient_of(shard, output_gradient), input_gradient);
@@ -167,13 +167,13 @@ void MatrixLayer::backward_input_shard(const Pass& pass, std::size_t shard, cons
   const std::size_t images = input.images();
   const auto range = QuantizerRange::of_inputs(quantizes_input() ? options_.input_bits : 1);
   if (pass.input_gradient) {
-    kernel_.backward_input(images, product_gradient, input_gradient.data());
+    kernel_->backward_input(images, product_gradient, input_gradient.data());
     // d x_code / d x = 1/s_x inside the range and y = s_x s_w z: one factor s_x cancels.
     if (quantizes_input())
       work.input_sum =
           pass_straight_through(input.values(), input_step(), range, weight_step(), input_gradient.values());
     else if (quantizes_weights())
-      for (float& value : input_gradient.values()) value *= weight_step();
+      scale(weight_step(), input_gradient.values());
     return;
   }
   if (!quantizes_input()) return;
@@ -181,7 +181,7 @@ void MatrixLayer::backward_input_shard(const Pass& pass, std::size_t shard, cons
   work.ratio.resize(images, geometry_.input());
   work.ratio_product.resize(images, geometry_.output());
   inside_ratio(input.values(), input_step(), range, work.ratio.values());
-  kernel_.forward(images, work.ratio.data(), no_bias_.data(), work.ratio_product.data());
+  kernel_->forward(images, work.ratio.data(), no_bias_.data(), work.ratio_product.data());
   work.input_sum = dot({product_gradient, work.ratio_product.size()}, work.ratio_product.values());
 }
 
@@ -193,14 +193,14 @@ void MatrixLayer::sum_shards(const Pass& pass) {
   std::ranges::copy(first.bias_gradient, bias_.gradient.begin());
   if (geometry_.is_linear()) return;
   constexpr std::size_t kPiece = 1 << 14;
-  const std::size_t size = kernel_.packed_size();
+  const std::size_t size = kernel_->packed_size();
   pass.team->for_each((size + kPiece - 1) / kPiece, [&](std::size_t number) {
     const std::size_t begin = number * kPiece, count = std::min(kPiece, size - begin);
     for (std::size_t shard = 1; shard < shards; ++shard)
       add_into({workspaces_[shard].weight_gradient.data() + begin, count},
                {first.weight_gradient.data() + begin, count});
   });
-  kernel_.unpack_gradient(first.weight_gradient.data(), weight_.gradient.data());
+  kernel_->unpack_gradient(first.weight_gradient.data(), weight_.gradient.data());
 }
 
 void MatrixLayer::end_backward(const Pass& pass) {
@@ -218,7 +218,7 @@ void MatrixLayer::end_backward(const Pass& pass) {
     weight_step_.gradient[0] = static_cast<float>(static_cast<double>(input_step()) * (product_sum - weight_sum) *
                                                   step_gradient_scale(weight_.value.size(), range));
   } else if (quantizes_input()) {
-    for (float& value : weight_.gradient) value *= input_step();
+    scale(input_step(), weight_.gradient);
   }
   if (!quantizes_input()) return;
   const auto range = QuantizerRange::of_inputs(options_.input_bits);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,9 @@ class MatrixLayer : public Layer {
   float weight_step() const;
   /// s_x; 1 in floating point, 0 before the first batch.
   float input_step() const;
+
+  /// Precision of the products from the next batch on; one that the processor has.
+  void set_precision(Precision precision) { kernel_ = std::make_unique<MatrixKernel>(geometry_, precision); }
 
   /// Recomputes the weight codes from the weights. Network calls it before each batch.
   void update_codes();
@@ -93,7 +97,7 @@ class MatrixLayer : public Layer {
   bool has_bias_;
   Parameter weight_, bias_, weight_step_, input_step_;
   std::vector<float> weight_codes_;
-  MatrixKernel kernel_;
+  std::unique_ptr<MatrixKernel> kernel_;
   std::vector<Workspace> workspaces_;
   std::vector<float> no_bias_;  ///< zeros
 };

@@ -45,6 +45,14 @@ std::size_t Network::parameter_count() const {
   return count;
 }
 
+void Network::set_precision(Precision precision) {
+  if (!has_precision(precision))
+    throw Error(ExitStatus::kEnvironment, "E517",
+                "this processor cannot multiply bf16 (it has neither avx512_bf16 nor amx_bf16)",
+                "set training.precision = \"fp32\"");
+  for (MatrixLayer* layer : matrix_layers_) layer->set_precision(precision);
+}
+
 std::size_t Network::workspace_bytes() const {
   std::size_t values = logits_.size() + logits_gradient_.size();
   for (const Tensor& memory : memory_) values += memory.size();

@@ -56,6 +56,8 @@ class Network {
   std::vector<StateBuffer> buffers() const;
   /// Number of learned values.
   std::size_t parameter_count() const;
+  /// Precision of all products from the next batch on. One that the processor lacks is an Error (environment, E517).
+  void set_precision(Precision precision);
   /// Memory of feature maps and their gradients, once a batch has run [bytes].
   std::size_t workspace_bytes() const;
 

@@ -12,7 +12,8 @@ namespace errata::training {
 ImageShape slide(const Window& w, ImageShape input, std::string_view what) {
   const std::size_t height = input.height + w.pad_top + w.pad_bottom, width = input.width + w.pad_left + w.pad_right;
   // Every window must see something of the image; the last one begins at the last multiple of the stride.
-  const auto sees = [](std::size_t padded, std::size_t kernel, std::size_t stride, std::size_t begin, std::size_t size) {
+  const auto sees = [](std::size_t padded, std::size_t kernel, std::size_t stride, std::size_t begin,
+                       std::size_t size) {
     return kernel > 0 && stride > 0 && kernel <= padded && begin < kernel &&
            (padded - kernel) / stride * stride < size + begin;
   };

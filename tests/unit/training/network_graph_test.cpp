@@ -247,6 +247,40 @@ TEST(NetworkGraph, ModesAndBatchSizesAlternate) {
   EXPECT_THROW(network->backward(some_labels(7, options.classes)), Error);
 }
 
+/// Logits and gradients of one step in a precision.
+std::vector<float> step_in(Precision precision, QuantizationOptions bits) {
+  NetworkOptions options = everything();
+  options.quantization = bits;
+  auto network = make_network(options, 3);
+  network->set_precision(precision);
+  const Tensor images = random_tensor(35, options.input, 0.0, 1.0, 1);
+  const Tensor& logits = network->forward(images, {.context = {.training = true, .seed = 4}, .threads = 2});
+  std::vector<float> all(logits.values().begin(), logits.values().end());
+  network->backward(some_labels(35, options.classes));
+  for (const Parameter* p : network->parameters()) all.insert(all.end(), p->gradient.begin(), p->gradient.end());
+  return all;
+}
+
+TEST(NetworkGraph, StagedOperandsGiveTheSameBits) {
+  EXPECT_EQ(step_in(Precision::kFp32, {0, 0}), step_in(Precision::kFp32Staged, {0, 0}));
+  EXPECT_EQ(step_in(Precision::kFp32, {4, 4}), step_in(Precision::kFp32Staged, {4, 4}));
+}
+
+TEST(NetworkGraph, Bf16IsNearFp32OrRefused) {
+  if (!has_precision(Precision::kBf16)) {
+    errata::testing::expect_error(ExitStatus::kEnvironment, "E517", [] { step_in(Precision::kBf16, {0, 0}); });
+    return;
+  }
+  const auto exact = step_in(Precision::kFp32, {0, 0}), rounded = step_in(Precision::kBf16, {0, 0});
+  double largest = 0.0, error = 0.0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    largest = std::max(largest, std::fabs(static_cast<double>(exact[i])));
+    error = std::max(error, std::fabs(static_cast<double>(exact[i]) - static_cast<double>(rounded[i])));
+  }
+  EXPECT_GT(error, 0.0);
+  EXPECT_LT(error, 0.1 * largest);  // 8 bits of mantissa through seven layers
+}
+
 TEST(NetworkGraph, CataloguedNetworksHaveTheirSizes) {
   struct Known {
     const char* name;
