@@ -8,6 +8,7 @@
 #include <limits>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/error.h"
@@ -73,6 +74,10 @@ struct TrainingKeys {
   std::vector<std::pair<std::string, std::string>> texts;
   std::vector<std::pair<std::string, std::int64_t>> integers;
   std::vector<std::pair<std::string, double>> reals;
+  /// Keys that came with version 1.1: name, value, and what files without them mean.
+  std::vector<std::tuple<std::string, std::string, std::string>> later_texts;
+  std::vector<std::tuple<std::string, std::int64_t, std::int64_t>> later_integers;
+  std::vector<std::tuple<std::string, double, double>> later_reals;
 };
 
 TrainingKeys keys_of(const Trainer& trainer) {
@@ -81,6 +86,12 @@ TrainingKeys keys_of(const Trainer& trainer) {
   const auto& s = options.schedule;
   TrainingKeys keys;
   keys.texts = {{"optimizer", o.name}, {"schedule", s.name}};
+  keys.later_texts = {{"keep", options.keep == Keep::kBest ? "best" : "last", "last"},
+                      {"precision", options.precision == Precision::kBf16 ? "bf16" : "fp32", "fp32"}};
+  keys.later_integers = {{"nesterov", o.nesterov ? 1 : 0, 0},
+                         {"validation_images", signed_of(options.validation_images), 0},
+                         {"patience", signed_of(options.patience), 0}};
+  keys.later_reals = {{"label_smoothing", options.label_smoothing, 0.0}, {"average_decay", options.average_decay, 0.0}};
   keys.integers = {{"seed", signed_of(options.seed)},
                    {"epochs", signed_of(options.epochs)},
                    {"batch_size", signed_of(options.batch_size)},
@@ -109,6 +120,13 @@ void check_same_training(const Hdf5Reader& file, const Trainer& trainer) {
   for (const auto& [name, value] : keys.texts) compare(name, file.text("/progress", name), value);
   for (const auto& [name, value] : keys.integers) compare(name, file.integer("/progress", name), value);
   for (const auto& [name, value] : keys.reals) compare(name, file.real("/progress", name), value);
+  const auto has = [&](const std::string& name) { return file.has_attribute("/progress", name); };
+  for (const auto& [name, value, before] : keys.later_texts)
+    compare(name, has(name) ? file.text("/progress", name) : before, value);
+  for (const auto& [name, value, before] : keys.later_integers)
+    compare(name, has(name) ? file.integer("/progress", name) : before, value);
+  for (const auto& [name, value, before] : keys.later_reals)
+    compare(name, has(name) ? file.real("/progress", name) : before, value);
   if (!differences.empty())
     throw Error(ExitStatus::kArtifact, "E405",
                 fmt::format("{} belongs to another training: {}", file.path().string(), fmt::join(differences, "; ")),
@@ -125,6 +143,21 @@ double stored_values(const Hdf5Reader& file, const std::string& group) {
   }
   constexpr double kDeflateLimit = 1100.0;  // deflate shrinks at most 1032-fold
   return std::min(total, kDeflateLimit * static_cast<double>(std::filesystem::file_size(file.path())));
+}
+
+void write_weights(Hdf5Writer& file, const std::string& group, const Network& network, const WeightSet& weights) {
+  if (weights.empty()) return;
+  const auto places = weight_places(network);
+  for (std::size_t i = 0; i < places.size(); ++i)
+    file.write(group + "/" + places[i].name, std::span<const float>(weights.values[i]), places[i].shape, "1");
+}
+
+WeightSet read_weights(const Hdf5Reader& file, const std::string& group, const Network& network) {
+  WeightSet weights;
+  if (!file.has(group)) return weights;
+  for (const auto& place : weight_places(network))
+    weights.values.push_back(finite_floats(file, group + "/" + place.name, place.shape));
+  return weights;
 }
 
 /// The stored description; files of version 1.0 have none, their networks are known by name.
@@ -228,12 +261,19 @@ void write_training_state(Hdf5Writer& file, const Trainer& trainer) {
   for (const auto& [name, value] : keys.texts) file.attribute("/progress", name, std::string_view(value));
   for (const auto& [name, value] : keys.integers) file.attribute("/progress", name, value);
   for (const auto& [name, value] : keys.reals) file.attribute("/progress", name, value);
+  for (const auto& [name, value, before] : keys.later_texts) file.attribute("/progress", name, std::string_view(value));
+  for (const auto& [name, value, before] : keys.later_integers) file.attribute("/progress", name, value);
+  for (const auto& [name, value, before] : keys.later_reals) file.attribute("/progress", name, value);
+  write_weights(file, "/average", trainer.network(), trainer.average());
+  write_weights(file, "/best", trainer.network(), trainer.best());
   const TrainingPosition& position = trainer.position();
   file.attribute("/progress", "epoch", signed_of(position.epoch));
   file.attribute("/progress", "batch", signed_of(position.batch));
   file.attribute("/progress", "step", signed_of(position.step));
   write_sums(file, "epoch", position.epoch_sums);
   write_sums(file, "recent", position.recent_sums);
+  file.attribute("/progress", "best_epoch", signed_of(position.best_epoch));
+  write_sums(file, "best", position.best_sums);
 }
 
 void read_training_state(const Hdf5Reader& file, Trainer& trainer) {
@@ -254,9 +294,14 @@ void read_training_state(const Hdf5Reader& file, Trainer& trainer) {
             fmt::format("step {} does not fit epoch {}, batch {}", position.step, position.epoch, position.batch));
   position.epoch_sums = read_sums(file, "epoch");
   position.recent_sums = read_sums(file, "recent");
+  if (file.has_attribute("/progress", "best_epoch")) {
+    position.best_epoch = count_attribute(file, "/progress", "best_epoch", signed_of(position.epoch));
+    position.best_sums = read_sums(file, "best");
+  }
   const auto steps = count_attribute(file, "/optimizer", "steps", std::numeric_limits<std::int64_t>::max());
   trainer.optimizer().restore(steps, std::move(moments));
   trainer.set_position(position);
+  trainer.restore(read_weights(file, "/average", trainer.network()), read_weights(file, "/best", trainer.network()));
 }
 
 void save_checkpoint(const std::filesystem::path& path, const Trainer& trainer) {

@@ -46,10 +46,12 @@ std::size_t Network::parameter_count() const {
 }
 
 void Network::set_precision(Precision precision) {
+  if (precision == precision_) return;
   if (!has_precision(precision))
     throw Error(ExitStatus::kEnvironment, "E517",
                 "this processor cannot multiply bf16 (it has neither avx512_bf16 nor amx_bf16)",
                 "set training.precision = \"fp32\"");
+  precision_ = precision;
   for (MatrixLayer* layer : matrix_layers_) layer->set_precision(precision);
 }
 

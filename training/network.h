@@ -87,6 +87,7 @@ class Network {
   std::vector<MatrixLayer*> matrix_layers_;
   std::vector<Parameter*> parameters_;
   NetworkPlan training_plan_, evaluation_plan_;
+  Precision precision_ = Precision::kFp32;
 
   std::unique_ptr<ShardTeam> team_;
   Pass pass_;

@@ -46,7 +46,20 @@ struct ResumeCase {
   QuantizationOptions bits;
   const char* optimizer;
   std::uint64_t stop_at;  // steps; an epoch has 5
+  void (*change)(TrainingOptions&) = [](TrainingOptions&) {};
 };
+
+/// Everything that came after the first version: an epoch has 4 steps, 60 images being held out.
+void use_everything(TrainingOptions& options) {
+  options.optimizer.nesterov = options.optimizer.name == "sgd";
+  options.label_smoothing = 0.1;
+  options.average_decay = 0.9;
+  options.validation_images = 60;
+  options.keep = Keep::kBest;
+  options.patience = 3;
+}
+
+void average_only(TrainingOptions& options) { options.average_decay = 0.99; }
 
 class Resume : public testing::TestWithParam<ResumeCase> {};
 
@@ -54,7 +67,8 @@ TEST_P(Resume, EqualsTrainingWithoutInterruption) {
   const auto& tested = GetParam();
   const TemporaryFolder folder(std::string("resume-") + tested.label);
   const DataSet data = small_glyphs();
-  const auto options = short_training(tested.optimizer);
+  auto options = short_training(tested.optimizer);
+  tested.change(options);
 
   auto whole = make_network(full_network(tested.bits), 9);
   {
@@ -105,7 +119,10 @@ INSTANTIATE_TEST_SUITE_P(Cases, Resume,
                          testing::Values(ResumeCase{"float_adam_mid_epoch", {0, 0}, "adam", 7},
                                          ResumeCase{"quantised_adamw_mid_epoch", {4, 4}, "adamw", 11},
                                          ResumeCase{"quantised_sgd_first_step", {4, 4}, "sgd", 1},
-                                         ResumeCase{"quantised_adam_two_epochs", {4, 4}, "adam", 10}),
+                                         ResumeCase{"quantised_adam_two_epochs", {4, 4}, "adam", 10},
+                                         ResumeCase{"everything_mid_epoch", {4, 4}, "sgd", 7, use_everything},
+                                         ResumeCase{"everything_after_epoch", {0, 0}, "adamw", 8, use_everything},
+                                         ResumeCase{"average_mid_epoch", {4, 4}, "adam", 12, average_only}),
                          [](const auto& tested) { return tested.param.label; });
 
 TEST(Checkpoint, StoppedTrainingSavesOnceAndGoesOn) {
@@ -176,6 +193,32 @@ class Hostile : public testing::Test {
   Trainer trainer_;
 };
 
+TEST_F(Hostile, OtherOptionsAreNamed) {
+  const std::string path = folder_ / "good.h5";
+  for (const auto& [change, part] :
+       {std::pair<void (*)(TrainingOptions&), const char*>{[](TrainingOptions& o) { o.average_decay = 0.5; },
+                                                           "average_decay = 0 in the file, 0.5 now"},
+        {[](TrainingOptions& o) { o.label_smoothing = 0.1; }, "label_smoothing"},
+        {[](TrainingOptions& o) { o.optimizer.nesterov = true; }, "nesterov = 0 in the file, 1 now"},
+        {[](TrainingOptions& o) {
+           o.validation_images = 20;
+           o.keep = Keep::kBest;
+           o.patience = 4;
+         },
+         "keep = last in the file, best now"}}) {
+    auto options = short_training("adam");
+    change(options);
+    Trainer other(*network_, data_, options);
+    try {
+      read_training_state(Hdf5Reader(path), other);
+      FAIL() << part;
+    } catch (const Error& failure) {
+      EXPECT_EQ(failure.code(), "E405");
+      EXPECT_NE(std::string(failure.what()).find(part), std::string::npos) << failure.what();
+    }
+  }
+}
+
 TEST_F(Hostile, WrongAttributesAreErrors) {
   const auto number = [](const char* group, const char* name, std::int64_t value) {
     return [=](Hdf5Writer& file) { file.attribute(group, name, value); };
@@ -189,6 +232,7 @@ TEST_F(Hostile, WrongAttributesAreErrors) {
   EXPECT_EQ(code_after(number("/network", "batch_norm", 7)), "E403");
   EXPECT_EQ(code_after(number("/progress", "step", 3)), "E403");
   EXPECT_EQ(code_after(number("/progress", "epoch", 1000)), "E403");
+  EXPECT_EQ(code_after(number("/progress", "best_epoch", 7)), "E403");
   EXPECT_EQ(code_after(number("/progress", "batch_size", 32)), "E405");
   EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/network", "dropout", 1.5); }), "E403");
   EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/", "errata_format", "error_table"); }), "E405");
