@@ -65,6 +65,12 @@ void Trainer::hold_out() {
   std::ranges::sort(validation_numbers_);
 }
 
+std::vector<std::uint32_t> Trainer::epoch_order(std::uint64_t epoch) const {
+  auto order = shuffled_order(train_numbers_.size(), options_.seed, epoch);
+  for (std::uint32_t& number : order) number = train_numbers_[number];
+  return order;
+}
+
 void Trainer::restore(WeightSet average, WeightSet best) {
   average_ = std::move(average);
   best_ = std::move(best);
@@ -86,8 +92,7 @@ Trainer::Outcome Trainer::run(const TrainingSinks& sinks) {
     if (sinks.checkpoint) sinks.checkpoint(*this);
   };
   while (!is_finished()) {
-    order_ = shuffled_order(train_numbers_.size(), options_.seed, position_.epoch);
-    for (std::uint32_t& number : order_) number = train_numbers_[number];
+    order_ = epoch_order(position_.epoch);
     while (position_.batch < steps_per_epoch()) {
       train_batch(sinks);
       if (stopping()) {

@@ -109,6 +109,8 @@ class Trainer {
   const WeightSet& average() const { return average_; }
   const WeightSet& best() const { return best_; }
   void restore(WeightSet average, WeightSet best);
+  /// Numbers of the images of an epoch, in its order.
+  std::vector<std::uint32_t> epoch_order(std::uint64_t epoch) const;
   /// Numbers of the images held out.
   std::span<const std::uint32_t> validation_numbers() const { return validation_numbers_; }
 

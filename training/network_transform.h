@@ -6,6 +6,9 @@
 
 namespace errata::training {
 
+/// The same network with the same values.
+std::unique_ptr<Network> copy_of(const Network& network);
+
 /// The same network with other quantisers; their steps start anew from the values and the first batch.
 std::unique_ptr<Network> with_quantization(const Network& network, QuantizationOptions quantization);
 

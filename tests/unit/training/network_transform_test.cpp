@@ -1,4 +1,4 @@
-#include "training/folding.h"
+#include "training/network_transform.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "training/folding.h"
+#include "training/network_transform.h"
 
 #include <algorithm>
 #include <map>
@@ -69,6 +69,12 @@ NetworkOptions options_for(const Network& network, const NetworkDescription& des
 }
 
 }  // namespace
+
+std::unique_ptr<Network> copy_of(const Network& network) {
+  auto copy = build_network(network.options(), network.description());
+  copy_values(network, *copy);
+  return copy;
+}
 
 std::unique_ptr<Network> with_quantization(const Network& network, QuantizationOptions quantization) {
   NetworkOptions options = network.options();
