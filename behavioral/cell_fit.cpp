@@ -1,12 +1,13 @@
 #include "behavioral/cell_fit.h"
 
-#include <ceres/ceres.h>
 #include <fmt/format.h>
 
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
+#include "behavioral/least_squares.h"
 #include "core/error.h"
 #include "core/statistics.h"
 
@@ -20,26 +21,27 @@ struct Samples {
   Eigen::VectorXd log_ratio;  ///< ln(I / (V_bl − V_sl))
 };
 
-/// Relative current residual exp(B·c − target) − 1 and its derivative.
-class RelativeCurrent final : public ceres::CostFunction {
- public:
-  explicit RelativeCurrent(const Samples& samples) : samples_(samples) {
-    set_num_residuals(static_cast<int>(samples.basis.rows()));
-    mutable_parameter_block_sizes()->push_back(static_cast<int>(samples.basis.cols()));
-  }
-  bool Evaluate(double const* const* parameters, double* residuals, double** jacobians) const override {
-    const Eigen::Map<const Eigen::VectorXd> c(parameters[0], samples_.basis.cols());
-    const Eigen::VectorXd ratio = (samples_.basis * c - samples_.log_ratio).array().exp();
-    Eigen::Map<Eigen::VectorXd>(residuals, ratio.size()) = ratio.array() - 1.0;
-    if (jacobians != nullptr && jacobians[0] != nullptr)
-      Eigen::Map<Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-          jacobians[0], ratio.size(), samples_.basis.cols()) = ratio.asDiagonal() * samples_.basis;
-    return true;
-  }
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
- private:
-  const Samples& samples_;
-};
+/// exp(B·c − target), the fitted over the measured current.
+Eigen::VectorXd ratio(const Samples& samples, std::span<const double> coefficients) {
+  const Eigen::Map<const Eigen::VectorXd> c(coefficients.data(), samples.basis.cols());
+  return (samples.basis * c - samples.log_ratio).array().exp();
+}
+
+/// Relative errors of the current and their derivatives by the coefficients.
+LeastSquaresProblem relative_current(std::shared_ptr<const Samples> samples) {
+  LeastSquaresProblem problem{.parameters = static_cast<std::size_t>(samples->basis.cols())};
+  problem.residuals = [samples](std::span<const double> c) {
+    const Eigen::VectorXd r = ratio(*samples, c).array() - 1.0;
+    return std::vector<double>(r.data(), r.data() + r.size());
+  };
+  problem.jacobian = [samples](std::span<const double> c) {
+    const RowMajor j = ratio(*samples, c).asDiagonal() * samples->basis;
+    return std::vector<double>(j.data(), j.data() + j.size());
+  };
+  return problem;
+}
 
 constexpr std::size_t kHoldOutEvery = 4;
 
@@ -76,6 +78,10 @@ class Fitter {
     for (const double e : held_out_errors_)
       quality_.held_out_maximum = std::max(quality_.held_out_maximum, std::fabs(e));
     return {model_, quality_};
+  }
+
+  LeastSquaresProblem problem(std::size_t x, std::size_t level) const {
+    return relative_current(std::make_shared<const Samples>(collect(x, level, false)));
   }
 
  private:
@@ -124,23 +130,23 @@ class Fitter {
   }
 
   void fit_level(std::size_t x, std::size_t level) {
-    const Samples samples = collect(x, level, false), check = collect(x, level, true);
+    const auto shared = std::make_shared<const Samples>(collect(x, level, false));
+    const Samples &samples = *shared, check = collect(x, level, true);
     if (samples.basis.rows() <= samples.basis.cols())
       throw Error(ExitStatus::kComputation, "E504",
                   fmt::format("{} points for {} coefficients of the cell's surface", samples.basis.rows(),
                               samples.basis.cols()),
                   "raise circuit.design.bit_line_points");
     Eigen::VectorXd c = samples.basis.colPivHouseholderQr().solve(samples.log_ratio);  // start: exact in the logarithm
-    ceres::Problem problem;
-    problem.AddResidualBlock(new RelativeCurrent(samples), nullptr, c.data());
-    ceres::Solver::Options options;
-    options.linear_solver_type = ceres::DENSE_QR;
-    options.logging_type = ceres::SILENT;
-    options.max_num_iterations = 50;
-    ceres::Solver::Summary summary;
-    ceres::Solve(options, &problem, &summary);
-    quality_.converged = quality_.converged && summary.termination_type == ceres::CONVERGENCE;
-    note_identifiability(samples, summary.final_cost);
+    const LeastSquaresFit fit =
+        fit_least_squares(relative_current(shared), std::vector<double>(c.data(), c.data() + c.size()));
+    quality_.converged = quality_.converged && fit.converged;
+    quality_.condition_number = std::max(quality_.condition_number, fit.condition_number);
+    for (const ParameterEstimate& p : fit.parameters)
+      quality_.widest_parameter_half_width =
+          std::max(quality_.widest_parameter_half_width, p.interval.high - p.interval.estimate);
+    const std::vector<double> values = fit.values();
+    c = Eigen::Map<const Eigen::VectorXd>(values.data(), c.size());
     std::copy(
         c.data(), c.data() + c.size(),
         model_.coefficients.begin() + static_cast<std::ptrdiff_t>((x * model_.levels + level) * model_.monomials()));
@@ -150,16 +156,6 @@ class Fitter {
     };
     errors(samples, fitted_errors_);
     errors(check, held_out_errors_);
-  }
-
-  void note_identifiability(const Samples& s, double cost) {
-    const Eigen::BDCSVD<Eigen::MatrixXd> svd(s.basis, Eigen::ComputeThinU | Eigen::ComputeThinV);
-    const auto& values = svd.singularValues();
-    quality_.condition_number = std::max(quality_.condition_number, values(0) / values(values.size() - 1));
-    const double variance = 2.0 * cost / static_cast<double>(s.basis.rows() - s.basis.cols());
-    const Eigen::MatrixXd scaled = svd.matrixV() * values.cwiseInverse().asDiagonal();
-    const double half = 1.96 * std::sqrt(variance * scaled.rowwise().squaredNorm().maxCoeff());
-    quality_.widest_parameter_half_width = std::max(quality_.widest_parameter_half_width, half);
   }
 
   static constexpr double kNegligible = 1e-6, kTolerated = 1e-4;  ///< of the largest current
@@ -172,6 +168,11 @@ class Fitter {
 };
 
 }  // namespace
+
+LeastSquaresProblem cell_fit_problem(const circuit::CellSurface& surface, const CellModel& model, std::size_t input,
+                                     std::size_t level) {
+  return Fitter(surface, model).problem(input, level);
+}
 
 CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range) {
   CellModel base;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "behavioral/cell_model.h"
+#include "behavioral/least_squares.h"
 #include "behavioral/line.h"
 #include "circuit/characterization.h"
 
@@ -19,5 +20,10 @@ struct CellFit {
 /// samples (every fourth one). Throws Error (E502) when the surface is not positive: this family needs a current
 /// that flows from bit line to source line.
 CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range);
+
+/// What fit_cell minimises for one input and stored level: relative errors of the current at the points that are not
+/// held out, over the coefficients of the model's monomials.
+LeastSquaresProblem cell_fit_problem(const circuit::CellSurface& surface, const CellModel& model, std::size_t input,
+                                     std::size_t level);
 
 }  // namespace errata::behavioral

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <memory>
 #include <new>
+#include <optional>
+
+#include "behavioral/line_shooting.h"
 
 namespace errata::behavioral {
 
@@ -37,30 +40,43 @@ class AlignedArray {
   T* data_;
 };
 
-inline double largest_magnitude(double v) { return std::fabs(v); }
-inline double largest_magnitude(const Vector& v) {
-  double largest = 0.0;
-  for (std::size_t l = 0; l < kLanes; ++l) largest = std::max(largest, std::fabs(static_cast<double>(v[l])));
-  return largest;
-}
-
-/// Coefficients of one row: those of an inactive row and what activity adds.
+/// Coefficients of one row at input level 0 and what each further level adds.
 template <class Real>
 struct Row {
-  Real a, b, c, p, q, r, da, db, dc, dp, dq, dr;
+  Real a, b, c, p, q, r;
 };
 
 template <class Real>
 std::vector<Row<Real>> rows_of(const PreparedLine& line) {
-  std::vector<Row<Real>> rows(line.rows);
-  for (std::size_t j = 0; j < line.rows; ++j) {
-    const CellExpansion &on = line.on[j], &off = line.off[j];
-    const double values[12] = {off.a,        off.b,        off.c,        off.p,        off.q,        off.r,
-                               on.a - off.a, on.b - off.b, on.c - off.c, on.p - off.p, on.q - off.q, on.r - off.r};
-    Real* to = &rows[j].a;
-    for (int k = 0; k < 12; ++k) to[k] = static_cast<Real>(values[k]);
-  }
+  std::vector<Row<Real>> rows(line.inputs * line.all_rows());
+  for (std::size_t x = 0; x < line.inputs; ++x)
+    for (std::size_t j = 0; j < line.all_rows(); ++j) {
+      const CellExpansion &e = line.cell(x, j), &idle = line.cell(0, j);
+      const double at[6] = {e.a, e.b, e.c, e.p, e.q, e.r}, zero[6] = {idle.a, idle.b, idle.c, idle.p, idle.q, idle.r};
+      Real* to = &rows[x * line.all_rows() + j].a;
+      for (int k = 0; k < 6; ++k) to[k] = static_cast<Real>(x == 0 ? at[k] : at[k] - zero[k]);
+    }
   return rows;
+}
+
+/// One where a number is above a limit, else zero.
+inline double above(double v, double limit) { return v > limit ? 1.0 : 0.0; }
+inline Vector above(const Vector& v, float limit) {
+  Vector one;
+  for (std::size_t l = 0; l < kLanes; ++l) one[l] = v[l] > limit ? 1.0f : 0.0f;
+  return one;
+}
+inline double magnitude(double v) { return std::fabs(v); }
+inline Vector magnitude(const Vector& v) {
+  Vector m;
+  for (std::size_t l = 0; l < kLanes; ++l) m[l] = std::fabs(v[l]);
+  return m;
+}
+inline bool any(double v) { return v != 0.0; }
+inline bool any(const Vector& v) {
+  for (std::size_t l = 0; l < kLanes; ++l)
+    if (v[l] != 0.0f) return true;
+  return false;
 }
 
 /// Unknowns: U, the voltage at row 1, and W_j = Σ_k (min(j,k) − 1) I_k, the moment that drops the bit line by r·W_j
@@ -76,6 +92,7 @@ struct Ladder {
   };
   Real clamp_ohms, wire_ohms, source_ohms, offset;
   bool has_source_wire;
+  std::size_t selectable, levels;
   AlignedArray<Node> node;
   V sag{};  ///< U − V_clamp
 
@@ -85,41 +102,63 @@ struct Ladder {
         source_ohms(static_cast<Real>(line.source_line_ohms)),
         offset(static_cast<Real>(line.offset_amperes)),
         has_source_wire(line.source_line_ohms > 0),
-        node(line.rows) {}
+        selectable(line.rows),
+        levels(line.inputs),
+        node(line.all_rows()) {}
 
-  __attribute__((always_inline)) inline V solve(const std::vector<Row<Real>>& rows, const V* x,
-                                                double small_step_volts) {
+  /// `x` holds, for each input level from 1 on, a mask for each selectable row. Entries of a vector are independent:
+  /// each stays as it is once its own step was small.
+  __attribute__((always_inline)) inline V solve(const std::vector<Row<Real>>& rows, const V* x, Real small_step_volts) {
     for (Node& k : node) k.w = V{};
     sag = V{};
+    V active = V{} + Real{1};
     constexpr int kMostSteps = 10;
-    for (int step = 0; step < kMostSteps; ++step) {
-      const double moved = has_source_wire ? newton_step<true>(rows, x) : newton_step<false>(rows, x);
-      if (moved < small_step_volts) break;
+    for (int step = 0; step < kMostSteps && any(active); ++step) {
+      const V moved = has_source_wire ? newton_step<true>(rows, x, active) : newton_step<false>(rows, x, active);
+      active *= above(moved, small_step_volts);
     }
     return has_source_wire ? total<true>(rows, x) : total<false>(rows, x);
   }
 
  private:
+  struct Blend {
+    V a, b, c, p, q, r;
+  };
   template <bool Source>
-  __attribute__((always_inline)) inline double newton_step(const std::vector<Row<Real>>& rows, const V* x) {
+  __attribute__((always_inline)) inline Blend blend(const std::vector<Row<Real>>& rows, const V* x,
+                                                    std::size_t j) const {
+    const Row<Real>& idle = rows[j];
+    Blend s{V{} + idle.a, V{} + idle.b, V{} + idle.c, V{}, V{}, V{}};
+    if constexpr (Source) s.p = V{} + idle.p, s.q = V{} + idle.q, s.r = V{} + idle.r;
+    for (std::size_t level = 1; level < levels && j < selectable; ++level) {
+      const Row<Real>& add = rows[level * node.size() + j];
+      const V mask = x[(level - 1) * selectable + j];
+      s.a += mask * add.a;
+      s.b += mask * add.b;
+      s.c += mask * add.c;
+      if constexpr (Source) s.p += mask * add.p, s.q += mask * add.q, s.r += mask * add.r;
+    }
+    return s;
+  }
+
+  template <bool Source>
+  __attribute__((always_inline)) inline V newton_step(const std::vector<Row<Real>>& rows, const V* x, const V& active) {
     const std::size_t n = node.size();
     V sum{}, sum_gb{};
     V before_w{}, upper{}, p{}, q{};
     for (std::size_t j = 0; j < n; ++j) {
-      const Row<Real>& row = rows[j];
+      const Blend row = blend<Source>(rows, x, j);
       Node& k = node[j];
-      const V w = k.w, xj = x[j];
+      const V w = k.w;
       const V drop = sag - wire_ohms * w;
-      V a = row.a + xj * row.da, b = row.b + xj * row.db, c = row.c + xj * row.dc;
-      V gb = b + (c + c) * drop;
-      V current = a + drop * (b + c * drop);
+      V gb = row.b + (row.c + row.c) * drop;
+      V current = row.a + drop * (row.b + row.c * drop);
       V h = -(wire_ohms * gb);
       if constexpr (Source) {
         const V rise = source_ohms * w;
-        const V sp = row.p + xj * row.dp, sq = row.q + xj * row.dq, sr = row.r + xj * row.dr;
-        current += rise * (sp + sq * drop + sr * rise);
-        gb += sq * rise;
-        h = source_ohms * (sp + sq * drop + (sr + sr) * rise) - wire_ohms * gb;
+        current += rise * (row.p + row.q * drop + row.r * rise);
+        gb += row.q * rise;
+        h = source_ohms * (row.p + row.q * drop + (row.r + row.r) * rise) - wire_ohms * gb;
       }
       sum += current;
       sum_gb += gb;
@@ -155,22 +194,22 @@ struct Ladder {
     // R·(Σ I + offset) + sag = 0, multiplied by R so that R = 0 needs no case of its own.
     const V residual = clamp_ohms * (sum + offset + sum_hp) + sag;
     const V delta = -residual / (Real{1} + clamp_ohms * (sum_gb + sum_hq));
-    sag += delta;
-    for (std::size_t j = 1; j < n; ++j) node[j].w += node[j].p + node[j].q * delta;
+    sag += active * delta;
+    for (std::size_t j = 1; j < n; ++j) node[j].w += active * (node[j].p + node[j].q * delta);
     const V end = n > 1 ? node[n - 1].p : V{};
-    return std::max(largest_magnitude(delta), static_cast<double>(wire_ohms + source_ohms) * largest_magnitude(end));
+    return magnitude(delta) + (wire_ohms + source_ohms) * magnitude(end);
   }
 
   template <bool Source>
   __attribute__((always_inline)) inline V total(const std::vector<Row<Real>>& rows, const V* x) const {
     V sum = V{} + offset;
     for (std::size_t j = 0; j < node.size(); ++j) {
-      const Row<Real>& row = rows[j];
-      const V w = node[j].w, xj = x[j], drop = sag - wire_ohms * w;
-      sum += row.a + xj * row.da + drop * (row.b + xj * row.db + (row.c + xj * row.dc) * drop);
+      const Blend row = blend<Source>(rows, x, j);
+      const V w = node[j].w, drop = sag - wire_ohms * w;
+      sum += row.a + drop * (row.b + row.c * drop);
       if constexpr (Source) {
         const V rise = source_ohms * w;
-        sum += rise * (row.p + xj * row.dp + (row.q + xj * row.dq) * drop + (row.r + xj * row.dr) * rise);
+        sum += rise * (row.p + row.q * drop + row.r * rise);
       }
     }
     return sum;
@@ -180,37 +219,62 @@ struct Ladder {
 /// Newton stops once its last step was below this; convergence is quadratic, so about (step / 0.2 V)² is left.
 constexpr double kBatchStepVolts = 3e-4, kExactStepVolts = 1e-6;
 
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void solve_blocks(
-    const PreparedLine& line, const std::uint8_t* inputs, std::size_t stride, double* current, std::size_t count) {
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void newton_blocks(
+    const PreparedLine& line, const PackedInputs& inputs, std::span<double> current) {
   const auto rows = rows_of<float>(line);
   Ladder<Vector, float> ladder(line);
-  AlignedArray<Vector> x(line.rows);
-  for (std::size_t first = 0; first < count; first += kLanes) {
-    const std::size_t filled = std::min(kLanes, count - first);
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      const std::uint8_t* source = inputs + (first + std::min(l, filled - 1)) * stride;
-      for (std::size_t j = 0; j < line.rows; ++j) x[j][l] = source[j];
-    }
-    const Vector total = ladder.solve(rows, x.data(), kBatchStepVolts);
-    for (std::size_t l = 0; l < filled; ++l) current[first + l] = total[l];
+  const std::size_t masks = (line.inputs - 1) * line.rows;
+  AlignedArray<Vector> x(masks);
+  for (std::size_t first = 0; first < inputs.count(); first += kLanes) {
+    const std::size_t block = first / PackedInputs::kLanes, lane = first % PackedInputs::kLanes;
+    for (std::size_t k = 0; k < masks; ++k)
+      for (std::size_t l = 0; l < kLanes; ++l) x[k][l] = inputs.masks(block)[k * PackedInputs::kLanes + lane + l];
+    const Vector total = ladder.solve(rows, x.data(), static_cast<float>(kBatchStepVolts));
+    for (std::size_t l = 0; l < std::min(kLanes, inputs.count() - first); ++l) current[first + l] = total[l];
   }
+}
+
+/// Newton in fp64 on one input; the ladder keeps its last step.
+double newton_exact(Ladder<double, double>& ladder, const std::vector<Row<double>>& rows, const PreparedLine& line,
+                    const std::uint8_t* inputs) {
+  std::vector<double> x((line.inputs - 1) * line.rows, 0.0);
+  for (std::size_t j = 0; j < line.rows; ++j)
+    if (inputs[j] > 0) x[(inputs[j] - 1) * line.rows + j] = 1.0;
+  return ladder.solve(rows, x.data(), kExactStepVolts);
 }
 
 }  // namespace
 
-void solve_lines(const PreparedLine& line, std::span<const std::uint8_t> inputs, std::size_t stride,
+void solve_lines(const PreparedLine& line, const PackedInputs& inputs, std::span<double> current_amperes) {
+  solve_lines(line, LineShooting(line), inputs, current_amperes);
+}
+
+void solve_lines(const PreparedLine& line, const LineShooting& shooting, const PackedInputs& inputs,
                  std::span<double> current_amperes) {
-  solve_blocks(line, inputs.data(), stride, current_amperes.data(), current_amperes.size());
+  if (!shooting.suits()) {
+    newton_blocks(line, inputs, current_amperes);
+    return;
+  }
+  shooting.solve(inputs, current_amperes);
+  std::optional<Ladder<double, double>> ladder;
+  std::vector<Row<double>> rows;
+  for (std::size_t i = 0; i < inputs.count(); ++i) {
+    if (!std::isnan(current_amperes[i])) continue;
+    if (!ladder) {
+      ladder.emplace(line);
+      rows = rows_of<double>(line);
+    }
+    current_amperes[i] = newton_exact(*ladder, rows, line, inputs.vector(i));
+  }
 }
 
 double solve_line(const PreparedLine& line, const std::uint8_t* inputs, LineSensitivity& s) {
-  const std::vector<double> x(inputs, inputs + line.rows);
   Ladder<double, double> ladder(line);
-  const double current = ladder.solve(rows_of<double>(line), x.data(), kExactStepVolts);
+  const double current = newton_exact(ladder, rows_of<double>(line), line, inputs);
   // A current injected across cell j adds itself and what the cells answer to the moments that it shifts:
   // 1 + λ_j with A λ = h, A the symmetric tridiagonal matrix of the last step. (Not 1 − (r + r_s) q_j: a transistor
   // answers more to its source than to its drain, so the ladder is not reciprocal once its source line has wire.)
-  const std::size_t n = line.rows;
+  const std::size_t n = line.all_rows();
   std::vector<double> answer(n, 0.0);
   for (std::size_t j = 1; j < n; ++j) answer[j] = (ladder.node[j].h + answer[j - 1]) * ladder.node[j].upper;
   for (std::size_t j = n - 1; j-- > 1;) answer[j] += ladder.node[j].upper * answer[j + 1];
@@ -218,12 +282,12 @@ double solve_line(const PreparedLine& line, const std::uint8_t* inputs, LineSens
   for (const auto& k : ladder.node) load += k.gb + k.h * k.q;
   const double du = 1.0 / (1.0 + line.clamp_ohms * load);
   s.transfer_conductance = load * du;
-  s.injection_gain.resize(line.rows);
-  s.cell_amperes.resize(line.rows);
-  for (std::size_t j = 0; j < line.rows; ++j) {
+  s.injection_gain.resize(n);
+  s.cell_amperes.resize(n);
+  for (std::size_t j = 0; j < n; ++j) {
     const auto& k = ladder.node[j];
     s.injection_gain[j] = (1.0 + answer[j]) * du;
-    const CellExpansion& e = inputs[j] != 0 ? line.on[j] : line.off[j];
+    const CellExpansion& e = line.cell(j < line.rows ? inputs[j] : 0, j);
     const double drop = ladder.sag - line.wire_ohms * k.w, rise = line.source_line_ohms * k.w;
     s.cell_amperes[j] = e.a + drop * (e.b + e.c * drop) + rise * (e.p + e.q * drop + e.r * rise);
   }
@@ -232,7 +296,7 @@ double solve_line(const PreparedLine& line, const std::uint8_t* inputs, LineSens
 
 double solve_line_dense(const PreparedLine& line, const std::uint8_t* inputs) {
   // Unknown drop and rise of each row: d_j = sag − r W_j and s_j = r_s W_j with W = M I, M_jk = min(j,k) − 1.
-  const auto n = static_cast<Eigen::Index>(line.rows);
+  const auto n = static_cast<Eigen::Index>(line.all_rows());
   Eigen::VectorXd current = Eigen::VectorXd::Zero(n);
   Eigen::MatrixXd moment(n, n);
   for (Eigen::Index j = 0; j < n; ++j)
@@ -243,7 +307,8 @@ double solve_line_dense(const PreparedLine& line, const std::uint8_t* inputs) {
     Eigen::VectorXd value(n);
     Eigen::MatrixXd jacobian = Eigen::MatrixXd::Identity(n, n);
     for (Eigen::Index j = 0; j < n; ++j) {
-      const CellExpansion& e = inputs[j] != 0 ? line.on[j] : line.off[j];
+      const auto row = static_cast<std::size_t>(j);
+      const CellExpansion& e = line.cell(row < line.rows ? inputs[row] : 0, row);
       const double d = sag - line.wire_ohms * w(j), s = line.source_line_ohms * w(j);
       value(j) = e.a + e.b * d + e.c * d * d + e.p * s + e.q * s * d + e.r * s * s;
       const double gb = e.b + 2 * e.c * d + e.q * s, gs = e.p + e.q * d + 2 * e.r * s;

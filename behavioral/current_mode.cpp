@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "behavioral/cell_fit.h"
+#include "behavioral/line_shooting.h"
 #include "core/quantity.h"
 
 namespace errata::behavioral {
@@ -34,44 +35,48 @@ CellExpansion expand_cell(const CellModel& cell, std::size_t input, std::size_t 
 class CurrentLine final : public Line {
  public:
   CurrentLine(PreparedLine line, const LineConditions& c, const std::vector<double>& thermal, std::size_t levels)
-      : line_(std::move(line)), sources_(c.noise.size()) {
+      : line_(std::move(line)), shooting_(line_), sources_(c.noise.size()) {
+    const std::size_t rows = line_.all_rows();
     clamp_square_volts_ =
         4 * kBoltzmannJoulesPerKelvin * c.array.temperature_kelvin * line_.clamp_ohms * c.array.bandwidth_hertz;
     declared_output_.assign(sources_, 0.0);
-    relative_sigma_.assign(sources_ * line_.rows, 0.0);
+    relative_sigma_.assign(sources_ * rows, 0.0);
     for (std::size_t n = 0; n < sources_; ++n) {
       if (!c.noise[n].cell_relative) declared_output_[n] = c.noise[n].sigma_at(0) * c.noise[n].sigma_at(0);
-      for (std::size_t j = 0; j < line_.rows && c.noise[n].cell_relative; ++j)
-        relative_sigma_[n * line_.rows + j] = c.noise[n].sigma_at(line_.levels[j]);
+      for (std::size_t j = 0; j < rows && c.noise[n].cell_relative; ++j)
+        relative_sigma_[n * rows + j] = c.noise[n].sigma_at(line_.levels[j]);
     }
     idle_current_ = line_.offset_amperes;
-    for (std::size_t j = 0; j < line_.rows; ++j) {
-      off_thermal_.push_back(thermal[line_.levels[j]]);
-      on_thermal_.push_back(thermal[levels + line_.levels[j]]);
-      idle_thermal_ += off_thermal_[j];
-      idle_current_ += line_.off[j].a;
+    for (std::size_t x = 0; x < line_.inputs; ++x)
+      for (std::size_t j = 0; j < rows; ++j) thermal_.push_back(thermal[x * levels + line_.levels[j]]);
+    for (std::size_t j = 0; j < rows; ++j) {
+      idle_thermal_ += thermal_[j];
+      idle_current_ += line_.cell(0, j).a;
     }
     for (const double v : declared_output_) output_variance_ += v;
   }
 
   std::size_t rows() const override { return line_.rows; }
+  std::size_t input_levels() const override { return line_.inputs; }
 
-  void read(std::span<const std::uint8_t> inputs, std::size_t stride, std::span<double> output) const override {
-    solve_lines(line_, inputs, stride, output);
+  void read(const PackedInputs& inputs, std::span<double> output) const override {
+    solve_lines(line_, shooting_, inputs, output);
   }
 
   std::vector<double> noise_variances(const std::uint8_t* inputs) const override {
+    const std::size_t rows = line_.all_rows();
     LineSensitivity s;
     solve_line(line_, inputs, s);
     std::vector<double> variances(1 + sources_, 0.0);
     variances[0] = clamp_square_volts_ * s.transfer_conductance * s.transfer_conductance;
     for (std::size_t n = 0; n < sources_; ++n) variances[1 + n] = declared_output_[n];
-    for (std::size_t j = 0; j < line_.rows; ++j) {
+    for (std::size_t j = 0; j < rows; ++j) {
       const double gain = s.injection_gain[j] * s.injection_gain[j];
-      variances[0] += gain * (inputs[j] != 0 ? on_thermal_[j] : off_thermal_[j]);
-      if (inputs[j] == 0) continue;
+      const std::size_t x = j < line_.rows ? inputs[j] : 0;
+      variances[0] += gain * thermal_[x * rows + j];
+      if (x == 0) continue;
       for (std::size_t n = 0; n < sources_; ++n) {
-        const double sigma = relative_sigma_[n * line_.rows + j] * s.cell_amperes[j];
+        const double sigma = relative_sigma_[n * rows + j] * s.cell_amperes[j];
         variances[1 + n] += gain * sigma * sigma;
       }
     }
@@ -79,12 +84,13 @@ class CurrentLine final : public Line {
   }
 
   /// Unloaded current, thermal variance and variance of the relative sources that the active row adds.
-  NoiseSums row_noise(std::size_t j) const override {
+  NoiseSums row_noise(std::size_t j, std::size_t x) const override {
+    const std::size_t rows = line_.all_rows();
     double relative = 0.0;
     for (std::size_t n = 0; n < sources_; ++n)
-      relative += std::pow(relative_sigma_[n * line_.rows + j] * line_.on[j].a, 2);
-    return {(line_.on[j].a - line_.off[j].a) / kScale, (on_thermal_[j] - off_thermal_[j]) / (kScale * kScale),
-            relative / (kScale * kScale)};
+      relative += std::pow(relative_sigma_[n * rows + j] * line_.cell(x, j).a, 2);
+    return {(line_.cell(x, j).a - line_.cell(0, j).a) / kScale,
+            (thermal_[x * rows + j] - thermal_[j]) / (kScale * kScale), relative / (kScale * kScale)};
   }
 
   /// The line's common sag scales every row alike.
@@ -100,10 +106,11 @@ class CurrentLine final : public Line {
   static constexpr double kScale = 1e-6;  ///< ampere
 
   PreparedLine line_;
+  LineShooting shooting_;
   std::size_t sources_;
-  std::vector<double> off_thermal_, on_thermal_;  ///< [rows] A²
-  std::vector<double> relative_sigma_;            ///< [sources][rows]
-  std::vector<double> declared_output_;           ///< [sources] A²
+  std::vector<double> thermal_;          ///< [inputs][all rows] A²
+  std::vector<double> relative_sigma_;   ///< [sources][all rows]
+  std::vector<double> declared_output_;  ///< [sources] A²
   double clamp_square_volts_ = 0.0, idle_current_ = 0.0, idle_thermal_ = 0.0, output_variance_ = 0.0;
 };
 
@@ -115,21 +122,19 @@ class CurrentLine final : public Line {
 
 PreparedLine CurrentMode::expand(const LineConditions& c) const {
   PreparedLine line;
-  line.rows = c.levels.size();
+  line.rows = c.array.rows;
+  line.idle_rows = c.levels.size() - c.array.rows;
+  line.inputs = cell.inputs;
   line.clamp_volts = c.periphery.clamp_volts;
   line.clamp_ohms = c.periphery.clamp_ohms;
   line.offset_amperes = c.periphery.offset_amperes;
   line.wire_ohms = c.array.wire_ohms;
   line.source_line_ohms = c.array.source_line_ohms;
   line.levels.assign(c.levels.begin(), c.levels.end());
-  line.off.resize(line.rows);
-  line.on.resize(line.rows);
   const std::size_t terms = cell.terms;
-  for (std::size_t j = 0; j < line.rows; ++j) {
-    const Real z = c.draws.subspan(j * terms, terms);
-    line.off[j] = expand_cell(cell, 0, c.levels[j], line.clamp_volts, z);
-    line.on[j] = expand_cell(cell, 1, c.levels[j], line.clamp_volts, z);
-  }
+  for (std::size_t x = 0; x < cell.inputs; ++x)
+    for (std::size_t j = 0; j < line.all_rows(); ++j)
+      line.cells.push_back(expand_cell(cell, x, c.levels[j], line.clamp_volts, c.draws.subspan(j * terms, terms)));
   return line;
 }
 
@@ -166,9 +171,9 @@ std::shared_ptr<const ColumnFamily> CurrentMode::load(const Hdf5Reader& f, TermC
   c.lowest_volts = f.real("/cell", "lowest_volts");
   c.highest_volts = f.real("/cell", "highest_volts");
   c.exponents = f.bytes("/cell/exponents");
-  const bool sane = c.inputs == 2 && c.levels >= 2 && c.levels <= 256 && c.degree >= 0 && c.degree < 8 &&
-                    c.variables() <= CellModel::kMostVariables && c.exponents.size() % c.variables() == 0 &&
-                    c.scale_volts > 0 && c.mismatch_range > 0;
+  const bool sane = c.inputs >= 2 && c.inputs <= 256 && c.levels >= 2 && c.levels <= 256 && c.degree >= 0 &&
+                    c.degree < 8 && c.variables() <= CellModel::kMostVariables &&
+                    c.exponents.size() % c.variables() == 0 && c.scale_volts > 0 && c.mismatch_range > 0;
   if (!sane) damaged(f, "the cell model's description contradicts itself");
   for (const auto e : c.exponents)
     if (e > c.degree) damaged(f, "/cell/exponents is damaged");

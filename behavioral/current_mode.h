@@ -17,6 +17,7 @@ class CurrentMode final : public ColumnFamily {
 
   std::string name() const override { return kName; }
   std::size_t levels() const override { return cell.levels; }
+  std::size_t input_levels() const override { return cell.inputs; }
   std::unique_ptr<Line> line(const LineConditions& conditions) const override;
   void save(Hdf5Writer& file) const override;
   static std::shared_ptr<const ColumnFamily> load(const Hdf5Reader& file, TermCounts counts);

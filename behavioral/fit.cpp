@@ -13,15 +13,6 @@ namespace errata::behavioral {
 
 namespace {
 
-/// Difference of the pair's outputs for every operand of a column on a chip, in ampere or volt.
-std::vector<double> pair_outputs(const Line& plus, const Line& minus, const ColumnOperands& design) {
-  std::vector<double> a(design.count()), b(design.count());
-  plus.read(design.inputs, design.rows, a);
-  minus.read(design.inputs, design.rows, b);
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] -= b[i];
-  return a;
-}
-
 /// RMS of grouped squares, worst group first.
 double worst_rms(const std::map<std::size_t, std::pair<double, std::size_t>>& groups) {
   double worst = 0.0;
@@ -37,11 +28,9 @@ void validate_columns(const circuit::Characterization& data, BehavioralModel& mo
   for (std::size_t chip = 0; chip < m.chips; ++chip)
     for (std::size_t column = 0; column < m.columns; ++column) {
       const ColumnOperands& design = m.design(chip, column);
-      const LineId plus{chips::kCharacterization + chip, 2 * column}, minus{plus.chip, plus.line + 1};
-      const auto predicted = pair_outputs(*model.prepare(data.provenance.seed, plus, design.plus),
-                                          *model.prepare(data.provenance.seed, minus, design.minus), design);
+      const auto predicted = model.read_column(data.provenance.seed, chips::kCharacterization + chip, column, design);
       for (std::size_t o = 0; o < m.operands; ++o) {
-        const double measured = m.value(chip, column, 0, o) - m.value(chip, column, 1, o);
+        const double measured = m.difference(chip, column, o);
         if (!std::isfinite(measured)) continue;
         const double y = design.mac(o);
         const double circuit_error = model.transfer.to_mac(measured) - y;
@@ -87,10 +76,10 @@ void validate_noise(const circuit::Characterization& data, BehavioralModel& mode
   double sum = 0.0;
   std::size_t n = 0, at = 0;
   for (std::size_t chip = 0; chip < m.noise_chips; ++chip)
-    for (std::size_t line = 0; line < 2 * m.columns; ++line) {
-      const ColumnOperands& design = m.design(chip, line / 2);
+    for (std::size_t line = 0; line < m.branches * m.columns; ++line) {
+      const ColumnOperands& design = m.design(chip, line / m.branches);
       const auto prepared = model.prepare(data.provenance.seed, {chips::kCharacterization + chip, line},
-                                          line % 2 == 0 ? design.plus : design.minus);
+                                          design.branch(line % m.branches));
       for (std::size_t o = 0; o < m.noise_operands; ++o, ++at) {
         const double measured = m.noise_square[at];
         if (!std::isfinite(measured) || measured <= 0) continue;
@@ -104,21 +93,24 @@ void validate_noise(const circuit::Characterization& data, BehavioralModel& mode
 }  // namespace
 
 Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::uint64_t seed) {
-  const OperandDesign design{
-      .rows = model.array.rows, .levels = model.levels(), .operands = 64, .mac_limit = mac_limit};
+  const OperandDesign design{.rows = model.array.rows,
+                             .levels = model.levels(),
+                             .operands = 64,
+                             .mac_limit = mac_limit,
+                             .input_levels = model.input_levels(),
+                             .differential = model.branches == 2};
   constexpr std::size_t kColumns = 64, kBins = 33;
   std::vector<double> y, i;
   std::vector<std::size_t> bin;
   std::vector<std::size_t> filled(kBins, 0);
   for (std::size_t c = 0; c < kColumns; ++c) {
     const ColumnOperands operands = make_operands(design, seed, chips::kTable - 1, c);
-    const auto current =
-        pair_outputs(*model.prepare_nominal(operands.plus), *model.prepare_nominal(operands.minus), operands);
+    const auto output = model.read_nominal_column(operands);
     for (std::size_t o = 0; o < operands.count(); ++o) {
       const double mac = operands.mac(o);
       if (std::fabs(mac) > mac_limit) continue;
       y.push_back(mac);
-      i.push_back(current[o]);
+      i.push_back(output[o]);
       bin.push_back(
           std::min<std::size_t>(kBins - 1, static_cast<std::size_t>((mac + mac_limit) / (2 * mac_limit) * kBins)));
       ++filled[bin.back()];
@@ -144,15 +136,17 @@ Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::u
 }
 
 namespace {
-/// What one active row of level 0 adds to an otherwise idle nominal line, in units of one level.
+/// What one row of level 0 at the highest input level adds to an otherwise idle nominal line, in units of one level of
+/// weight and input.
 double minimum_conductance(const BehavioralModel& model) {
   const std::size_t rows = model.array.rows;
   const std::vector<std::uint8_t> levels(rows, 0);
   std::vector<std::uint8_t> inputs(2 * rows, 0);
-  inputs[rows] = 1;
+  const auto top = static_cast<std::uint8_t>(model.input_levels() - 1);
+  inputs[rows] = top;
   std::vector<double> output(2);
   model.prepare_nominal(levels)->read(inputs, rows, output);
-  return (output[1] - output[0]) / model.transfer.unit;
+  return (output[1] - output[0]) / model.transfer.unit / top;
 }
 }  // namespace
 
@@ -164,11 +158,17 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
   model.mismatch = data.mismatch;
   model.noise = data.noise;
   model.cell_terms = data.cell.cell_terms;
+  model.branches = data.columns.branches;
   if (std::ranges::any_of(data.cell.noise_square_amperes, [](double v) { return !std::isfinite(v); }))
     throw Error(ExitStatus::kComputation, "E504",
                 "a noise simulation of the cell gave no number, so its noise is unknown",
                 "run characterize again; `errata check` simulates one operating point");
   const FamilyEntry* entry = find_family(settings.text("behavioral.model"), data.array.read);
+  if (entry == nullptr)
+    throw ProjectError(
+        {Diagnostic{.code = "E107",
+                    .position = settings.value("behavioral.model").position,
+                    .message = fmt::format("no column model is called '{}'", settings.text("behavioral.model"))}});
   const FamilyFit fit = entry->fit(data);
   model.family = fit.family;
   model.chosen = fit.chosen;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "behavioral/charge_balance.h"
 #include "behavioral/line.h"
 
 namespace errata::behavioral {
@@ -14,16 +15,16 @@ namespace errata::behavioral {
 class FloatingLine final : public ColumnFamily {
  public:
   static constexpr const char* kName = "floating_line";
-  static constexpr std::size_t kMostNodes = 32;
+  static constexpr std::size_t kMostNodes = ChargeBalance::kMostNodes;
 
-  std::size_t stored_levels = 2;
+  std::size_t stored_inputs = 2, stored_levels = 2;
   std::size_t terms = 0;                        ///< mismatch draws of a cell
   std::vector<double> end_volts;                ///< V_end of the measurements [F], ascending
   double mismatch_range = 4.0;                  ///< |z| beyond this is clamped: the fit knows no more
   int degree = 1;                               ///< total degree in the draws
   std::vector<std::uint8_t> exponents;          ///< [monomials][terms]
-  std::vector<double> charge_coulombs;          ///< coefficients of D [2 inputs][L][F][monomials]
-  std::vector<double> thermal_square_coulombs;  ///< [2][L] variance of the charge that a cell draws
+  std::vector<double> charge_coulombs;          ///< coefficients of D [X][L][F][monomials]
+  std::vector<double> thermal_square_coulombs;  ///< [X][L] variance of the charge that a cell draws
 
   double switch_load_farads = 0.0;  ///< the open switch's own capacitance, part of the line's
   std::size_t switch_terms = 0;
@@ -33,20 +34,20 @@ class FloatingLine final : public ColumnFamily {
 
   std::string name() const override { return kName; }
   std::size_t levels() const override { return stored_levels; }
+  std::size_t input_levels() const override { return stored_inputs; }
   std::unique_ptr<Line> line(const LineConditions& conditions) const override;
   void save(Hdf5Writer& file) const override;
   static std::shared_ptr<const ColumnFamily> load(const Hdf5Reader& file, TermCounts counts);
 
-  /// Charge drawn at each of end_volts, in coulomb; `draws` has `terms` entries, `charge` has F.
-  void cell_charge(std::size_t input, std::size_t level, std::span<const double> draws, std::span<double> charge) const;
+  /// Monomials of a cell's unit draws [terms].
+  std::vector<double> monomials(std::span<const double> draws) const;
+  /// Charge drawn at each of end_volts, in coulomb; `charge` has F entries.
+  void cell_charge(std::size_t input, std::size_t level, std::span<const double> monomials,
+                   std::span<double> charge) const;
   /// Charge that the switch injects into a line of this capacitance, in coulomb.
   double switch_charge(double farads, std::span<const double> draws) const;
 };
 
 FamilyFit fit_floating_line(const circuit::Characterization& data);
-
-/// Derivatives at the nodes of the not-a-knot cubic spline through values at `x`: D = M·values, M [n][n] row-major.
-/// n ≥ 4, x ascending.
-std::vector<double> spline_derivatives(std::span<const double> x);
 
 }  // namespace errata::behavioral

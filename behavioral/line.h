@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "behavioral/packed_inputs.h"
 #include "circuit/characterization.h"
 
 namespace errata::behavioral {
@@ -20,17 +21,22 @@ class Line {
  public:
   virtual ~Line() = default;
 
+  /// Rows that inputs select, and input levels.
   virtual std::size_t rows() const = 0;
+  virtual std::size_t input_levels() const = 0;
 
-  /// Noise-free outputs (A or V) of many input vectors: `inputs` is [count][stride] with 0 or 1 in its first rows()
-  /// entries.
-  virtual void read(std::span<const std::uint8_t> inputs, std::size_t stride, std::span<double> output) const = 0;
+  /// Noise-free outputs (A or V) of many input vectors.
+  virtual void read(const PackedInputs& inputs, std::span<double> output) const = 0;
+  /// The same from levels [count][stride], of which the first rows() entries of each vector count.
+  void read(std::span<const std::uint8_t> inputs, std::size_t stride, std::span<double> output) const {
+    read(PackedInputs(inputs, stride, rows(), input_levels()), output);
+  }
 
   /// Variances of one read by source (A² or V²): thermal first, then the declared ones in order.
   virtual std::vector<double> noise_variances(const std::uint8_t* inputs) const = 0;
 
-  /// What row j adds to the sums when it is active.
-  virtual NoiseSums row_noise(std::size_t row) const = 0;
+  /// What a row adds to the sums at an input level from 1 on.
+  virtual NoiseSums row_noise(std::size_t row, std::size_t input) const = 0;
   /// Total variance of a read with this output and these sums; within 5 % of noise_variances in σ.
   virtual double read_variance(double output, const NoiseSums& sums) const = 0;
 };
@@ -41,8 +47,8 @@ struct LineConditions {
   const std::vector<NoiseSource>& noise;
   const std::vector<MismatchTerm>& mismatch;
   const circuit::LinePeriphery& periphery;
-  std::span<const std::uint8_t> levels;  ///< stored levels [rows]
-  std::span<const double> draws;         ///< unit draws [rows][cell terms]
+  std::span<const std::uint8_t> levels;  ///< stored levels [all rows of the array]
+  std::span<const double> draws;         ///< unit draws [all rows][cell terms]
 };
 
 /// Quality of one candidate of a family on the cell's measurements. Errors are relative: to the cell's current, or to
@@ -63,7 +69,8 @@ class ColumnFamily {
  public:
   virtual ~ColumnFamily() = default;
   virtual std::string name() const = 0;
-  virtual std::size_t levels() const = 0;
+  virtual std::size_t levels() const = 0;  ///< stored
+  virtual std::size_t input_levels() const = 0;
   virtual std::unique_ptr<Line> line(const LineConditions& conditions) const = 0;
   virtual void save(Hdf5Writer& file) const = 0;
 };

@@ -11,18 +11,42 @@ using Real = std::span<const double>;
 
 std::unique_ptr<Line> BehavioralModel::prepare(std::uint64_t seed, LineId line,
                                                std::span<const std::uint8_t> levels) const {
-  std::vector<double> draws(levels.size() * cell_terms.size());
-  for (std::size_t j = 0; j < levels.size(); ++j)
+  const auto all = circuit::whole_line(array, this->levels(), seed, line, levels);
+  std::vector<double> draws(all.size() * cell_terms.size());
+  for (std::size_t j = 0; j < all.size(); ++j)
     for (std::size_t t = 0; t < cell_terms.size(); ++t)
       draws[j * cell_terms.size() + t] = unit_draw(seed, mismatch[cell_terms[t]], cell_terms[t], line, j);
   const auto periphery = circuit::line_periphery(array, mismatch, seed, line);
-  return family->line({array, noise, mismatch, periphery, levels, draws});
+  return family->line({array, noise, mismatch, periphery, all, draws});
 }
 
 std::unique_ptr<Line> BehavioralModel::prepare_nominal(std::span<const std::uint8_t> levels) const {
-  const std::vector<double> draws(levels.size() * cell_terms.size(), 0.0);
+  const auto all = circuit::whole_line(array, this->levels(), provenance.seed, {}, levels);
+  const std::vector<double> draws(all.size() * cell_terms.size(), 0.0);
   const auto periphery = circuit::nominal_periphery(array, mismatch);
-  return family->line({array, noise, mismatch, periphery, levels, draws});
+  return family->line({array, noise, mismatch, periphery, all, draws});
+}
+
+namespace {
+/// Output of the first line less that of the second, where there is one.
+template <class Prepare>
+std::vector<double> read_branches(const ColumnOperands& o, const Prepare& prepare) {
+  std::vector<double> output(o.count()), other(o.count());
+  prepare(0)->read(o.inputs, o.rows, output);
+  if (!o.differential()) return output;
+  prepare(1)->read(o.inputs, o.rows, other);
+  for (std::size_t p = 0; p < output.size(); ++p) output[p] -= other[p];
+  return output;
+}
+}  // namespace
+
+std::vector<double> BehavioralModel::read_column(std::uint64_t seed, std::uint64_t chip, std::uint64_t column,
+                                                 const ColumnOperands& o) const {
+  return read_branches(o, [&](std::size_t b) { return prepare(seed, {chip, o.branches() * column + b}, o.branch(b)); });
+}
+
+std::vector<double> BehavioralModel::read_nominal_column(const ColumnOperands& o) const {
+  return read_branches(o, [&](std::size_t b) { return prepare_nominal(o.branch(b)); });
 }
 
 std::vector<std::string> BehavioralModel::noise_names() const {
@@ -38,6 +62,7 @@ void BehavioralModel::save(const std::filesystem::path& path) const {
   const std::vector<std::int64_t> terms(cell_terms.begin(), cell_terms.end());
   f.write("/cell/mismatch_term", std::span<const std::int64_t>(terms), {terms.size()}, "1");
   f.attribute("/", "family", std::string_view(family->name()));
+  f.attribute("/", "branches", static_cast<std::int64_t>(branches));
   family->save(f);
   f.write_scalar("/transfer/offset", transfer.offset, array.output_unit());
   f.write_scalar("/transfer/unit", transfer.unit, array.output_unit());
@@ -69,12 +94,17 @@ BehavioralModel BehavioralModel::load(const std::filesystem::path& path) {
   m.provenance = read_provenance(f, kFormat, kMajor);
   circuit::load_physics(f, m.array, m.mismatch, m.noise);
   for (const auto t : f.integers("/cell/mismatch_term")) m.cell_terms.push_back(static_cast<std::size_t>(t));
+  m.branches = static_cast<std::size_t>(f.integer("/", "branches"));
+  if (m.branches != 1 && m.branches != 2)
+    throw Error(ExitStatus::kArtifact, "E403", path.string() + ": a conversion reads one or two lines");
   const std::string name = f.text("/", "family");
   const FamilyEntry* entry = find_family(name, m.array.read);
   if (entry == nullptr || name == "automatic" || !entry->fits(m.array.read))
     throw Error(ExitStatus::kArtifact, "E403", path.string() + ": column model '" + name + "' is not known here");
   const auto in_switch = std::ranges::count_if(m.mismatch, [](const MismatchTerm& term) { return term.in_switch(); });
   m.family = entry->load(f, {m.cell_terms.size(), static_cast<std::size_t>(in_switch)});
+  if (m.input_levels() != m.array.input.count())
+    throw Error(ExitStatus::kArtifact, "E403", path.string() + ": model and array have other input levels");
   circuit::check_levels(f, m.mismatch, m.noise, m.cell_terms, m.levels());
   m.transfer = {f.scalar("/transfer/offset"), f.scalar("/transfer/unit")};
   if (!std::isfinite(m.transfer.offset) || !std::isnormal(m.transfer.unit))

@@ -33,13 +33,14 @@ struct ValidationReport {
 /// behavioral.h5: a column model that replaces SPICE; loads, evaluates and samples without a simulator.
 struct BehavioralModel {
   static constexpr const char* kFormat = "behavioral";
-  static constexpr std::int64_t kMajor = 2, kMinor = 0;
+  static constexpr std::int64_t kMajor = 3, kMinor = 0;
 
   Provenance provenance;
   circuit::ArrayConstants array;
   std::vector<MismatchTerm> mismatch;
   std::vector<std::size_t> cell_terms;  ///< which of them act inside the cell
   std::vector<NoiseSource> noise;
+  std::size_t branches = 2;  ///< bit lines that one conversion reads: 2 where a pair is subtracted before the ADC
   std::shared_ptr<const ColumnFamily> family;  ///< the column model itself
   Transfer transfer;
   double minimum_conductance = 0.0;  ///< conductance of level 0 in units of one level (g_min of A, methods.md §2)
@@ -48,10 +49,17 @@ struct BehavioralModel {
   ValidationReport validation;
 
   std::size_t levels() const { return family->levels(); }
+  std::size_t input_levels() const { return family->input_levels(); }
 
-  /// A physical bit line of a chip with stored levels, or one without any mismatch.
+  /// A physical bit line of a chip with the stored levels of its selectable rows, or one without any mismatch.
   std::unique_ptr<Line> prepare(std::uint64_t seed, LineId line, std::span<const std::uint8_t> levels) const;
   std::unique_ptr<Line> prepare_nominal(std::span<const std::uint8_t> levels) const;
+
+  /// Noise-free conversions of a column on a chip, or of one without mismatch: the line's output, or the difference of
+  /// the two, for every operand, in ampere or volt.
+  std::vector<double> read_column(std::uint64_t seed, std::uint64_t chip, std::uint64_t column,
+                                  const ColumnOperands& operands) const;
+  std::vector<double> read_nominal_column(const ColumnOperands& operands) const;
 
   /// Names of Line::noise_variances.
   std::vector<std::string> noise_names() const;

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "circuit/journal.h"
+#include "circuit/log_excerpt.h"
 #include "circuit/ngspice_session.h"
 #include "core/worker_pool.h"
 
@@ -19,14 +20,32 @@ bool has_number(const PointResult& result) {
   return result.status == PointStatus::kOk || result.status == PointStatus::kSuspect;
 }
 
+/// A worker whose memory grows without end is replaced before it is a burden.
+class MemoryWatch {
+ public:
+  bool has_grown() {
+    constexpr int kEvery = 64;  // reading /proc costs as much as a small operating point
+    if (++points_ % kEvery != 0) return false;
+    const std::uint64_t now = resident_bytes();
+    if (at_start_ == 0) at_start_ = now;  // after the first points, when the deck is loaded and everything is warm
+    constexpr std::uint64_t kMostGrowth = std::uint64_t{256} << 20;
+    return now > at_start_ + kMostGrowth;
+  }
+
+ private:
+  int points_ = 0;
+  std::uint64_t at_start_ = 0;
+};
+
 [[noreturn]] void too_many_failures(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,
                                     const CampaignResult& result) {
   std::string message = fmt::format("{} of {} simulations gave no number", result.failures(), points.size());
   std::size_t shown = 0;
   for (std::size_t i = 0; i < points.size() && shown < 3; ++i) {
     if (has_number(result.points[i])) continue;
-    message += fmt::format("\n  point {} ({}): {}\n    {}", i, decks[points[i].deck].name,
-                           to_string(result.points[i].status), result.points[i].log);
+    message +=
+        fmt::format("\n  point {} ({}): {}\n    {}", i, decks[points[i].deck].name, to_string(result.points[i].status),
+                    log_with_places(result.points[i].log, decks[points[i].deck]));
     ++shown;
   }
   throw Error(
@@ -52,6 +71,27 @@ std::string_view to_string(PointStatus status) {
       return "LOAD_FAILED";
   }
   return "?";
+}
+
+std::string_view to_string(Remedy remedy) {
+  switch (remedy) {
+    case Remedy::kNone:
+      return "none";
+    case Remedy::kNodeset:
+      return "nodes from half the supply";
+    case Remedy::kMoreSteps:
+      return "more iterations and gmin steps";
+    case Remedy::kGear:
+      return "Gear's method";
+    case Remedy::kLooser:
+      return "tolerances ten times wider";
+  }
+  return "?";
+}
+
+std::size_t CampaignResult::remedied() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(points, [](const PointResult& p) { return p.remedy != Remedy::kNone; }));
 }
 
 std::size_t CampaignResult::failures() const {
@@ -87,9 +127,11 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
   pool_options.deadline_seconds = options.deadline_seconds;
   WorkerPool pool(pool_options, [&] {
     auto session = std::make_shared<NgspiceSession>();
-    return [&decks, &points, session](std::size_t item) {
+    auto watch = std::make_shared<MemoryWatch>();
+    return [&decks, &points, session, watch](std::size_t item) {
       const PointResult point = session->simulate(decks, points[item]);
-      return WorkerPool::Answer{encode(point), session->poisoned() || point.status == PointStatus::kLoadFailed};
+      const bool spent = session->poisoned() || point.status == PointStatus::kLoadFailed || watch->has_grown();
+      return WorkerPool::Answer{encode(point), spent};
     };
   });
 
@@ -123,10 +165,10 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
             }
           }
           if (point.status == PointStatus::kLoadFailed && ++load_failures >= rejected)
-            throw Error(
-                ExitStatus::kInvalidProject, "E207",
-                fmt::format("ngspice rejects the deck of the {}:\n{}", decks[points[item].deck].name, point.log),
-                "the lines come from the netlist that [circuit] names");
+            throw Error(ExitStatus::kInvalidProject, "E207",
+                        fmt::format("ngspice rejects the deck of the {}:\n{}", decks[points[item].deck].name,
+                                    log_with_places(point.log, decks[points[item].deck])),
+                        "the lines come from the netlist that [circuit] names");
           const bool answer = reply.outcome == WorkerPool::Outcome::kAnswered;
           if (journal && answer) journal->append(item, point);  // a lost point is tried again by the next run
           finish(item, std::move(point));
@@ -160,7 +202,7 @@ std::vector<double> nominal_values(const Deck& deck, const std::vector<std::stri
       RunContext{.cancelled = context.cancelled});
   if (result.status == PointStatus::kLoadFailed)
     throw Error(ExitStatus::kInvalidProject, "E207",
-                fmt::format("ngspice rejects the deck of the {}:\n{}", deck.name, result.log),
+                fmt::format("ngspice rejects the deck of the {}:\n{}", deck.name, log_with_places(result.log, deck)),
                 "the lines come from the netlist that [circuit] names");
   for (std::size_t i = 0; i < parameters.size(); ++i)
     if (i >= result.values.size() || !std::isfinite(result.values[i]))

@@ -24,6 +24,7 @@ struct CampaignResult {
   std::vector<std::uint8_t> attempts;  ///< of each point
   std::size_t failures() const;
   std::size_t suspects() const;
+  std::size_t remedied() const;  ///< that converged only after a remedy
 };
 
 /// Simulates every point in worker processes. Finished points stand in the journal `shard` (unless empty) under

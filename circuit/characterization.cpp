@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/random_stream.h"
+
 namespace errata::circuit {
 
 namespace {
@@ -74,8 +76,9 @@ CellSurface load_cell(const Hdf5Reader& f) {
         f.doubles("/cell/current", {c.input_levels_volts.size(), c.weight_levels.size(), c.mismatch_count(),
                                     c.source_line_volts.size(), c.bit_line_volts.size()});
   c.noise_square_amperes = f.doubles("/cell/noise_variance", {c.input_levels_volts.size(), c.weight_levels.size()});
-  const bool axes = c.input_levels_volts.size() == 2 && !c.weight_levels.empty() && c.weight_levels.size() <= 256 &&
-                    !c.bit_line_volts.empty() && !c.source_line_volts.empty();
+  const bool axes = c.input_levels_volts.size() >= 2 && c.input_levels_volts.size() <= 256 &&
+                    !c.weight_levels.empty() && c.weight_levels.size() <= 256 && !c.bit_line_volts.empty() &&
+                    !c.source_line_volts.empty();
   const bool draws =
       c.cell_terms.empty() || (!c.mismatch_points.empty() && c.mismatch_points.size() % c.cell_terms.size() == 0);
   if (!axes || !draws) damaged(f, "/cell contradicts itself");
@@ -90,34 +93,40 @@ void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, const ArrayConstan
     levels.insert(levels.end(), d.minus.begin(), d.minus.end());
     inputs.insert(inputs.end(), d.inputs.begin(), d.inputs.end());
   }
-  f.write("/columns/stored_level", std::span<const std::uint8_t>(levels), {m.chips, m.columns, 2, rows}, "1");
+  const Shape shape{m.chips, m.columns, m.branches, m.operands};
+  f.write("/columns/stored_level", std::span<const std::uint8_t>(levels), {m.chips, m.columns, m.branches, rows}, "1");
   f.write("/columns/input_level", std::span<const std::uint8_t>(inputs), {m.chips, m.columns, m.operands, rows}, "1");
-  f.write("/columns/output", Real(m.output), {m.chips, m.columns, 2, m.operands}, array.output_unit());
-  f.write("/columns/status", std::span<const std::uint8_t>(m.status), {m.chips, m.columns, 2, m.operands}, "1");
-  f.write("/columns/noise_variance", Real(m.noise_square), {m.noise_chips, m.columns, 2, m.noise_operands}, "A^2");
+  f.write("/columns/output", Real(m.output), shape, array.output_unit());
+  f.write("/columns/status", std::span<const std::uint8_t>(m.status), shape, "1");
+  f.write("/columns/noise_variance", Real(m.noise_square), {m.noise_chips, m.columns, m.branches, m.noise_operands},
+          "A^2");
 }
 
 ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
   ColumnMeasurements m;
   const Shape shape = f.shape("/columns/output");
-  if (shape.size() != 4 || shape[2] != 2) damaged(f, "/columns/output has no 4 axes");
+  if (shape.size() != 4 || shape[2] < 1 || shape[2] > 2) damaged(f, "/columns/output has no 4 axes");
   m.chips = shape[0];
   m.columns = shape[1];
+  m.branches = shape[2];
   m.operands = shape[3];
-  const auto levels = f.bytes("/columns/stored_level", {m.chips, m.columns, 2, rows});
+  const auto levels = f.bytes("/columns/stored_level", {m.chips, m.columns, m.branches, rows});
   const auto inputs = f.bytes("/columns/input_level", {m.chips, m.columns, m.operands, rows});
   for (std::size_t i = 0; i < m.chips * m.columns; ++i) {
     ColumnOperands d;
     d.rows = rows;
-    d.plus.assign(levels.begin() + 2 * i * rows, levels.begin() + (2 * i + 1) * rows);
-    d.minus.assign(levels.begin() + (2 * i + 1) * rows, levels.begin() + (2 * i + 2) * rows);
+    const auto at = levels.begin() + static_cast<std::ptrdiff_t>(m.branches * i * rows);
+    const auto count = static_cast<std::ptrdiff_t>(rows);
+    d.plus.assign(at, at + count);
+    if (m.branches == 2) d.minus.assign(at + count, at + 2 * count);
     d.inputs.assign(inputs.begin() + i * m.operands * rows, inputs.begin() + (i + 1) * m.operands * rows);
     m.designs.push_back(std::move(d));
   }
   m.output = f.doubles("/columns/output");
   m.status = f.bytes("/columns/status", shape);
   const Shape noise = f.shape("/columns/noise_variance");
-  if (noise.size() != 4 || noise[0] > m.chips || noise[1] != m.columns || noise[2] != 2 || noise[3] > m.operands)
+  if (noise.size() != 4 || noise[0] > m.chips || noise[1] != m.columns || noise[2] != m.branches ||
+      noise[3] > m.operands)
     damaged(f, "/columns/noise_variance has another shape than the columns");
   m.noise_chips = noise[0];
   m.noise_operands = noise[3];
@@ -130,6 +139,15 @@ ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
 void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<MismatchTerm>& mismatch,
                   const std::vector<NoiseSource>& noise) {
   f.attribute("/array", "rows", static_cast<std::int64_t>(a.rows));
+  f.attribute("/array", "unselected_rows", static_cast<std::int64_t>(a.unselected_rows));
+  f.attribute("/array", "dummy_rows", static_cast<std::int64_t>(a.dummy_rows));
+  static constexpr const char* kInputUnits[] = {"V", "s", "1"};
+  f.attribute("/array", "input_kind", static_cast<std::int64_t>(a.input.kind));
+  f.write("/array/input_levels", Real(a.input.levels), {a.input.levels.size()},
+          kInputUnits[static_cast<std::size_t>(a.input.kind)]);
+  f.write_scalar("/array/input_low", a.input.low_volts, "V");
+  f.write_scalar("/array/input_high", a.input.high_volts, "V");
+  f.write_scalar("/array/input_period", a.input.period_seconds, "s");
   f.write_scalar("/array/wire_resistance", a.wire_ohms, "Ohm");
   f.write_scalar("/array/source_line_resistance", a.source_line_ohms, "Ohm");
   f.write_scalar("/array/clamp_resistance", a.clamp_ohms, "Ohm");
@@ -150,6 +168,7 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
     f.attribute(at, "lognormal", std::int64_t{mismatch[i].lognormal});
     f.attribute(at, "uniform", std::int64_t{mismatch[i].uniform});
     f.attribute(at, "scope", static_cast<std::int64_t>(mismatch[i].scope));
+    if (!mismatch[i].mix.empty()) f.write(at + "/mix", Real(mismatch[i].mix), {mismatch[i].mix.size()}, "1");
   }
   f.attribute("/noise", "count", static_cast<std::int64_t>(noise.size()));
   for (std::size_t i = 0; i < noise.size(); ++i) {
@@ -165,6 +184,18 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
   const std::int64_t rows = f.integer("/array", "rows");
   if (rows < 1 || rows > 4096) damaged(f, fmt::format("{} rows", rows));
   a.rows = static_cast<std::size_t>(rows);
+  const auto extra = [&](const char* name) {
+    const std::int64_t n = f.integer("/array", name);
+    if (n < 0 || n > 65536) damaged(f, fmt::format("/array: {} = {}", name, n));
+    return static_cast<std::size_t>(n);
+  };
+  a.unselected_rows = extra("unselected_rows");
+  a.dummy_rows = extra("dummy_rows");
+  const std::int64_t kind = f.integer("/array", "input_kind");
+  if (kind < 0 || kind > static_cast<std::int64_t>(InputKind::kPulseCount)) damaged(f, "/array: unknown input kind");
+  a.input = {static_cast<InputKind>(kind), f.doubles("/array/input_levels"), f.scalar("/array/input_low"),
+             f.scalar("/array/input_high"), f.scalar("/array/input_period")};
+  if (a.input.count() < 2 || a.input.count() > 256) damaged(f, "/array/input_levels has an impossible length");
   a.wire_ohms = f.scalar("/array/wire_resistance");
   a.source_line_ohms = f.scalar("/array/source_line_resistance");
   a.clamp_ohms = f.scalar("/array/clamp_resistance");
@@ -201,6 +232,7 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
     t.scope = static_cast<MismatchScope>(scope);
     t.sigma = f.doubles(at + "/sigma");
     if (t.sigma.empty()) damaged(f, at + "/sigma is empty");
+    if (f.has(at + "/mix")) t.mix = f.doubles(at + "/mix", {static_cast<std::size_t>(i) + 1});
     mismatch.push_back(std::move(t));
   }
   noise.clear();
@@ -221,6 +253,12 @@ void Characterization::save(const std::filesystem::path& path) const {
   f.attribute("/", "simulator", std::string_view(simulator));
   f.attribute("/", "suspect_points", suspect_points);
   f.attribute("/", "failed_points", failed_points);
+  f.attribute("/", "remedied_points", remedied_points);
+  f.attribute("/", "strategy", std::string_view(strategy));
+  f.write_strings("/trouble", trouble);
+  f.attribute("/self_check", "points", static_cast<std::int64_t>(self_check.points));
+  f.write_scalar("/self_check/rms", self_check.rms, array.output_unit());
+  f.write_scalar("/self_check/maximum", self_check.maximum, array.output_unit());
   save_physics(f, array, mismatch, noise);
   save_cell(f, cell);
   if (array.transient()) save_charge(f, cell, charge);
@@ -235,6 +273,11 @@ Characterization Characterization::load(const std::filesystem::path& path) {
   c.simulator = f.text("/", "simulator");
   c.suspect_points = f.integer("/", "suspect_points");
   c.failed_points = f.integer("/", "failed_points");
+  c.remedied_points = f.integer("/", "remedied_points");
+  c.strategy = f.text("/", "strategy");
+  c.trouble = f.strings("/trouble");
+  c.self_check = {static_cast<std::size_t>(std::max<std::int64_t>(0, f.integer("/self_check", "points"))),
+                  f.scalar("/self_check/rms"), f.scalar("/self_check/maximum")};
   load_physics(f, c.array, c.mismatch, c.noise);
   c.cell = load_cell(f);
   if (c.array.transient())
@@ -243,6 +286,7 @@ Characterization Characterization::load(const std::filesystem::path& path) {
     damaged(f, "/cell/current is missing");
   for (const auto term : c.charge.switch_terms)
     if (term >= c.mismatch.size()) damaged(f, "/switch has a mismatch term that /mismatch does not list");
+  if (c.cell.input_levels_volts.size() != c.array.input.count()) damaged(f, "/cell and /array have other input levels");
   c.columns = load_columns(f, c.array.rows);
   check_levels(f, c.mismatch, c.noise, c.cell.cell_terms, c.cell.weight_levels.size());
   for (const auto& d : c.columns.designs) {
@@ -250,7 +294,7 @@ Characterization Characterization::load(const std::filesystem::path& path) {
       return std::ranges::any_of(values, [limit](std::uint8_t v) { return v >= limit; });
     };
     const std::size_t levels = c.cell.weight_levels.size();
-    if (above(d.plus, levels) || above(d.minus, levels) || above(d.inputs, 2))
+    if (above(d.plus, levels) || above(d.minus, levels) || above(d.inputs, c.array.input.count()))
       damaged(f, "/columns holds levels that the cell does not have");
   }
   return c;
@@ -292,6 +336,16 @@ LinePeriphery line_periphery(const ArrayConstants& array, const std::vector<Mism
   p.precharge_volts = moved_value(array.precharge_volts, normal[kPrecharge], lognormal[kPrecharge]);
   p.offset_volts = normal[kOffsetVoltage];
   return p;
+}
+
+std::vector<std::uint8_t> whole_line(const ArrayConstants& array, std::size_t levels, std::uint64_t seed, LineId line,
+                                     std::span<const std::uint8_t> selectable) {
+  std::vector<std::uint8_t> all(selectable.begin(), selectable.end());
+  RandomStream stream(seed, StreamPurpose::kOperandWeights, line.line, 1, line.chip);
+  for (std::size_t j = 0; j < array.unselected_rows; ++j)
+    all.push_back(static_cast<std::uint8_t>(stream.below(levels)));
+  all.resize(all.size() + array.dummy_rows, 0);
+  return all;
 }
 
 LinePeriphery nominal_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms) {

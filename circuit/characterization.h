@@ -1,9 +1,11 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "circuit/input_encoding.h"
 #include "circuit/read_mode.h"
 #include "core/artifact.h"
 #include "core/mismatch.h"
@@ -58,26 +60,34 @@ struct LinePeriphery {
   std::vector<double> switch_draws;  ///< unit draws of the terms inside the reset switch, in their order
 };
 
-/// Measured columns: chips × column pairs × operands, mismatch frozen over all operands of a chip.
-/// The two bit lines of pair i are lines 2i (plus) and 2i + 1 (minus).
+/// Measured columns: chips × columns × operands, mismatch frozen over all operands of a chip. A column has two bit
+/// lines where they are subtracted before the ADC, else one; line b of column i is line branches·i + b.
 struct ColumnMeasurements {
-  std::size_t chips = 0, columns = 0, operands = 0;
+  std::size_t chips = 0, columns = 0, branches = 2, operands = 0;
   std::vector<ColumnOperands> designs;  ///< [chips][columns]
-  std::vector<double> output;           ///< A or V [chips][columns][2][operands]; NaN where status says failed
+  std::vector<double> output;           ///< A or V [chips][columns][branches][operands]; NaN where status says failed
   std::vector<std::uint8_t> status;     ///< PointStatus, same shape
   std::size_t noise_chips = 0;          ///< chips whose noise was simulated, the first ones; 0 for transient reads
   std::size_t noise_operands = 0;       ///< operands likewise
-  std::vector<double> noise_square;     ///< output noise, A² [noise_chips][columns][2][noise_operands]
+  std::vector<double> noise_square;     ///< output noise, A² [noise_chips][columns][branches][noise_operands]
 
   const ColumnOperands& design(std::size_t chip, std::size_t column) const { return designs[chip * columns + column]; }
   double value(std::size_t chip, std::size_t column, std::size_t branch, std::size_t operand) const {
-    return output[((chip * columns + column) * 2 + branch) * operands + operand];
+    return output[((chip * columns + column) * branches + branch) * operands + operand];
+  }
+  /// What the ADC converts: the line's output, or the difference of the two.
+  double difference(std::size_t chip, std::size_t column, std::size_t operand) const {
+    const double plus = value(chip, column, 0, operand);
+    return branches == 2 ? plus - value(chip, column, 1, operand) : plus;
   }
 };
 
 /// Constants of the array, SI units.
 struct ArrayConstants {
-  std::size_t rows = 64;
+  std::size_t rows = 64;            ///< that inputs select
+  std::size_t unselected_rows = 0;  ///< rows of other blocks on the same line, at any stored level, never active
+  std::size_t dummy_rows = 0;       ///< rows at level 0, never active
+  InputEncoding input;
   ReadMode read = ReadMode::kCurrent;
   double wire_ohms = 0.0;
   double source_line_ohms = 0.0;
@@ -87,17 +97,30 @@ struct ArrayConstants {
   double bandwidth_hertz = 0.0;  ///< noise bandwidth 1 / (2 T_int)
   double precharge_volts = 0.0;  ///< transient reads
   double line_farads = 0.0;      ///< bit line and wire, without the cells
-  double pulse_seconds = 0.0;    ///< width of the word-line pulse
+  double pulse_seconds = 0.0;    ///< how long the word line is up at the highest input level
 
+  std::size_t all_rows() const { return rows + unselected_rows + dummy_rows; }
   bool transient() const { return read != ReadMode::kCurrent; }
+  /// How long an active input level keeps the word line up, as a share of the highest one's time.
+  double active_share(std::size_t level) const {
+    const std::size_t top = input.count() - 1;
+    return input.active_seconds(level, 1.0) / input.active_seconds(top, 1.0);
+  }
   /// Unit of a bit line's output.
   const char* output_unit() const { return transient() ? "V" : "A"; }
+};
+
+/// Columns that were simulated once more with half the time step and half the tolerances: what the numbers can be
+/// trusted to, in A or V.
+struct SelfCheck {
+  std::size_t points = 0;
+  double rms = 0.0, maximum = 0.0;
 };
 
 /// characterization.h5: everything that the behavioural tier needs; no simulator is asked again.
 struct Characterization {
   static constexpr const char* kFormat = "characterization";
-  static constexpr std::int64_t kMajor = 2, kMinor = 0;
+  static constexpr std::int64_t kMajor = 3, kMinor = 0;
 
   Provenance provenance;
   std::string simulator;  ///< version text of ngspice
@@ -107,7 +130,11 @@ struct Characterization {
   CellSurface cell;   ///< for transient reads only its axes and noise
   CellCharge charge;  ///< empty for current reads
   ColumnMeasurements columns;
-  std::int64_t suspect_points = 0, failed_points = 0;
+  std::int64_t suspect_points = 0, failed_points = 0, remedied_points = 0;
+  std::string strategy;  ///< how the points were simulated, in words
+  std::vector<std::string>
+      trouble;  ///< a line for each point that gave no number or not in the usual way (the first 1000)
+  SelfCheck self_check;
 
   void save(const std::filesystem::path& path) const;
   /// Throws Error (artefact) when the file is missing, damaged or of another major version.
@@ -117,6 +144,11 @@ struct Characterization {
 /// Periphery of a bit line on its chip: nominal values moved by the periphery's mismatch terms.
 LinePeriphery line_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms, std::uint64_t seed,
                              LineId line);
+
+/// Stored levels of a whole line: those of its selectable rows, then of the unselected ones, drawn for the line, and of
+/// the dummy rows.
+std::vector<std::uint8_t> whole_line(const ArrayConstants& array, std::size_t levels, std::uint64_t seed, LineId line,
+                                     std::span<const std::uint8_t> selectable);
 
 /// Periphery without mismatch.
 LinePeriphery nominal_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms);

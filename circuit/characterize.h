@@ -25,7 +25,7 @@ Characterization characterize(const Settings& settings, const std::filesystem::p
 /// Simulates given columns: what verification replays. Returns the output of each request in A or V (NaN: failed).
 struct ColumnRequest {
   LineId line;
-  std::vector<std::uint8_t> stored_levels;  ///< [rows]
+  std::vector<std::uint8_t> stored_levels;  ///< [rows], the selectable ones
   std::vector<std::uint8_t> input_levels;   ///< [rows]
 };
 std::vector<double> simulate_columns(const Settings& settings, std::uint64_t seed,

@@ -5,7 +5,7 @@
 
 #include "circuit/campaign.h"
 #include "circuit/characterization.h"
-#include "circuit/deck.h"
+#include "circuit/deck_options.h"
 #include "core/run_context.h"
 #include "core/settings.h"
 
@@ -34,7 +34,7 @@ struct CircuitProject {
   std::vector<NoiseSource> noise;
   ArrayConstants array;
   CampaignOptions campaign;
-  std::vector<double> input_levels_volts;
+  std::size_t branches = 2;  ///< bit lines of a column: 2 where they are subtracted before the ADC
 };
 
 /// Reads and checks project and netlist. Nominal values that only the netlist knows are asked of ngspice.

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -38,6 +37,7 @@ T get(const std::string& bytes, std::size_t& at) {
 std::string encode(const PointResult& result) {
   std::string bytes;
   put(bytes, static_cast<std::uint8_t>(result.status));
+  put(bytes, static_cast<std::uint8_t>(result.remedy));
   put(bytes, static_cast<std::uint32_t>(result.values.size()));
   for (const double value : result.values) put(bytes, value);
   put(bytes, static_cast<std::uint32_t>(result.log.size()));
@@ -48,6 +48,7 @@ PointResult decode(const std::string& bytes) {
   PointResult result;
   std::size_t at = 0;
   result.status = static_cast<PointStatus>(get<std::uint8_t>(bytes, at));
+  result.remedy = static_cast<Remedy>(get<std::uint8_t>(bytes, at));
   const auto count = get<std::uint32_t>(bytes, at);
   if (count > bytes.size()) throw std::out_of_range("record is damaged");
   for (std::uint32_t i = 0; i < count; ++i) result.values.push_back(get<double>(bytes, at));
@@ -66,7 +67,11 @@ Journal::Journal(std::filesystem::path path, const std::string& fingerprint,
   if (file_ == nullptr)
     throw Error(ExitStatus::kEnvironment, "E601", fmt::format("cannot write {}", path_.string()),
                 "check that the project's artifacts folder is writable");
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+  // A lock of this process alone: forked workers, which may outlive a killed run by a moment, do not hold it.
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (::fcntl(descriptor, F_SETLK, &whole) != 0) {
     std::fclose(file_);
     throw Error(ExitStatus::kEnvironment, "E601", fmt::format("{} is in use by another run", path_.string()),
                 "wait for it, or stop it");

@@ -5,36 +5,18 @@
 #include <ngspice/sharedspice.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
+
+#include "circuit/log_excerpt.h"
+#include "circuit/measure.h"
 
 namespace errata::circuit {
 
 namespace {
 
-std::string number_text(double value) {
-  char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  return {buffer, end};
-}
-
 bool any_of(const std::string& log, std::initializer_list<const char*> patterns) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const char* p) { return log.find(p) != std::string::npos; });
-}
-
-/// The lines of the log that say what went wrong.
-std::string excerpt(const std::string& log) {
-  std::string text;
-  for (std::size_t at = 0; at < log.size() && text.size() < 2000;) {
-    const std::size_t end = std::min(log.find('\n', at), log.size());
-    const std::string line = log.substr(at, end - at);
-    if (any_of(line, {"rror", "arning", "abort", "singular", "stepping", "ndefined", "nknown", "no such", "can't",
-                      "annot", "Timestep", "Transient op", "not parsed", "Could not find"}))
-      text += line + "\n";
-    at = end + 1;
-  }
-  return text;
 }
 
 }  // namespace
@@ -44,7 +26,10 @@ class NgspiceSession::Library {
   Library() {
     // The library reads ./.spiceinit before the user's own; a user's settings would change results.
     std::ofstream(".spiceinit") << "* errata: keeps a personal .spiceinit away\n";
-    ngSpice_Init(on_text, nullptr, on_exit, nullptr, nullptr, on_background, this);
+    // Only a sweep needs to be told of every point, but a session serves all decks of a campaign.
+    ngSpice_Init(on_text, nullptr, on_exit, on_point, on_vectors, on_background, this);
+    int id = 0;
+    ngSpice_Init_Sync(on_voltage, nullptr, nullptr, &id, this);
     command("set num_threads=1");   // the default of 2 costs up to 25x and deadlocks after fork
     command("optran 1 1 1 0 0 0");  // the transient rescue invents answers
   }
@@ -54,24 +39,29 @@ class NgspiceSession::Library {
     log_.clear();
     if (loaded_ != static_cast<std::ptrdiff_t>(point.deck) && !load(decks[point.deck], point.deck)) {
       result.status = PointStatus::kLoadFailed;
-      result.log = excerpt(log_).empty() ? log_.substr(0, 2000) : excerpt(log_);
+      result.log = relevant_lines(log_).empty() ? log_.substr(0, 2000) : relevant_lines(log_);
       return result;
     }
     if (!alter(decks[point.deck], point.slots)) {
       result.status = PointStatus::kFailed;
-      result.log = excerpt(log_);
+      result.log = relevant_lines(log_);
       return result;
     }
     const Deck& deck = decks[point.deck];
-    const bool ok = point.analysis == Analysis::kNoise       ? noise(point, result)
-                    : point.analysis == Analysis::kTransient ? transient(deck, result)
-                                                             : operating_point(deck, result);
-    command("destroy all");                           // without it plots pile up and each run gets slower
-    if (++runs_ % 64 == 0) ngSpice_Command(nullptr);  // frees the command history
-    const bool suspect = any_of(log_, {"singular matrix", "gmin stepping", "source stepping", "Transient op"});
+    if (point.analysis == Analysis::kSweep) return sweep(decks, point);
+    bool ok = run(deck, point, result);
+    const std::string first_log = log_;
+    for (const Remedy remedy : {Remedy::kNodeset, Remedy::kMoreSteps, Remedy::kGear, Remedy::kLooser}) {
+      if (ok || poisoned_) break;
+      ok = apply(remedy, deck, point) && run(deck, point, result);
+      loaded_ = -1;  // its options and starting values are not the deck's any more
+      if (ok) result.remedy = remedy;
+    }
+    if (!ok) log_ = first_log;
+    const bool suspect = result.remedy != Remedy::kNone || has_warning();
     if (!ok) result.values.clear();  // some outputs may have been read before one was missing
     result.status = !ok ? PointStatus::kFailed : suspect ? PointStatus::kSuspect : PointStatus::kOk;
-    if (result.status != PointStatus::kOk) result.log = excerpt(log_);
+    if (result.status != PointStatus::kOk) result.log = relevant_lines(log_);
     return result;
   }
 
@@ -79,7 +69,7 @@ class NgspiceSession::Library {
     PointResult result;
     if (!load(deck, 0)) {
       result.status = PointStatus::kLoadFailed;
-      result.log = excerpt(log_).empty() ? log_.substr(0, 2000) : excerpt(log_);
+      result.log = relevant_lines(log_).empty() ? log_.substr(0, 2000) : relevant_lines(log_);
       return result;
     }
     command(deck.transient.empty() ? "op" : deck.transient);  // some values exist only after a set-up
@@ -115,6 +105,69 @@ class NgspiceSession::Library {
     return 0;
   }
   static int on_background(NG_BOOL, int, void*) { return 0; }
+  static int on_vectors(pvecinfoall, int, void*) { return 0; }
+
+  /// ngspice asks for the voltage of an EXTERNAL source.
+  static int on_voltage(double* volts, double, char* name, int, void* self) {
+    const auto& library = *static_cast<Library*>(self);
+    if (library.sweep_ == nullptr) return 0;
+    const auto& sources = library.sweep_->sources;
+    const auto at = static_cast<std::size_t>(std::ranges::find(sources, name) - sources.begin());
+    if (at < sources.size() && library.bias_ < library.sweep_->count())
+      *volts = library.sweep_->values[library.bias_ * sources.size() + at];
+    return 0;
+  }
+
+  /// ngspice has solved a bias of a sweep.
+  static int on_point(pvecvaluesall values, int, int, void* self) {
+    auto& library = *static_cast<Library*>(self);
+    if (library.sweep_ == nullptr) return 0;
+    for (const Output& output : *library.sweep_outputs_) {
+      double found = std::nan("");
+      for (int i = 0; i < values->veccount; ++i)
+        if (output.vector == values->vecsa[i]->name) found = output.factor * values->vecsa[i]->creal;
+      library.swept_.push_back(found);
+    }
+    ++library.bias_;
+    return 0;
+  }
+
+  /// One dc analysis over all biases of the deck; what it loses is solved bias by bias.
+  PointResult sweep(const std::vector<Deck>& decks, const SimulationPoint& point) {
+    const Deck& deck = decks[point.deck];
+    const std::size_t wanted = deck.sweep.count() * deck.outputs.size();
+    sweep_ = &deck.sweep;
+    sweep_outputs_ = &deck.outputs;
+    bias_ = 0;
+    swept_.clear();
+    const bool ran = !analyse(fmt::format("dc verrata_index 0 {} 1", deck.sweep.count() - 1)).empty();
+    sweep_ = nullptr;
+    command("destroy all");
+    if (++runs_ % 64 == 0) ngSpice_Command(nullptr);
+    const bool finite = std::ranges::all_of(swept_, [](double v) { return std::isfinite(v); });
+    if (ran && finite && !has_warning() && swept_.size() == wanted) return {PointStatus::kOk, swept_, {}};
+    return bias_by_bias(decks, point);
+  }
+
+  PointResult bias_by_bias(const std::vector<Deck>& decks, const SimulationPoint& point) {
+    const BiasSweep& biases = decks[point.deck].sweep;
+    PointResult all{.status = PointStatus::kOk};
+    const std::size_t sources = biases.sources.size(), outputs = decks[point.deck].outputs.size();
+    for (std::size_t b = 0; b < biases.count(); ++b) {
+      SimulationPoint one{.deck = biases.fallback};
+      one.slots.assign(biases.values.begin() + static_cast<std::ptrdiff_t>(b * sources),
+                       biases.values.begin() + static_cast<std::ptrdiff_t>((b + 1) * sources));
+      one.slots.insert(one.slots.end(), point.slots.begin(), point.slots.end());
+      PointResult result = simulate(decks, one);
+      if (result.status != PointStatus::kOk) {
+        all.status = std::max(all.status, result.status);
+        all.log = result.log;
+      }
+      result.values.resize(outputs, std::nan(""));
+      all.values.insert(all.values.end(), result.values.begin(), result.values.end());
+    }
+    return all;
+  }
 
   bool load(const Deck& deck, std::size_t index) {
     if (loaded_ >= 0) command("remcirc");
@@ -143,7 +196,7 @@ class NgspiceSession::Library {
         return false;
       }
       if (deck.slots[i].kind != SlotKind::kParameter || current_[i] == values[i]) continue;
-      if (!set(deck.slots[i], values[i])) return false;
+      if (!set(deck, deck.slots[i], values[i])) return false;
       current_[i] = values[i];
       expand = true;
     }
@@ -156,18 +209,52 @@ class NgspiceSession::Library {
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (current_[i] == values[i]) continue;
-      if (!set(deck.slots[i], values[i])) return false;
+      if (!set(deck, deck.slots[i], values[i])) return false;
       current_[i] = values[i];
     }
     return true;
   }
 
-  bool set(const Slot& slot, double value) {
-    static constexpr const char* kCommand[] = {"alter ", "altermod ", "alterparam "};
+  bool set(const Deck& deck, const Slot& slot, double value) {
     log_.clear();
-    command(kCommand[static_cast<int>(slot.kind)] + slot.target + (slot.kind == SlotKind::kParameter ? "=" : " = ") +
-            number_text(value));
-    return !any_of(log_, {"Error", "error", "no such", "not found"});
+    return command(slot_command(deck, slot, value)) && !any_of(log_, {"Error", "error", "no such", "not found"});
+  }
+
+  /// ngspice gives a number, but not in its usual way.
+  bool has_warning() const {
+    return any_of(log_, {"singular matrix", "gmin stepping", "source stepping", "Transient op"});
+  }
+
+  bool run(const Deck& deck, const SimulationPoint& point, PointResult& result) {
+    result.values.clear();
+    const bool ok = point.analysis == Analysis::kNoise       ? noise(point, result)
+                    : point.analysis == Analysis::kTransient ? transient(deck, result)
+                                                             : operating_point(deck, result);
+    command("destroy all");                           // without it plots pile up and each run gets slower
+    if (++runs_ % 64 == 0) ngSpice_Command(nullptr);  // frees the command history
+    return ok;
+  }
+
+  /// Loads the deck anew with the remedy in it.
+  bool apply(Remedy remedy, const Deck& deck, const SimulationPoint& point) {
+    Deck changed = deck;
+    const auto add = [&](const std::string& line) {
+      changed.lines.insert(changed.lines.end() - 1, line);
+      changed.positions.emplace_back();
+    };
+    if (remedy == Remedy::kNodeset) {
+      const bool own = std::ranges::any_of(deck.lines, [](const std::string& l) { return l.starts_with(".nodeset"); });
+      if (own) return false;
+      add(fmt::format(".nodeset all={}", number_text(deck.half_supply_volts)));
+    } else if (remedy == Remedy::kMoreSteps) {
+      add(".options itl1=1000 itl2=500 itl4=200 gminsteps=30 srcsteps=30");
+    } else if (remedy == Remedy::kGear) {
+      if (point.analysis != Analysis::kTransient) return false;
+      add(".options method=gear");
+    } else {
+      add(deck.looser_tolerances);
+    }
+    return load(changed, point.deck) && alter(changed, point.slots);
   }
 
   /// Runs an analysis that must open a new plot; the plot's name, or empty.
@@ -190,10 +277,15 @@ class NgspiceSession::Library {
   bool operating_point(const Deck& deck, PointResult& result) {
     const std::string plot = analyse("op");
     if (plot.empty()) return false;
-    result.values.clear();
     for (const Output& output : deck.outputs) {
-      const auto value = vector(plot, output.vector);
-      if (value.size() != 1 || !std::isfinite(value[0])) return false;
+      auto value = vector(plot, output.vector);
+      if (value.size() != 1) return false;
+      if (!output.minus.empty()) {
+        const auto other = vector(plot, output.minus);
+        if (other.size() != 1) return false;
+        value[0] -= other[0];
+      }
+      if (!std::isfinite(value[0])) return false;
       result.values.push_back(output.factor * value[0]);
     }
     return true;
@@ -204,11 +296,17 @@ class NgspiceSession::Library {
     if (plot.empty()) return false;
     const auto time = vector(plot, "time");  // a run that stops early keeps what it has
     if (time.size() < 2 || std::fabs(time.back() / deck.stop_seconds - 1) > 1e-9) return false;
-    result.values.clear();
     for (const Output& output : deck.outputs) {
-      const auto value = vector(plot, output.vector);
-      if (value.size() != time.size() || !std::isfinite(value.back())) return false;
-      result.values.push_back(output.factor * value.back());
+      auto value = vector(plot, output.vector);
+      if (value.size() != time.size()) return false;
+      if (!output.minus.empty()) {
+        const auto other = vector(plot, output.minus);
+        if (other.size() != time.size()) return false;
+        for (std::size_t k = 0; k < value.size(); ++k) value[k] -= other[k];
+      }
+      const double measured = measure(output, time, value);
+      if (!std::isfinite(measured)) return false;
+      result.values.push_back(output.factor * measured);
     }
     return true;
   }
@@ -255,6 +353,10 @@ class NgspiceSession::Library {
 
   std::string log_;
   std::vector<double> current_;
+  const BiasSweep* sweep_ = nullptr;  ///< of the analysis that is running
+  const std::vector<Output>* sweep_outputs_ = nullptr;
+  std::vector<double> swept_;
+  std::size_t bias_ = 0;
   std::ptrdiff_t loaded_ = -1;
   std::size_t runs_ = 0;
   bool poisoned_ = false;

@@ -22,12 +22,14 @@ struct Invocation {
   int jobs = 1;
   bool json = false, quiet = false;
   bool force = false, accept = false, keep_going = false;
-  std::string from, to;  ///< stages, for `run`
+  bool trust_netlist = false;
+  std::string from, to;  ///< stages, for `run`; `from` is an address for `data fetch`
   std::string name;      ///< --template, --arm, …
   std::filesystem::path data_dir;
   std::size_t chips = 0, images = 0;  ///< for `evaluate`; 0: the project's
   std::string hardware;
-  std::filesystem::path out;  ///< folder, for `reproduce`
+  std::filesystem::path out;      ///< folder, for `reproduce`
+  std::filesystem::path capture;  ///< operand file that `evaluate` writes
 };
 
 /// What a command works with.
@@ -38,11 +40,14 @@ struct Session {
 
   /// The project's folder: the first argument, or the current folder.
   std::filesystem::path project_folder() const;
-  /// Reads the project with --set and --seed applied.
-  Settings project() const;
+  /// Reads the project with --set, --seed and --trust-netlist applied.
+  Settings project() const { return project(project_folder()); }
+  Settings project(const std::filesystem::path& folder) const;
   std::filesystem::path artifacts() const { return project_folder() / "artifacts"; }
   /// Where data sets are looked up: --data-dir, $ERRATA_DATA, the user's data folder, /usr/share/errata.
   std::filesystem::path data_root() const;
+  /// Where `data fetch` puts them: the same, but the user's data folder rather than /usr/share/errata.
+  std::filesystem::path data_target() const;
 };
 
 /// One command of the program; `options` names the options that it takes beside the common ones.

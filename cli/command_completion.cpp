@@ -13,7 +13,8 @@ ExitStatus run_completion(Session& session) {
   for (const auto& k : project_schema())
     if (k.path.find('[') == std::string::npos) keys.push_back(k.path + "=");
   const std::string options =
-      "--json --jobs --seed --set --data-dir --quiet --force --accept --from --to --keep-going --template --arm "
+      "--json --jobs --seed --set --data-dir --trust-netlist --quiet --force --accept --from --to --keep-going "
+      "--template --arm "
       "--hardware --chips --images --help --version";
   if (shell == "bash") {
     session.out.line(fmt::format(

@@ -18,10 +18,8 @@ ExitStatus run_reproduce(Session& session) {
   if (failed != std::errc{} || stop != end)
     throw Error(ExitStatus::kUsage, "E103", fmt::format("'{}' is not the number of a point", arguments[0]),
                 "errata reproduce 120 my-chip");
-  std::vector<SettingOverride> overrides = session.invocation.overrides;
-  if (session.invocation.seed) overrides.push_back({"project.seed", fmt::format("{}", *session.invocation.seed)});
   const std::filesystem::path folder = arguments.size() > 1 ? arguments[1] : ".";
-  const auto plan = circuit::plan_campaign(read_project(folder, overrides), session.context);
+  const auto plan = circuit::plan_campaign(session.project(folder), session.context);
   const std::filesystem::path out =
       session.invocation.out.empty() ? folder / fmt::format("point-{}", point) : session.invocation.out;
   circuit::write_reproduction(plan, point, out);

@@ -65,7 +65,7 @@ const std::vector<Command>& table() {
        "[PROJECT]",
        "accuracy of a trained network over chips",
        "errata evaluate my-chip --arm error_aware --hardware behavioral --chips 20",
-       {"arm", "hardware", "chips", "images"},
+       {"arm", "hardware", "chips", "images", "capture-operands"},
        run_evaluate},
       {"reproduce",
        "POINT [PROJECT]",
@@ -74,7 +74,12 @@ const std::vector<Command>& table() {
        {"out"},
        run_reproduce},
       {"inspect", "FILE", "look into any artefact", "errata inspect my-chip/artifacts/error_table.h5", {}, run_inspect},
-      {"data", "list | make", "data sets that can be used, or make the built-in one", "errata data list", {}, run_data},
+      {"data",
+       "list | fetch NAME | make [FOLDER]",
+       "show the data sets, download one (--from ADDRESS: from elsewhere), or write the built-in one as files",
+       "errata data fetch mnist",
+       {"from"},
+       run_data},
       {"doctor", "", "check the environment: ngspice, threads, disk", "errata doctor", {}, run_doctor},
       {"explain", "CODE", "what a diagnostic code means and what to do", "errata explain E204", {}, run_explain},
       {"completion",
@@ -102,7 +107,8 @@ std::string help_text() {
       "[OPTIONS]\n\n";
   for (const auto& c : commands()) text += fmt::format("  {:<13} {}\n", c.name, c.summary);
   return text +
-         "\neverywhere: --json  --jobs N  --seed N  --set section.key=value  --data-dir DIR  --quiet  --version\n"
+         "\neverywhere: --json  --jobs N  --seed N  --set section.key=value  --data-dir DIR  --trust-netlist  --quiet  "
+         "--version\n"
          "PROJECT is a folder with errata.toml (default: the current one). `errata help COMMAND` shows an example.\n";
 }
 
@@ -113,18 +119,22 @@ std::string help_text(const Command& c) {
     for (const auto o : c.options) text += fmt::format(" --{}", o);
     text += "\n";
   }
-  return text + "everywhere: --json --jobs --seed --set --data-dir --quiet\n";
+  return text + "everywhere: --json --jobs --seed --set --data-dir --trust-netlist --quiet\n";
 }
 
 std::filesystem::path Session::project_folder() const {
   return invocation.arguments.empty() ? std::filesystem::path(".") : std::filesystem::path(invocation.arguments[0]);
 }
 
-Settings Session::project() const {
+Settings Session::project(const std::filesystem::path& folder) const {
   std::vector<SettingOverride> overrides = invocation.overrides;
   if (invocation.seed) overrides.push_back({"project.seed", fmt::format("{}", *invocation.seed)});
-  return read_project(project_folder(), overrides);
+  Settings settings = read_project(folder, overrides);
+  if (invocation.trust_netlist) settings.trust_netlist();
+  return settings;
 }
+
+constexpr const char* kSharedData = "/usr/share/errata";
 
 std::filesystem::path Session::data_root() const {
   if (!invocation.data_dir.empty()) return invocation.data_dir;
@@ -134,7 +144,14 @@ std::filesystem::path Session::data_root() const {
   if (const char* home = std::getenv("HOME");
       home != nullptr && std::filesystem::exists(std::filesystem::path(home) / ".local/share/errata"))
     return std::filesystem::path(home) / ".local/share/errata";
-  return "/usr/share/errata";
+  return kSharedData;
+}
+
+std::filesystem::path Session::data_target() const {
+  const auto root = data_root();
+  const char* home = std::getenv("HOME");
+  if (root != kSharedData || home == nullptr || *home == '\0') return root;
+  return std::filesystem::path(home) / ".local/share/errata";
 }
 
 std::filesystem::path netlists_folder() {

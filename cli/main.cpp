@@ -40,6 +40,7 @@ po::options_description options(Invocation& i, std::vector<std::string>& sets) {
   add("force", po::bool_switch(&i.force));
   add("accept", po::bool_switch(&i.accept));
   add("keep-going", po::bool_switch(&i.keep_going));
+  add("trust-netlist", po::bool_switch(&i.trust_netlist));
   add("out", po::value<std::filesystem::path>(&i.out));
   add("from", po::value<std::string>(&i.from));
   add("to", po::value<std::string>(&i.to));
@@ -48,11 +49,13 @@ po::options_description options(Invocation& i, std::vector<std::string>& sets) {
   add("hardware", po::value<std::string>(&i.hardware));
   add("chips", po::value<std::size_t>(&i.chips));
   add("images", po::value<std::size_t>(&i.images));
+  add("capture-operands", po::value<std::filesystem::path>(&i.capture));
   add("positional", po::value<std::vector<std::string>>());
   return all;
 }
 
-constexpr std::string_view kCommon[] = {"help", "version", "json", "quiet", "jobs", "seed", "set", "data-dir"};
+constexpr std::string_view kCommon[] = {"help", "version", "json",     "quiet",        "jobs",
+                                        "seed", "set",     "data-dir", "trust-netlist"};
 
 [[noreturn]] void usage(const std::string& message, const std::string& hint) {
   throw Error(ExitStatus::kUsage, "E103", message, hint);

@@ -9,8 +9,10 @@
 #include "behavioral/fit.h"
 #include "circuit/characterize.h"
 #include "cli/report/report.h"
+#include "core/operand_set.h"
 #include "core/sha256.h"
 #include "errormodel/compile.h"
+#include "training/data_catalogue.h"
 #include "training/stage.h"
 #include "verification/verify.h"
 
@@ -45,17 +47,15 @@ Provenance make(std::vector<ArtifactInput> inputs, const Settings& s, std::strin
 ArtifactInput data_input(const Session& session, const Settings& s) {
   const std::string& name = s.text("training.data_set");
   if (name == "glyphs") return {"data", "glyphs-1"};
-  const auto folder = session.data_root() / name;
-  std::string all;
-  std::error_code ignored;
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) files.push_back(entry.path());
+  auto files = training::find_data_set(training::data_set_entry(name), session.data_root()).files;
   std::sort(files.begin(), files.end());
-  for (const auto& file : files)
-    if (file.filename().string().find("ubyte") != std::string::npos)
-      all += file.filename().string() + sha256_of_file(file);
+  std::string all;
+  for (const auto& file : files) all += file.filename().string() + sha256_of_file(file);
   return {"data", sha256(all)};
 }
+
+/// Whether training goes on with errors in the loop; else it needs no table.
+bool adapts(const Settings& s) { return s.integer("training.adaptation_epochs") > 0; }
 
 Provenance characterize_provenance(const Session&, const Settings& s) {
   return circuit::plan_campaign(s, RunContext{}).skeleton.provenance;
@@ -64,11 +64,15 @@ Provenance fit_provenance(const Session& session, const Settings& s) {
   return make<behavioral::BehavioralModel>({input(session, "characterization", "characterization.h5")}, s, "fit");
 }
 Provenance compile_provenance(const Session& session, const Settings& s) {
-  return make<errormodel::ErrorTable>({input(session, "behavioral", "behavioral.h5")}, s, "compile");
+  std::vector<ArtifactInput> inputs = operand_input(s, "errormodel.operands");
+  inputs.insert(inputs.begin(), input(session, "behavioral", "behavioral.h5"));
+  return make<errormodel::ErrorTable>(std::move(inputs), s, "compile");
 }
 Provenance train_provenance(const Session& session, const Settings& s) {
-  return make<training::TrainedNetworks>({input(session, "error_table", "error_table.h5"), data_input(session, s)}, s,
-                                         "train");
+  std::vector<ArtifactInput> inputs;
+  if (adapts(s)) inputs.push_back(input(session, "error_table", "error_table.h5"));
+  inputs.push_back(data_input(session, s));
+  return make<training::TrainedNetworks>(std::move(inputs), s, "train");
 }
 Provenance verify_provenance(const Session& session, const Settings& s) {
   return make<verification::Verification>(
@@ -119,7 +123,8 @@ ExitStatus do_compile(Session& session, const Settings& s, const Provenance& pro
 }
 
 ExitStatus do_train(Session& session, const Settings& s, const Provenance& provenance) {
-  const auto table = errormodel::ErrorTable::load(session.artifacts() / "error_table.h5");
+  std::optional<errormodel::ErrorTable> table;
+  if (adapts(s)) table = errormodel::ErrorTable::load(session.artifacts() / "error_table.h5");
   const auto data = training::project_data(s, session.data_root(), session.context);
   const auto trained = training::train_networks(s, table, data, provenance, session.artifacts(), session.context);
   for (const auto& arm : trained.arms) {

@@ -6,6 +6,8 @@ target_compile_options(errata_settings INTERFACE
   -Wno-restrict  # false alarms of g++ 12 on string concatenation (GCC bug 105651)
   # a*b+c must not be contracted: results stay the same for every vector width.
   -ffp-contract=off)
+# Where OpenMP is on, Eigen would split its products by the number of threads, and their rounding with them.
+target_compile_definitions(errata_settings INTERFACE EIGEN_DONT_PARALLELIZE)
 if(ERRATA_WARNINGS_AS_ERRORS)
   target_compile_options(errata_settings INTERFACE -Werror)
 endif()

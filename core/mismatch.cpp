@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 
 #include "core/random_stream.h"
 #include "core/statistics.h"
+#include "core/text.h"
 
 namespace errata {
 
@@ -16,12 +16,6 @@ MismatchScope scope_of(const std::string& text) {
   if (text == "column") return MismatchScope::kColumn;
   if (text == "chip") return MismatchScope::kChip;
   return MismatchScope::kCell;
-}
-
-/// SPICE knows no case.
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
 }
 }  // namespace
 
@@ -33,8 +27,8 @@ std::vector<MismatchTerm> mismatch_terms(const Settings& settings, std::size_t l
     MismatchTerm term;
     term.name = settings.text(at + "name");
     term.scope = scope_of(settings.text(at + "scope"));
-    term.device = lower(settings.text(at + "device"));
-    term.parameter = lower(settings.text(at + "parameter"));
+    term.device = lower_case(settings.text(at + "device"));
+    term.parameter = lower_case(settings.text(at + "parameter"));
     term.lognormal = settings.text(at + "distribution") == "lognormal";
     term.uniform = settings.text(at + "distribution") == "uniform";
     if (settings.has(at + "sigma")) {
@@ -68,7 +62,10 @@ double normal_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t ter
 }  // namespace
 
 double unit_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_index, LineId line, std::size_t row) {
-  const double z = normal_draw(seed, term, term_index, line, row);
+  double z = 0.0;
+  if (term.mix.empty()) z = normal_draw(seed, term, term_index, line, row);
+  for (std::size_t k = 0; k < term.mix.size(); ++k)  // the terms it is correlated with have its scope
+    if (term.mix[k] != 0.0) z += term.mix[k] * normal_draw(seed, term, k, line, row);
   return term.uniform ? std::sqrt(12.0) * (normal_cdf(z) - 0.5) : z;
 }
 

@@ -28,6 +28,8 @@ struct MismatchTerm {
   }
   /// σ at a stored level.
   double sigma_at(std::size_t level) const { return sigma.size() == 1 ? sigma[0] : sigma[level]; }
+  /// Where draws of terms go together: the draw is Σ mix[k] · (independent draw of term k), k up to this term itself.
+  std::vector<double> mix;
   /// Pelgrom's A_VT in V·m where the gate's area is the netlist's; σ is empty until it is known.
   double pelgrom_volt_metres = 0.0;
 };

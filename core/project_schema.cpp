@@ -92,6 +92,10 @@ std::vector<KeySpec> build_schema() {
       real("circuit.severity", "1.0", 0.0, 100.0,
            "Scales the physical causes of error together: mismatch σ, declared noise, clamp and wire resistance. "
            "A physical change of the circuit, seen by ngspice; never a factor on the table."),
+      choice(
+          "circuit.strategy", "automatic", {"automatic", "point_by_point"},
+          "How the cell's surface is simulated: `automatic` runs all biases of a device in one dc analysis where that "
+          "gives the same numbers, `point_by_point` an operating point for each."),
       quantity("circuit.deadline", kTime, "60 s", 0.01, 1e6,
                "Wall-clock limit of one simulation; its worker is killed when it passes."),
       integer("circuit.retries", "2", 0, 20, "How often a failed simulation is tried again in a fresh worker."),
@@ -106,9 +110,24 @@ std::vector<KeySpec> build_schema() {
       need(quantity("circuit.tied_pin[].voltage", kVoltage, "", -100, 100, "Its voltage."), "0 V"),
       quantity("circuit.supply_voltage", kVoltage, "1 V", 0.0, 100.0, "Voltage of the supply pin."),
 
-      need(list(quantity("circuit.input.levels", kVoltage, "", -100, 100,
-                         "Word-line voltage of each input level, lowest level first.")),
+      need(text("circuit.driven_pin[].pin", "", "A pin of the cell that follows a voltage over time (a clock)."),
+           "clk"),
+      need(list(quantity("circuit.driven_pin[].times", kTime, "", 0, 1.0, "Times of its corners, ascending.")),
+           R"(["0 s", "1 ns", "1.1 ns"])"),
+      need(list(quantity("circuit.driven_pin[].voltages", kVoltage, "", -100, 100,
+                         "Its voltage at each of these times.")),
+           R"(["0 V", "0 V", "1 V"])"),
+
+      choice("circuit.input.encoding", "voltage", {"voltage", "pulse_width", "pulse_count"},
+             "What of the word line carries an input level: its voltage, the width of its pulse, or the number of its "
+             "pulses; pulses need a transient read."),
+      need(any(list(quantity("circuit.input.levels", kNone, "", -kBig, kBig,
+                             "Voltage, width or number of pulses of each input level, level 0 (idle) first; 2, 4, 8 … "
+                             "levels."))),
            R"(["0 V", "1.0 V"])"),
+      quantity("circuit.input.low", kVoltage, "0 V", -100, 100, "Pulses: voltage of an idle word line."),
+      quantity("circuit.input.high", kVoltage, "1 V", -100, 100, "Pulses: voltage of an active word line."),
+      quantity("circuit.input.period", kTime, "2 ns", 1e-15, 1.0, "Numbers of pulses: time from pulse to pulse."),
       choice(
           "circuit.weight.store", "instance_parameter",
           {"instance_parameter", "model_parameter", "subcircuit_parameter", "node_voltage", "pin_voltage"},
@@ -150,6 +169,10 @@ std::vector<KeySpec> build_schema() {
       quantity("circuit.mismatch[].length", kLength, "", 1e-10, 1.0,
                "Gate length of the Pelgrom law; by default the device's own."),
 
+      need(text("circuit.correlation[].first", "", "Name of a mismatch term."), "nmos_threshold"),
+      need(text("circuit.correlation[].second", "", "Name of another one of the same scope."), "pmos_threshold"),
+      real("circuit.correlation[].coefficient", "0", -1.0, 1.0, "Correlation of the two draws."),
+
       quantity("circuit.noise.integration_time", kTime, "10 ns", 1e-15, 1.0,
                "Integration time of a read; the noise bandwidth is 1 / (2 · integration_time)."),
       need(text("circuit.noise_source[].name", "", "Name of a declared noise source."), "rtn"),
@@ -179,8 +202,28 @@ std::vector<KeySpec> build_schema() {
            "must not "
            "sag below it."),
       real("circuit.design.mismatch_range", "4.0", 0.5, 10.0, "Range of the cell's sensitivities, in σ."),
+      choice("circuit.design.sampling", "plain", {"plain", "latin_hypercube", "sobol"},
+             "How the random mismatch samples of the cell's surface are spread. Columns always have plain draws: their "
+             "spread is what is measured."),
+      choice("circuit.design.pattern", "stratified", {"stratified", "sobol", "corners"},
+             "Operands of the columns: Latin strata over activity and MAC value, a Sobol sequence over them, or the "
+             "corner patterns (none, all, first, last, even, odd, near half, far half) followed by strata."),
+      text("circuit.operands", "",
+           "Operands of the columns from a file, `operands.h5` of `errata evaluate --capture-operands`, instead of a "
+           "design; relative to the project's folder."),
+      integer("circuit.design.neighbours", "1", 1, 64, "Bit lines that are simulated together on common word lines."),
 
       integer("array.rows", "64", 1, 4096, "Cells on one bit line."),
+      integer("array.unselected_rows", "0", 0, 65536, "Further rows on the bit line that no input selects."),
+      integer("array.dummy_rows", "0", 0, 65536, "Further rows at stored level 0, never active."),
+      integer("array.columns", "1", 1, 65536, "Cells on one word line, for its wire."),
+      real("array.column_position", "0.5", 0.0, 1.0,
+           "Where on the word line the simulated columns lie: 0 next to the driver, 1 at the far end."),
+      quantity("array.driver_resistance", kResistance, "0 Ohm", 0, 1e9, "Output resistance of a word-line driver."),
+      quantity("array.word_line_resistance", kResistance, "0 Ohm", 0, 1e9,
+               "Word-line wire between neighbouring cells."),
+      quantity("array.word_line_capacitance", kCapacitance, "0 F", 0, 1.0,
+               "Word-line wire capacitance for each cell, without the cell's own gates."),
       quantity("array.wire_resistance", kResistance, "1 Ohm", 0, 1e9, "Bit-line wire between neighbouring cells."),
       quantity("array.source_line_resistance", kResistance, "0 Ohm", 0, 1e9,
                "Source-line wire between neighbouring cells; 0 ties every source pin to ground."),
@@ -204,19 +247,35 @@ std::vector<KeySpec> build_schema() {
       integer("errormodel.chips", "200", 8, 1e6, "Virtual chips that fill the table."),
       integer("errormodel.columns", "12", 2, 1e5, "Columns for each of them."),
       integer("errormodel.operands_per_column", "48", 8, 1e5, "Operands for each column."),
+      text("errormodel.operands", "",
+           "Operands that fill the table from a file, as for circuit.operands; without it they are stratified."),
       integer("errormodel.mac_points", "33", 5, 1025, "Grid points of the surfaces along y."),
       integer("errormodel.activity_points", "13", 4, 1025, "Grid points along the second axis."),
 
       integer("hardware.rows_per_tile", "0", 0, 4096, "Rows of a tile; 0 means array.rows."),
       integer("hardware.weight_bits", "3", 2, 8, "Bits of a signed weight: levels −(2^(b−1)−1) … 2^(b−1)−1."),
       integer("hardware.input_bits", "4", 1, 8, "Bits of an unsigned input, applied bit-serially."),
-      choice("hardware.signed_scheme", "differential_before_adc", {"differential_before_adc"},
-             "How signed weights are made: a pair of bit lines whose currents are subtracted before the ADC."),
+      choice("hardware.signed_scheme", "differential_before_adc",
+             {"differential_before_adc", "differential_after_adc", "offset_column"},
+             "How signed weights are made: a pair of bit lines subtracted before the ADC; a pair whose codes are "
+             "subtracted; or weights stored with an offset, the code of a reference column being subtracted."),
       integer("hardware.adc_bits", "6", 1, 16, "Resolution of the ADC."),
-      real("hardware.adc_range", "32", 1e-3, 1e9, "The ADC covers −adc_range … +adc_range, in MAC units."),
+      real("hardware.adc_range", "32", 1e-3, 1e9,
+           "The ADC covers −adc_range … +adc_range (a pair subtracted before it) or 0 … adc_range, in MAC units."),
+      choice("hardware.adc_kind", "sar", {"sar", "flash", "ramp"},
+             "How the ADC is built: what `adc_element_mismatch` means and how it shows."),
+      real("hardware.adc_offset", "0", 0, 1e6, "σ of the ADCs' offsets, in ADC steps."),
+      real("hardware.adc_gain", "0", 0, 10, "σ of the ADCs' gains, relative."),
+      real("hardware.adc_element_mismatch", "0", 0, 1e6,
+           "σ of a unit capacitor (sar, relative), of a comparator's offset (flash, in steps) or of the ramp's bow "
+           "(ramp, in "
+           "steps)."),
+      real("hardware.adc_noise", "0", 0, 1e6, "rms noise of a conversion, in ADC steps."),
+      integer("hardware.columns_per_adc", "1", 1, 4096,
+              "Columns that are multiplexed onto one ADC and share its errors."),
 
       choice("training.network", "lenet5", {"mlp", "lenet5"}, "Network."),
-      choice("training.data_set", "glyphs", {"glyphs", "mnist", "fashion-mnist", "emnist"}, "Data set."),
+      choice("training.data_set", "glyphs", {"glyphs", "mnist", "fashion-mnist", "emnist", "cifar-10"}, "Data set."),
       integer("training.train_images", "0", 0, 1e9, "Use only the first N training images; 0 means all."),
       integer("training.test_images", "0", 0, 1e9, "Use only the first N test images; 0 means all."),
       integer("training.epochs", "8", 1, 100000, "Epochs of the first phase, on ideal quantised hardware."),
@@ -227,7 +286,17 @@ std::vector<KeySpec> build_schema() {
       real("training.adaptation_learning_rate", "0.001", 0, 100, "Learning rate of the second phase."),
       real("training.weight_decay", "0.0", 0, 10, "Weight decay."),
       choice("training.schedule", "cosine", {"constant", "cosine", "step"}, "Learning-rate schedule of each phase."),
-      integer("training.shift", "1", 0, 8, "Augmentation: random shift of up to this many pixels."),
+      integer("training.shift", "1", 0, 8,
+              "Augmentation: random crop of the image padded by this many black pixels on each side, that is, a random "
+              "shift of up to as many."),
+      flag("training.augmentation.flip", "false",
+           "Augmentation: mirror left and right, one time in two. For pictures; digits and letters change their "
+           "meaning."),
+      choice(
+          "training.normalization", "none", {"none", "scale"},
+          "What is done to the images: nothing, their values lie between 0 and 1; or `scale`, each channel divided by "
+          "its standard deviation over the training images, which is stored with the network. The mean stays, for "
+          "inputs must not be negative; the bias takes it up."),
       flag("training.batch_norm", "false", "Batch normalisation after hidden layers (digital)."),
       choice("training.gradient", "table", {"table", "straight_through"},
              "Backward pass: with the table's slope 1 + ∂μ/∂y, or plain straight-through."),
@@ -240,6 +309,8 @@ std::vector<KeySpec> build_schema() {
       integer("verification.replay_chips", "1600", 2, 1e6, "Chips of the replay of the network's own operands."),
       integer("verification.replay_operands", "64", 4, 1e6,
               "Operands for each of the 16 columns that a layer's replay takes."),
+      integer("verification.captured_columns", "64", 1, 1e6,
+              "Columns of each layer that `errata evaluate --capture-operands` writes."),
       integer("verification.ngspice_operands", "8", 0, 1e6,
               "Of these, operands for each layer that are replayed in ngspice too."),
       real("verification.accuracy_tolerance", "0.5", 0, 100,
@@ -279,10 +350,10 @@ std::span<const KeySpec> project_schema() {
 }
 
 std::vector<std::string> sections_of_stage(std::string_view stage) {
-  if (stage == "characterize") return {"circuit", "array"};
-  if (stage == "fit") return {"behavioral", "hardware"};
+  if (stage == "characterize") return {"circuit", "array", "hardware.signed_scheme"};
+  if (stage == "fit") return {"behavioral", "hardware.adc_range", "hardware.signed_scheme"};
   if (stage == "compile") return {"errormodel", "hardware"};
-  if (stage == "train") return {"hardware", "training"};
+  if (stage == "train") return {"hardware", "training", "circuit.weight.levels", "circuit.input.levels"};
   if (stage == "verify") return {"circuit", "array", "hardware", "training", "verification", "spec"};
   return {"project", "circuit", "array", "behavioral", "errormodel", "hardware", "training", "verification", "spec"};
 }

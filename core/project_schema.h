@@ -30,7 +30,8 @@ struct KeySpec {
 /// Every key, in the order of the reference page.
 std::span<const KeySpec> project_schema();
 
-/// The sections of the project file that a stage reads (architecture.md §1: staleness follows exactly these).
+/// The sections and single keys of the project file that a stage reads (architecture.md §1: staleness follows exactly
+/// these).
 std::vector<std::string> sections_of_stage(std::string_view stage);
 
 /// The reference page docs/reference/project-file.md as Markdown.

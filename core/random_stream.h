@@ -27,6 +27,8 @@ enum class StreamPurpose : std::uint64_t {
   kTest = 17,
   kCalibration = 18,
   kReplaySelection = 19,
+  kSobolShift = 20,
+  kAdc = 21,
 };
 
 /// Four 64-bit words of Philox4x64-10 (Salmon et al. 2011; the generator that NumPy calls Philox).

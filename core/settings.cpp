@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/hardware_scheme.h"
+
 namespace errata {
 
 namespace {
@@ -40,7 +42,10 @@ std::string Settings::canonical(std::span<const std::string> sections) const {
   std::string text;
   for (const auto& [path, v] : values_) {
     const std::string_view section = std::string_view(path).substr(0, path.find_first_of(".["));
-    if (std::ranges::find(sections, section) == sections.end()) continue;
+    const bool read = std::ranges::any_of(sections, [&, p = std::string_view(path)](const std::string& wanted) {
+      return wanted == section || wanted == p;
+    });
+    if (!read) continue;
     if (v.numbers.empty()) {
       text += fmt::format("{} = \"{}\"\n", path, v.text);
     } else if (v.numbers.size() == 1) {
@@ -50,6 +55,20 @@ std::string Settings::canonical(std::span<const std::string> sections) const {
     }
   }
   return text;
+}
+
+AdcOptions adc_options(const Settings& s) {
+  const std::string& kind = s.text("hardware.adc_kind");
+  return {.bits = static_cast<int>(s.integer("hardware.adc_bits")),
+          .range = s.number("hardware.adc_range"),
+          .bipolar = branches_of(signed_scheme(s.text("hardware.signed_scheme"))) == 2,
+          .kind = kind == "flash"  ? AdcKind::kFlash
+                  : kind == "ramp" ? AdcKind::kRamp
+                                   : AdcKind::kSar,
+          .offset_sigma = s.number("hardware.adc_offset"),
+          .gain_sigma = s.number("hardware.adc_gain"),
+          .element_sigma = s.number("hardware.adc_element_mismatch"),
+          .noise_sigma = s.number("hardware.adc_noise")};
 }
 
 }  // namespace errata

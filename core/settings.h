@@ -9,6 +9,7 @@
 
 #include "core/diagnostic.h"
 #include "core/project_schema.h"
+#include "core/readout.h"
 
 namespace errata {
 
@@ -43,19 +44,29 @@ class Settings {
   /// Number of tables in an array of tables, for example "circuit.mismatch".
   std::size_t count(std::string_view array) const;
 
-  /// Canonical text of every value in the sections, one "path = value" per line: what staleness is judged by.
+  /// Canonical text of every value in the sections (or single keys), one "path = value" per line: what staleness is
+  /// judged by.
   std::string canonical(std::span<const std::string> sections) const;
 
   /// The project's folder (absolute).
   const std::filesystem::path& folder() const { return folder_; }
   std::uint64_t seed() const { return static_cast<std::uint64_t>(integer("project.seed")); }
 
+  /// Whether the netlist may run commands and write files. Never a key: a project that came by mail must not trust
+  /// itself.
+  bool trusts_netlist() const { return trusts_netlist_; }
+  void trust_netlist() { trusts_netlist_ = true; }
+
  private:
   friend class SettingsBuilder;
   std::map<std::string, SettingValue, std::less<>> values_;
   std::map<std::string, std::size_t, std::less<>> counts_;
   std::filesystem::path folder_;
+  bool trusts_netlist_ = false;
 };
+
+/// The ADC that [hardware] describes.
+AdcOptions adc_options(const Settings& settings);
 
 /// Reads FOLDER/errata.toml. Throws ProjectError with all problems at once.
 Settings read_project(const std::filesystem::path& folder, std::span<const SettingOverride> overrides);

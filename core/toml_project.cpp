@@ -11,6 +11,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "core/project_rules.h"
 #include "core/settings.h"
 #include "core/toml_document.h"
 
@@ -28,7 +29,7 @@ class SettingsBuilder {
     settings_.folder_ = folder;
     walk(root, "", "");
     fill_defaults();
-    check_consistency();
+    if (diagnostics_.empty()) diagnostics_ = project_inconsistencies(settings_);
     std::ranges::stable_sort(diagnostics_, {}, [](const Diagnostic& d) {  // as the file reads; what has no place last
       return std::tuple(d.position.line == 0, d.position.line, d.position.column);
     });
@@ -240,176 +241,6 @@ class SettingsBuilder {
         toml::parse(quoted ? fmt::format("v = \"{}\"", spec.default_text) : fmt::format("v = {}", spec.default_text));
     SettingValue value;
     if (convert(spec, *parsed.get("v"), value)) settings_.values_[path] = std::move(value);
-  }
-
-  /// SPICE knows no case.
-  static std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-  }
-
-  void inconsistent(std::string code, const std::string& path, std::string message, std::string hint) {
-    diagnostics_.push_back(Diagnostic{.code = std::move(code),
-                                      .position = settings_.value(path).position,
-                                      .message = std::move(message),
-                                      .hint = std::move(hint)});
-  }
-
-  /// The unit of a value that moves or sets the instance parameter; a relative one has none. Other parameters may
-  /// have any unit.
-  void check_units(const std::string& path, const std::string& parameter, bool relative) {
-    static const std::map<std::string, Dimension, std::less<>> kUnits = {{"delvto", dimension::kVoltage},
-                                                                         {"mulu0", dimension::kNone},
-                                                                         {"resistance", dimension::kResistance},
-                                                                         {"capacitance", dimension::kCapacitance},
-                                                                         {"voltage", dimension::kVoltage},
-                                                                         {"offset_current", dimension::kCurrent},
-                                                                         {"offset_voltage", dimension::kVoltage},
-                                                                         {"w", dimension::kLength},
-                                                                         {"l", dimension::kLength}};
-    const auto known = kUnits.find(parameter);
-    if (!relative && known == kUnits.end()) return;
-    const Dimension needed = relative ? dimension::kNone : known->second;
-    for (const Dimension& found : settings_.value(path).dimensions)
-      if (!(found == needed)) {
-        inconsistent(
-            "E104", path,
-            fmt::format("{} is in {}; {} takes {}", path, unit_symbol(found), relative ? "a relative value" : parameter,
-                        relative ? "% or a plain number" : unit_symbol(needed)),
-            "");
-        return;
-      }
-  }
-
-  /// Which keys of [circuit.weight] a way of storing needs.
-  void check_storage() {
-    static const std::map<std::string, std::vector<const char*>, std::less<>> kNeeds = {
-        {"instance_parameter", {"device", "parameter"}},
-        {"model_parameter", {"device", "parameter"}},
-        {"subcircuit_parameter", {"parameter"}},
-        {"node_voltage", {"node"}},
-        {"pin_voltage", {"pin"}}};
-    const std::string store = settings_.text("circuit.weight.store");
-    const auto& needed = kNeeds.find(store)->second;
-    for (const char* key : needed)
-      if (!settings_.has(fmt::format("circuit.weight.{}", key)))
-        inconsistent("E106", "circuit.weight.levels",
-                     fmt::format("circuit.weight.{} is missing: circuit.weight.store = \"{}\" needs it", key, store),
-                     "");
-    const bool voltage = store == "node_voltage" || store == "pin_voltage";
-    if (voltage)
-      check_units("circuit.weight.levels", "voltage", false);
-    else if (settings_.has("circuit.weight.parameter"))
-      check_units("circuit.weight.levels", lower(settings_.text("circuit.weight.parameter")), false);
-    for (const char* key : {"device", "parameter", "node", "complement", "pin"}) {
-      const std::string path = fmt::format("circuit.weight.{}", key);
-      const bool used = std::ranges::any_of(needed, [&](const char* k) { return std::string_view(k) == key; }) ||
-                        (store == "node_voltage" && std::string_view(key) == "complement");
-      if (settings_.has(path) && !used)
-        inconsistent("E107", path, fmt::format("{} does nothing with circuit.weight.store = \"{}\"", path, store), "");
-    }
-  }
-
-  void check_read() {
-    const bool current = settings_.text("circuit.read") == "current";
-    const std::string family = settings_.text("behavioral.model");
-    if ((current && family == "floating_line") || (!current && family == "current_mode"))
-      inconsistent("E107", "behavioral.model",
-                   fmt::format("behavioral.model = \"{}\" does not fit circuit.read = \"{}\"", family,
-                               settings_.text("circuit.read")),
-                   "current_mode fits `current`; floating_line fits `discharge` and `charge`");
-    if (current) {
-      if (settings_.has("array.reset_switch"))
-        inconsistent("E107", "array.reset_switch", "array.reset_switch does nothing with circuit.read = \"current\"",
-                     "");
-      return;
-    }
-    const double delay = settings_.number("circuit.timing.delay"), edge = settings_.number("circuit.timing.edge"),
-                 sample = settings_.number("circuit.timing.sample");
-    if (sample <= delay + edge)
-      inconsistent("E107", "circuit.timing.sample",
-                   "circuit.timing.sample comes before the word lines are up (circuit.timing.delay + edge)", "");
-    if (settings_.text("circuit.read") == "charge" && sample > delay + edge + settings_.number("circuit.timing.pulse"))
-      inconsistent(
-          "E107", "circuit.timing.sample",
-          "circuit.timing.sample comes after the word lines have begun to fall (delay + edge + pulse), when the "
-          "cells take their charge back",
-          "");
-    if (settings_.has("array.reset_switch") && delay <= 2 * edge)
-      inconsistent("E107", "circuit.timing.delay",
-                   "circuit.timing.delay leaves the reset switch no time to open: it needs more than 2 · edge", "");
-  }
-
-  void check_noise_source(const std::string& at, std::size_t levels) {
-    const bool relative = settings_.text(at + ".kind") == "cell_relative";
-    const bool current = settings_.text("circuit.read") == "current";
-    if (!relative && (settings_.text(at + ".kind") == "output_current") != current)
-      inconsistent("E107", at + ".kind",
-                   fmt::format("{}: the output of circuit.read = \"{}\" is a {}", at, settings_.text("circuit.read"),
-                               current ? "current" : "voltage"),
-                   current ? "use kind = \"output_current\"" : "use kind = \"output_voltage\"");
-    const std::size_t n = settings_.numbers(at + ".sigma").size();
-    if (n != 1 && !(relative && n == levels))
-      inconsistent("E107", at + ".sigma",
-                   fmt::format("{}.sigma has {} values; it takes 1{}", at, n,
-                               relative ? fmt::format(" or {} (one per stored level)", levels) : ""),
-                   "");
-    check_units(at + ".sigma", current ? "offset_current" : "offset_voltage", relative);
-  }
-
-  void check_consistency() {
-    if (!diagnostics_.empty()) return;
-    const auto problem = [&](const std::string& path, std::string message, std::string hint) {
-      inconsistent("E107", path, std::move(message), std::move(hint));
-    };
-    const std::size_t levels = settings_.numbers("circuit.weight.levels").size();
-    if (levels < 2 || levels > 256)
-      problem("circuit.weight.levels", fmt::format("circuit.weight.levels has {} entries; it takes 2 to 256", levels),
-              "");
-    const auto largest = std::size_t{1} << (settings_.integer("hardware.weight_bits") - 1);
-    if (levels < largest)
-      problem(settings_.value("hardware.weight_bits").given ? "hardware.weight_bits" : "circuit.weight.levels",
-              fmt::format("hardware.weight_bits = {} needs {} stored levels, but circuit.weight.levels has {}",
-                          settings_.integer("hardware.weight_bits"), largest, levels),
-              "the magnitude of a signed weight is stored in one cell of each branch");
-    if (settings_.integer("hardware.rows_per_tile") > settings_.integer("array.rows"))
-      problem("hardware.rows_per_tile",
-              fmt::format("hardware.rows_per_tile = {} is more than array.rows = {}",
-                          settings_.integer("hardware.rows_per_tile"), settings_.integer("array.rows")),
-              "");
-    check_storage();
-    check_read();
-    for (std::size_t i = 0; i < settings_.count("circuit.noise_source"); ++i)
-      check_noise_source(fmt::format("circuit.noise_source[{}]", i), levels);
-    if (settings_.numbers("circuit.input.levels").size() != 2)
-      problem("circuit.input.levels",
-              fmt::format("circuit.input.levels has {} entries; inputs are applied bit-serially with 2 levels",
-                          settings_.numbers("circuit.input.levels").size()),
-              "multi-level inputs are not supported yet");
-    for (std::size_t i = 0; i < settings_.count("circuit.mismatch"); ++i) {
-      const std::string at = fmt::format("circuit.mismatch[{}]", i);
-      const bool sigma = settings_.has(at + ".sigma"), pelgrom = settings_.has(at + ".pelgrom_coefficient");
-      if (sigma == pelgrom) problem(at + ".name", fmt::format("{} needs either sigma or pelgrom_coefficient", at), "");
-      if (pelgrom && settings_.has(at + ".width") != settings_.has(at + ".length"))
-        problem(at + ".name", fmt::format("{} needs both width and length, or neither", at), "");
-      if (sigma) {
-        const std::size_t n = settings_.numbers(at + ".sigma").size();
-        if (n != 1 && n != levels)
-          problem(at + ".sigma",
-                  fmt::format("{}.sigma has {} values; it takes 1 or {} (one per stored level)", at, n, levels), "");
-      }
-      const bool relative = settings_.text(at + ".distribution") == "lognormal";
-      if (sigma) check_units(at + ".sigma", lower(settings_.text(at + ".parameter")), relative);
-      if (pelgrom && relative)
-        problem(at + ".distribution", fmt::format("{}: Pelgrom's law gives volts, so its distribution is normal", at),
-                "");
-      const std::string device = lower(settings_.text(at + ".device"));
-      const bool periphery = device == "clamp" || device == "source_line" || device == "precharge" ||
-                             device == "sense" || device.starts_with("switch.");
-      if (periphery && settings_.text(at + ".scope") == "cell")
-        problem(at + ".scope",
-                fmt::format("{}: the {} exists once per bit line, so its scope is column or chip", at, device), "");
-    }
   }
 
   struct Entry {

@@ -181,6 +181,13 @@ struct Crew {
 
 }  // namespace
 
+std::uint64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t pages = 0, resident = 0;
+  file >> pages >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 WorkerPool::WorkerPool(Options options, HandlerFactory make_handler)
     : options_(options), make_handler_(std::move(make_handler)) {}
 

@@ -9,6 +9,9 @@
 
 namespace errata {
 
+/// Resident memory of this process.
+std::uint64_t resident_bytes();
+
 /// Runs items in forked worker processes that may hang, crash or exit without harm to the others.
 ///
 /// A worker gets one chunk of items at a time and answers item by item, so that a death costs the running item

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
+#include "core/operand_set.h"
 #include "core/statistics.h"
 
 namespace errata::errormodel {
@@ -44,16 +46,12 @@ double lack_of_fit(const behavioral::BehavioralModel& model, const Observations&
   const std::size_t columns = std::min<std::size_t>(o.designs.size(), 64);
   for (std::size_t c = 0; c < columns; ++c) {
     const ColumnOperands& d = o.designs[c];
-    std::vector<double> plus(d.count()), minus(d.count());
-    model.prepare_nominal(d.plus)->read(d.inputs, d.rows, plus);
-    model.prepare_nominal(d.minus)->read(d.inputs, d.rows, minus);
+    const auto output = model.read_nominal_column(d);
     for (std::size_t p = 0; p < d.count(); ++p) {
-      double ya = 0.0;
-      for (std::size_t j = 0; j < d.rows; ++j)
-        if (d.input(p)[j] != 0) ya += t.level[d.plus[j]] - t.level[d.minus[j]];
-      if (std::fabs(ya) > t.axes.y_high) continue;
+      const double ya = t.static_sum(d, p);
+      if (ya > t.axes.y_high || ya < t.axes.y_low) continue;
       const double e =
-          model.transfer.to_mac(plus[p] - minus[p]) - ya - t.mean_shift(ya, d.drive(p, t.minimum_conductance));
+          model.transfer.to_mac(output[p]) - ya - t.mean_shift(ya, d.second_axis(p, t.minimum_conductance));
       sum += e * e;
       ++n;
     }
@@ -63,16 +61,23 @@ double lack_of_fit(const behavioral::BehavioralModel& model, const Observations&
 
 }  // namespace
 
-Observations observe(const behavioral::BehavioralModel& model, const OperandDesign& design, std::uint64_t seed,
+double lowest_mac(std::size_t branches, double limit) {
+  constexpr double kBelowZero = 0.1;  // a single-ended column's static offset may carry it there
+  return branches == 2 ? -limit : -kBelowZero * limit;
+}
+
+Observations observe(const behavioral::BehavioralModel& model, const OperandSource& source, std::uint64_t seed,
                      std::uint64_t first_chip, std::size_t chips, std::size_t columns, const RunContext& context) {
   Observations o;
   o.chips = chips;
   o.columns = columns;
   o.levels = model.levels();
+  o.inputs = model.input_levels();
   o.minimum_conductance = model.minimum_conductance;
   o.source_names = model.noise_names();
   o.designs.resize(chips * columns);
-  const std::size_t count = design.operands, total = chips * columns * count, sources = o.source_names.size();
+  const std::size_t count = source(first_chip, 0).count(), total = chips * columns * count,
+                    sources = o.source_names.size();
   o.value.resize(total);
   o.source_variance.resize(sources * total);
   const double unit2 = model.transfer.unit * model.transfer.unit;
@@ -80,23 +85,52 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandDesi
 #pragma omp parallel for schedule(dynamic) num_threads(context.jobs)
   for (std::size_t k = 0; k < chips * columns; ++k) {
     const std::uint64_t chip = first_chip + k / columns, column = k % columns;
-    o.designs[k] = make_operands(design, seed, chip, column);
+    o.designs[k] = source(chip, column);
     const ColumnOperands& d = o.designs[k];
-    const auto plus = model.prepare(seed, {chip, 2 * column}, d.plus);
-    const auto minus = model.prepare(seed, {chip, 2 * column + 1}, d.minus);
-    std::vector<double> a(count), b(count);
-    plus->read(d.inputs, d.rows, a);
-    minus->read(d.inputs, d.rows, b);
-    for (std::size_t p = 0; p < count; ++p) {
-      o.value[k * count + p] = model.transfer.to_mac(a[p] - b[p]);
-      const auto vp = plus->noise_variances(d.input(p)), vm = minus->noise_variances(d.input(p));
-      for (std::size_t s = 0; s < sources; ++s) o.source_variance[s * total + k * count + p] = (vp[s] + vm[s]) / unit2;
+    std::vector<double> output(count, 0.0), one(count);
+    for (std::size_t b = 0; b < d.branches(); ++b) {
+      const auto line = model.prepare(seed, {chip, d.branches() * column + b}, d.branch(b));
+      line->read(d.inputs, d.rows, one);
+      for (std::size_t p = 0; p < count; ++p) {
+        output[p] += b == 0 ? one[p] : -one[p];
+        const auto variances = line->noise_variances(d.input(p));
+        for (std::size_t s = 0; s < sources; ++s) o.source_variance[s * total + k * count + p] += variances[s] / unit2;
+      }
     }
+    for (std::size_t p = 0; p < count; ++p) o.value[k * count + p] = model.transfer.to_mac(output[p]);
 #pragma omp critical
     context.progress("virtual columns", ++done, chips * columns);
   }
   return o;
 }
+
+namespace {
+
+/// Operands of the table's columns: stratified, or those of a trained network where the project names a file.
+OperandSource operand_source(const behavioral::BehavioralModel& model, const Settings& s, double limit,
+                             std::uint64_t seed) {
+  const auto operands = static_cast<std::size_t>(s.integer("errormodel.operands_per_column"));
+  const std::size_t rows = model.array.rows;
+  if (s.has("errormodel.operands")) {
+    const auto set = std::make_shared<OperandSet>(
+        project_operands(s, "errormodel.operands", rows, model.levels(), model.input_levels()));
+    const auto columns = static_cast<std::uint64_t>(s.integer("errormodel.columns"));
+    return [=](std::uint64_t chip, std::uint64_t column) {
+      const std::uint64_t k =
+          (chip - chips::kTable) * columns + column;  // every chip sees other columns of the network
+      return set->column(static_cast<std::size_t>(k), rows, operands, seed, chip);
+    };
+  }
+  const OperandDesign design{.rows = rows,
+                             .levels = model.levels(),
+                             .operands = operands,
+                             .mac_limit = limit,
+                             .input_levels = model.input_levels(),
+                             .differential = model.branches == 2};
+  return [=](std::uint64_t chip, std::uint64_t column) { return make_operands(design, seed, chip, column); };
+}
+
+}  // namespace
 
 ErrorTable compile_table(const behavioral::BehavioralModel& model, const Settings& s, const Provenance& provenance,
                          const RunContext& context) {
@@ -108,19 +142,17 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
   t.output_unit = model.array.output_unit();
   t.temperature_kelvin = model.array.temperature_kelvin;
   t.signed_scheme = s.text("hardware.signed_scheme");
-  t.adc = {static_cast<int>(s.integer("hardware.adc_bits")), s.number("hardware.adc_range")};
+  t.adc = adc_options(s);
   constexpr double kBeyondAdc = 1.25;  // errors carry values across the clip edge, so the surfaces reach past it
   const double limit = kBeyondAdc * t.adc.range;
-  const OperandDesign design{.rows = t.rows,
-                             .levels = model.levels(),
-                             .operands = static_cast<std::size_t>(s.integer("errormodel.operands_per_column")),
-                             .mac_limit = limit};
-  const Observations o =
-      observe(model, design, provenance.seed, chips::kTable, static_cast<std::size_t>(s.integer("errormodel.chips")),
-              static_cast<std::size_t>(s.integer("errormodel.columns")), context);
+  const Observations o = observe(model, operand_source(model, s, limit, provenance.seed), provenance.seed,
+                                 chips::kTable, static_cast<std::size_t>(s.integer("errormodel.chips")),
+                                 static_cast<std::size_t>(s.integer("errormodel.columns")), context);
+  if (s.has("errormodel.operands")) t.operands = "workload";
   const EstimateOptions options{.y_points = static_cast<std::size_t>(s.integer("errormodel.mac_points")),
                                 .a_points = static_cast<std::size_t>(s.integer("errormodel.activity_points")),
-                                .y_limit = limit};
+                                .y_limit = limit,
+                                .y_low = lowest_mac(model.branches, limit)};
   estimate_terms(o, options, t);
   t.residual_sigma = lack_of_fit(model, o, t);
   fill_code_pmf(o, t);
@@ -142,8 +174,10 @@ std::string table_report(const ErrorTable& t) {
     text += fmt::format("  chip   {:<10} sigma {}\n", kName[k], sigma(t.chip_interval[kDiagonal[k]]));
   for (int k = 0; k < 3; ++k)
     text += fmt::format("  column {:<10} sigma {}\n", kName[k], sigma(t.column_interval[kDiagonal[k]]));
-  for (std::size_t k = 0; k < t.levels; ++k)
-    text += fmt::format("  cell level {}      sigma {}\n", k, sigma(t.cell_interval[k]));
+  for (std::size_t x = 1; x < t.inputs; ++x)
+    for (std::size_t w = 0; w < t.levels; ++w)
+      text += fmt::format("  cell level {}{}      sigma {}\n", w, t.inputs > 2 ? fmt::format(" input {}", x) : "",
+                          sigma(t.cell_interval[t.kind(x, w)]));
   const auto [low, high] = std::minmax_element(t.dynamic_sigma.begin(), t.dynamic_sigma.end());
   text += fmt::format("  dynamic sigma    {:.3f} ... {:.3f} ({})\n", *low, *high, fmt::join(t.source_names, ", "));
   text += fmt::format("  not explained by (y, a) without mismatch: {:.4f} MAC units rms\n", t.residual_sigma);

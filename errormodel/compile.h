@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "behavioral/model.h"
 #include "core/run_context.h"
 #include "core/settings.h"
@@ -7,10 +9,16 @@
 
 namespace errata::errormodel {
 
+/// Operands of a column of a chip; the same number for every column.
+using OperandSource = std::function<ColumnOperands(std::uint64_t chip, std::uint64_t column)>;
+
 /// Virtual measurements of the behavioural model: what an infinitely patient SPICE run would have given.
-/// `first_chip` is a global chip number (core/mismatch.h); `mac_limit` bounds |y| of the operands.
-Observations observe(const behavioral::BehavioralModel& model, const OperandDesign& design, std::uint64_t seed,
+/// `first_chip` is a global chip number (core/mismatch.h).
+Observations observe(const behavioral::BehavioralModel& model, const OperandSource& source, std::uint64_t seed,
                      std::uint64_t first_chip, std::size_t chips, std::size_t columns, const RunContext& context);
+
+/// Lower end of the surfaces' y axis where `limit` is the upper one.
+double lowest_mac(std::size_t branches, double limit);
 
 /// Tier 3: fills the table from the behavioural model by the nested design of methods.md §3.3.
 ErrorTable compile_table(const behavioral::BehavioralModel& model, const Settings& settings,

@@ -34,6 +34,17 @@ std::array<double, 3> ErrorTable::phi(double y, double a) const {
           basis[6] + basis[7] * y + basis[8] * a};
 }
 
+double ErrorTable::static_sum(const ColumnOperands& o, std::size_t operand) const {
+  const std::uint8_t* x = o.input(operand);
+  double sum = 0.0;
+  for (std::size_t j = 0; j < o.rows; ++j) {
+    if (x[j] == 0) continue;
+    sum += level[kind(x[j], o.plus[j])];
+    if (o.differential()) sum -= level[kind(x[j], o.minus[j])];
+  }
+  return sum;
+}
+
 Covariance ErrorTable::factor(const Covariance& c) {
   Covariance l{};
   for (int i = 0; i < 3; ++i)
@@ -54,6 +65,7 @@ void ErrorTable::save(const std::filesystem::path& path) const {
   f.attribute("/", "operands", std::string_view(operands));
   f.attribute("/array", "rows", static_cast<std::int64_t>(rows));
   f.attribute("/array", "levels", static_cast<std::int64_t>(levels));
+  f.attribute("/array", "inputs", static_cast<std::int64_t>(inputs));
   f.attribute("/array", "signed_scheme", std::string_view(signed_scheme));
   f.write_scalar("/array/minimum_conductance", minimum_conductance, "level");
   f.write_scalar("/transfer/offset", offset, output_unit);
@@ -65,15 +77,15 @@ void ErrorTable::save(const std::filesystem::path& path) const {
   for (std::size_t j = 0; j < axes.a_points; ++j) a.push_back(axes.a_at(j));
   f.write("/axes/y", Real(y), {y.size()}, "MAC unit");
   f.write("/axes/a", Real(a), {a.size()}, "level");
-  f.attribute("/axes/a", "second_axis", std::string_view("A"));
+  f.attribute("/axes/a", "second_axis", std::string_view(differential() ? "A" : "X1"));
   const Shape grid{y.size(), a.size()};
-  f.write(op + "/det/level", Real(level), {levels}, "MAC unit");
+  f.write(op + "/det/level", Real(level), {inputs - 1, levels}, "MAC unit");
   f.write(op + "/det/mu", Real(mu), grid, "MAC unit");
   f.write(op + "/det/dmu_dy", Real(slope), grid, "1");
   f.write(op + "/static/basis", Real(basis), {3, 3}, "1");
   f.write(op + "/static/chip", Real(chip), {3, 3}, "MAC unit^2");
   f.write(op + "/static/column", Real(column), {3, 3}, "MAC unit^2");
-  f.write(op + "/static/cell", Real(cell_sigma), {levels}, "MAC unit");
+  f.write(op + "/static/cell", Real(cell_sigma), {inputs - 1, levels}, "MAC unit");
   write_intervals(f, op + "/static/chip_interval", chip_interval, "MAC unit^2");
   write_intervals(f, op + "/static/column_interval", column_interval, "MAC unit^2");
   write_intervals(f, op + "/static/cell_interval", cell_interval, "MAC unit^2");
@@ -83,6 +95,12 @@ void ErrorTable::save(const std::filesystem::path& path) const {
   f.write(op + "/dynamic/sources", Real(source_variance), {source_names.size(), y.size(), a.size()}, "MAC unit^2");
   f.attribute(op + "/dynamic", "distribution", std::string_view("normal"));
   f.attribute("/adc", "bits", static_cast<std::int64_t>(adc.bits));
+  f.attribute("/adc", "bipolar", std::int64_t{adc.bipolar});
+  f.attribute("/adc", "kind", static_cast<std::int64_t>(adc.kind));
+  f.write_scalar("/adc/offset_sigma", adc.offset_sigma, "ADC step");
+  f.write_scalar("/adc/gain_sigma", adc.gain_sigma, "1");
+  f.write_scalar("/adc/element_sigma", adc.element_sigma, "see docs/formats");
+  f.write_scalar("/adc/noise_sigma", adc.noise_sigma, "ADC step");
   f.write_scalar("/adc/range", adc.range, "MAC unit");
   f.write_scalar("/adc/step", adc.step(), "MAC unit");
   const auto codes = static_cast<std::size_t>(1) << adc.bits;
@@ -111,6 +129,7 @@ ErrorTable ErrorTable::load(const std::filesystem::path& path) {
   };
   t.rows = static_cast<std::size_t>(bounded("/array", "rows", 1, 4096));
   t.levels = static_cast<std::size_t>(bounded("/array", "levels", 2, 256));
+  t.inputs = static_cast<std::size_t>(bounded("/array", "inputs", 2, 256));
   t.signed_scheme = f.text("/array", "signed_scheme");
   t.minimum_conductance = f.scalar("/array/minimum_conductance");
   t.offset = f.scalar("/transfer/offset");
@@ -123,7 +142,7 @@ ErrorTable ErrorTable::load(const std::filesystem::path& path) {
     throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: the axes are damaged", path.string()));
   t.axes = {y.front(), y.back(), a.front(), a.back(), y.size(), a.size()};
   const Shape grid{y.size(), a.size()};
-  t.level = f.doubles(op + "/det/level", {t.levels});
+  t.level = f.doubles(op + "/det/level", {t.inputs - 1, t.levels});
   t.mu = f.doubles(op + "/det/mu", grid);
   t.slope = f.doubles(op + "/det/dmu_dy", grid);
   const auto matrix = [&](const std::string& name) {
@@ -135,16 +154,22 @@ ErrorTable ErrorTable::load(const std::filesystem::path& path) {
   t.basis = matrix(op + "/static/basis");
   t.chip = matrix(op + "/static/chip");
   t.column = matrix(op + "/static/column");
-  t.cell_sigma = f.doubles(op + "/static/cell", {t.levels});
+  t.cell_sigma = f.doubles(op + "/static/cell", {t.inputs - 1, t.levels});
   t.chip_interval = read_intervals(f, op + "/static/chip_interval", 6);
   t.column_interval = read_intervals(f, op + "/static/column_interval", 6);
-  t.cell_interval = read_intervals(f, op + "/static/cell_interval", t.levels);
+  t.cell_interval = read_intervals(f, op + "/static/cell_interval", t.kinds());
   t.columns_used = static_cast<std::size_t>(std::max<std::int64_t>(1, f.integer(op + "/static", "columns_used")));
   t.dynamic_sigma = f.doubles(op + "/dynamic/sigma", grid);
   t.source_names = f.strings(op + "/dynamic/source_names");
   t.source_variance = f.doubles(op + "/dynamic/sources", {t.source_names.size(), y.size(), a.size()});
   t.adc.bits = static_cast<int>(bounded("/adc", "bits", 1, 16));
   t.adc.range = f.scalar("/adc/range");
+  t.adc.bipolar = f.integer("/adc", "bipolar") != 0;
+  t.adc.kind = static_cast<AdcKind>(bounded("/adc", "kind", 0, 2));
+  t.adc.offset_sigma = f.scalar("/adc/offset_sigma");
+  t.adc.gain_sigma = f.scalar("/adc/gain_sigma");
+  t.adc.element_sigma = f.scalar("/adc/element_sigma");
+  t.adc.noise_sigma = f.scalar("/adc/noise_sigma");
   if (!(t.adc.range > 0)) throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: /adc/range", path.string()));
   const auto codes = static_cast<std::size_t>(1) << t.adc.bits;
   t.code_pmf = f.doubles(op + "/code/pmf", {codes, codes});
@@ -170,14 +195,24 @@ StaticColumn draw_static_column(const ErrorTable& t, std::uint64_t seed, std::ui
     for (int i = 0; i < 3; ++i) on[k] += theta[i] * t.basis[3 * i + k];
   StaticColumn s;
   s.offset = on[0];
-  s.weight.resize(plus.size());
-  s.drive.resize(plus.size());
+  const std::size_t rows = plus.size();
+  s.weight.resize((t.inputs - 1) * rows);
+  s.drive.resize(rows);
   RandomStream cells(seed, StreamPurpose::kTableCell, column, 0, chip);
-  for (std::size_t j = 0; j < plus.size(); ++j) {
+  for (std::size_t j = 0; j < rows; ++j) {
     const double zp = cells.normal(), zm = cells.normal();
-    s.drive[j] = plus[j] + minus[j] + 2 * t.minimum_conductance;
-    s.weight[j] = t.level[plus[j]] + t.cell_sigma[plus[j]] * zp - t.level[minus[j]] - t.cell_sigma[minus[j]] * zm +
-                  on[1] * (double{1} * plus[j] - minus[j]) + on[2] * s.drive[j];
+    const bool pair = !minus.empty();
+    s.drive[j] = pair ? plus[j] + minus[j] + 2 * t.minimum_conductance : 1.0;
+    const double gain = on[1] * (double{1} * plus[j] - (pair ? minus[j] : 0)) + on[2] * s.drive[j];
+    for (std::size_t x = 1; x < t.inputs; ++x) {
+      const std::size_t p = t.kind(x, plus[j]);
+      double weight = t.level[p] + t.cell_sigma[p] * zp;
+      if (pair) {
+        const std::size_t m = t.kind(x, minus[j]);
+        weight -= t.level[m] + t.cell_sigma[m] * zm;
+      }
+      s.weight[(x - 1) * rows + j] = weight + static_cast<double>(x) * gain;
+    }
   }
   return s;
 }

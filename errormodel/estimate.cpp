@@ -36,6 +36,7 @@ class Estimator {
 
   void run() {
     t_.levels = o_.levels;
+    t_.inputs = o_.inputs;
     t_.minimum_conductance = o_.minimum_conductance;
     t_.columns_used = o_.chips * o_.columns;
     collect();
@@ -61,49 +62,55 @@ class Estimator {
       for (std::size_t p = 0; p < count_; ++p) {
         Point& q = points_[c * count_ + p];
         q.y = o_.designs[c].mac(p);
-        q.a = o_.designs[c].drive(p, o_.minimum_conductance);
+        q.a = o_.designs[c].second_axis(p, o_.minimum_conductance);
       }
   }
 
-  /// g(k): least squares of v on the signed number of active cells at each level.
-  void fit_levels() {
-    const auto levels = static_cast<Eigen::Index>(o_.levels);
-    Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(levels, levels);
-    Eigen::VectorXd right = Eigen::VectorXd::Zero(levels), n(levels);
-    const auto counts = [&](const ColumnOperands& d, std::size_t p) {
-      n.setZero();
-      const std::uint8_t* x = d.input(p);
-      for (std::size_t j = 0; j < d.rows; ++j) {
-        if (x[j] == 0) continue;
-        n(d.plus[j]) += 1;
-        n(d.minus[j]) -= 1;
+  std::size_t kinds() const { return t_.kinds(); }
+  /// Adds ±scale to the count of every kind of active cell: (input level, stored level).
+  template <class Counts>
+  void count_cells(const ColumnOperands& d, std::size_t p, double scale, Counts&& counts) const {
+    const std::uint8_t* x = d.input(p);
+    for (std::size_t j = 0; j < d.rows; ++j) {
+      if (x[j] == 0) continue;
+      counts(static_cast<Eigen::Index>(t_.kind(x[j], d.plus[j]))) += scale;
+      if (d.differential()) counts(static_cast<Eigen::Index>(t_.kind(x[j], d.minus[j]))) -= scale;
+    }
+  }
+  bool outside(double ya) const { return ya > options_.y_limit || ya < options_.y_low; }
+
+  /// In a pair, the counts of an input level sum to zero over the stored levels, so one level of each is free: the
+  /// minimum-norm solution, shifted so that g(x, 0) = 0.
+  void set_levels(const Eigen::VectorXd& g) {
+    const bool pair = o_.designs.front().differential();
+    for (std::size_t x = 1; x < o_.inputs; ++x)
+      for (std::size_t w = 0; w < o_.levels; ++w) {
+        const auto k = t_.kind(x, w);
+        t_.level[k] = g(static_cast<Eigen::Index>(k)) - (pair ? g(static_cast<Eigen::Index>(t_.kind(x, 0))) : 0.0);
       }
-    };
+  }
+
+  /// g(x, w): least squares of v on the signed number of active cells of each kind.
+  void fit_levels() {
+    const auto n = static_cast<Eigen::Index>(kinds());
+    Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(n, n);
+    Eigen::VectorXd right = Eigen::VectorXd::Zero(n), counts(n);
     for (std::size_t c = 0; c < o_.designs.size(); ++c)
       for (std::size_t p = 0; p < count_; ++p) {
-        if (std::fabs(points_[c * count_ + p].y) > options_.y_limit) continue;
-        counts(o_.designs[c], p);
-        gram += n * n.transpose();
-        right += n * o_.value[c * count_ + p];
+        if (outside(points_[c * count_ + p].y)) continue;
+        counts.setZero();
+        count_cells(o_.designs[c], p, 1.0, counts);
+        gram += counts * counts.transpose();
+        right += counts * o_.value[c * count_ + p];
       }
-    // The counts sum to zero over the levels (plus and minus have as many active rows), so one level is free:
-    // the minimum-norm solution, shifted so that g(0) = 0.
-    const Eigen::VectorXd g = gram.completeOrthogonalDecomposition().solve(right);
-    t_.level.resize(o_.levels);
-    for (Eigen::Index k = 0; k < levels; ++k) t_.level[static_cast<std::size_t>(k)] = g(k) - g(0);
+    t_.level.assign(kinds(), 0.0);
+    set_levels(gram.completeOrthogonalDecomposition().solve(right));
     apply_levels();
   }
 
   void apply_levels() {
     for (std::size_t c = 0; c < o_.designs.size(); ++c)
-      for (std::size_t p = 0; p < count_; ++p) {
-        const ColumnOperands& d = o_.designs[c];
-        const std::uint8_t* x = d.input(p);
-        double sum = 0;
-        for (std::size_t j = 0; j < d.rows; ++j)
-          if (x[j] != 0) sum += t_.level[d.plus[j]] - t_.level[d.minus[j]];
-        points_[c * count_ + p].ya = sum;
-      }
+      for (std::size_t p = 0; p < count_; ++p) points_[c * count_ + p].ya = t_.static_sum(o_.designs[c], p);
   }
 
   /// Corrects g(k) where the data within columns say so. Directions that φ holds (a gain on y) or that cancel between
@@ -118,8 +125,7 @@ class Estimator {
       if (solver.eigenvalues()(k) > kNegligible * largest)
         correction +=
             solver.eigenvectors().col(k) * (solver.eigenvectors().col(k).dot(level_right_) / solver.eigenvalues()(k));
-    for (Eigen::Index k = 0; k < correction.size(); ++k)
-      t_.level[static_cast<std::size_t>(k)] += correction(k) - correction(0);
+    set_levels(Eigen::Map<const Eigen::VectorXd>(t_.level.data(), correction.size()) + correction);
     apply_levels();
   }
 
@@ -127,10 +133,10 @@ class Estimator {
   void fit_mean() {
     double a_high = 1;
     for (const Point& p : points_) a_high = std::max(a_high, p.a);
-    t_.axes = {-options_.y_limit, options_.y_limit, 0.0, a_high, options_.y_points, options_.a_points};
+    t_.axes = {options_.y_low, options_.y_limit, 0.0, a_high, options_.y_points, options_.a_points};
     SurfaceSamples s;
     for (std::size_t k = 0; k < points_.size(); ++k) {
-      if (std::fabs(points_[k].ya) > options_.y_limit) continue;
+      if (outside(points_[k].ya)) continue;
       s.y.push_back(points_[k].ya);
       s.a.push_back(points_[k].a);
       s.value.push_back(o_.value[k] - points_[k].ya);
@@ -179,11 +185,42 @@ class Estimator {
     return p.slope * Eigen::Vector3d(f[0], f[1], f[2]);
   }
 
+  /// One part of the cells' covariance: s(x, w) s(x', w) of one stored level and a pair of input levels, or, where
+  /// there are many input levels, s(X − 1, w)² with s(x, w) in proportion to the mean level g(x).
+  struct Component {
+    std::size_t level = 0;
+    std::size_t first = 1, second = 1;  ///< input levels; unused when proportional
+  };
+
+  /// Few input levels: every pair of them has a variance of its own.
+  static constexpr std::size_t kMostFreeInputs = 4;
+  bool proportional() const { return o_.inputs > kMostFreeInputs; }
+
+  void make_components() {
+    components_.clear();
+    for (std::size_t w = 0; w < o_.levels; ++w) {
+      if (proportional()) {
+        components_.push_back({w});
+        continue;
+      }
+      for (std::size_t x = 1; x < o_.inputs; ++x)
+        for (std::size_t z = x; z < o_.inputs; ++z) components_.push_back({w, x, z});
+    }
+  }
+
+  /// How the spread at an input level compares with that at the highest one, when proportional.
+  double share_of_top(std::size_t x) const {
+    const std::size_t top = o_.levels - 1;
+    const double full = t_.level[t_.kind(o_.inputs - 1, top)];
+    return full != 0.0 ? t_.level[t_.kind(x, top)] / full : 1.0;
+  }
+
   /// Covariance structure of one column's residuals: e = Φ (C + K) + cells + lack of fit.
   struct Column {
     Eigen::MatrixXd phi;                      ///< [operands][3]
-    std::vector<Eigen::MatrixXd> components;  ///< overlap matrix of each level's cells, last the identity
-    Eigen::MatrixXd counts;                   ///< [operands][levels] signed number of active cells at each level
+    std::vector<Eigen::MatrixXd> components;  ///< overlap matrix of each component, last the identity
+    Eigen::MatrixXd counts;                   ///< [operands][kinds] signed number of active cells of each kind
+    Eigen::VectorXd active;                   ///< [kinds] their number without sign, over all operands
     Eigen::VectorXd e;
   };
 
@@ -192,30 +229,43 @@ class Estimator {
     // Beyond the axes μ is held constant, so the residual there is not a static error.
     std::vector<std::size_t> inside;
     for (std::size_t p = 0; p < count_; ++p)
-      if (std::fabs(at(chip, column, p).ya) <= options_.y_limit) inside.push_back(p);
+      if (!outside(at(chip, column, p).ya)) inside.push_back(p);
     const auto n = static_cast<Eigen::Index>(inside.size());
-    const auto levels = static_cast<Eigen::Index>(o_.levels);
     const ColumnOperands& d = o_.designs[chip * o_.columns + column];
+    const auto cells = static_cast<Eigen::Index>(d.branches() * d.rows);
     c.phi.resize(n, 3);
     c.e.resize(n);
-    c.counts = Eigen::MatrixXd::Zero(n, levels);
-    std::vector<Eigen::MatrixXd> active(o_.levels, Eigen::MatrixXd::Zero(n, static_cast<Eigen::Index>(2 * d.rows)));
+    c.counts = Eigen::MatrixXd::Zero(n, static_cast<Eigen::Index>(kinds()));
+    c.active = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(kinds()));
+    // Which cell is active as which kind, times the slope by which it reaches the output.
+    std::vector<Eigen::MatrixXd> active(proportional() ? o_.levels : kinds(), Eigen::MatrixXd::Zero(n, cells));
     for (Eigen::Index p = 0; p < n; ++p) {
       const std::size_t operand = inside[static_cast<std::size_t>(p)];
       const Point& point = at(chip, column, operand);
       c.phi.row(p) = phi(point).transpose();
       c.e(p) = point.e;
+      count_cells(d, operand, point.slope, c.counts.row(p));
       const std::uint8_t* x = d.input(operand);
       for (std::size_t j = 0; j < d.rows; ++j) {
         if (x[j] == 0) continue;
-        c.counts(p, d.plus[j]) += point.slope;
-        c.counts(p, d.minus[j]) -= point.slope;
-        active[d.plus[j]](p, static_cast<Eigen::Index>(2 * j)) = point.slope;
-        active[d.minus[j]](p, static_cast<Eigen::Index>(2 * j + 1)) = point.slope;
+        for (std::size_t b = 0; b < d.branches(); ++b) {
+          const std::size_t w = d.branch(b)[j];
+          const double value = point.slope * (proportional() ? share_of_top(x[j]) : 1.0);
+          c.active(static_cast<Eigen::Index>(t_.kind(x[j], w))) += point.slope * point.slope;
+          active[proportional() ? w : t_.kind(x[j], w)](p, static_cast<Eigen::Index>(d.branches() * j + b)) = value;
+        }
       }
     }
-    for (Eigen::Index k = 0; k < levels; ++k)
-      c.components.push_back(active[static_cast<std::size_t>(k)] * active[static_cast<std::size_t>(k)].transpose());
+    for (const Component& k : components_) {
+      if (proportional()) {
+        c.components.push_back(active[k.level] * active[k.level].transpose());
+        continue;
+      }
+      const Eigen::MatrixXd &a = active[t_.kind(k.first, k.level)], &b = active[t_.kind(k.second, k.level)];
+      Eigen::MatrixXd overlap = a * b.transpose();
+      if (k.first != k.second) overlap += overlap.transpose().eval();
+      c.components.push_back(std::move(overlap));
+    }
     c.components.push_back(Eigen::MatrixXd::Identity(n, n));
     return c;
   }
@@ -254,10 +304,11 @@ class Estimator {
     ChipSums s;
     s.information = Eigen::MatrixXd::Zero(unknowns, unknowns);
     s.score = Eigen::VectorXd::Zero(unknowns);
-    s.level_gram = Eigen::MatrixXd::Zero(unknowns - 1, unknowns - 1);
+    const auto all_kinds = static_cast<Eigen::Index>(kinds());
+    s.level_gram = Eigen::MatrixXd::Zero(all_kinds, all_kinds);
     s.level_whole = s.level_gram;
-    s.level_right = Eigen::VectorXd::Zero(unknowns - 1);
-    s.active = Eigen::VectorXd::Zero(unknowns - 1);
+    s.level_right = Eigen::VectorXd::Zero(all_kinds);
+    s.active = Eigen::VectorXd::Zero(all_kinds);
     Eigen::Vector3d total = Eigen::Vector3d::Zero();
     Eigen::Matrix3d squares = Eigen::Matrix3d::Zero(), weights = Eigen::Matrix3d::Zero();
     for (std::size_t i = 0; i < o_.columns; ++i) {
@@ -266,7 +317,7 @@ class Estimator {
       if (c.e.size() < kFewest) continue;
       Eigen::MatrixXd v = Eigen::MatrixXd::Zero(c.e.size(), c.e.size());
       for (Eigen::Index k = 0; k < unknowns; ++k) v += theta(k) * c.components[static_cast<std::size_t>(k)];
-      for (Eigen::Index k = 0; k + 1 < unknowns; ++k) s.active(k) += c.components[static_cast<std::size_t>(k)].trace();
+      s.active += c.active;
       s.reads += static_cast<double>(c.e.size());
       const Eigen::LLT<Eigen::MatrixXd> llt(v);
       const Eigen::MatrixXd inverse = llt.solve(Eigen::MatrixXd::Identity(v.rows(), v.cols()));
@@ -355,8 +406,51 @@ class Estimator {
     into.reads += sign * from.reads;
   }
 
+  /// The spread of every kind from the components: of each stored level the matrix S(x, x') = s(x) s(x') has one
+  /// direction only, since a cell has one draw.
+  std::vector<double> spreads(const Eigen::VectorXd& components) const {
+    std::vector<double> sigma(kinds(), 0.0);
+    const auto inputs = static_cast<Eigen::Index>(o_.inputs - 1);
+    for (std::size_t w = 0, at = 0; w < o_.levels; ++w) {
+      if (proportional()) {
+        const double top = std::sqrt(std::max(0.0, components(static_cast<Eigen::Index>(w))));
+        for (std::size_t x = 1; x < o_.inputs; ++x) sigma[t_.kind(x, w)] = top * share_of_top(x);
+        continue;
+      }
+      Eigen::MatrixXd s(inputs, inputs);
+      for (Eigen::Index x = 0; x < inputs; ++x)
+        for (Eigen::Index z = x; z < inputs; ++z) s(x, z) = s(z, x) = components(static_cast<Eigen::Index>(at++));
+      const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(s);
+      const double largest = std::max(0.0, solver.eigenvalues()(inputs - 1));
+      Eigen::VectorXd direction = solver.eigenvectors().col(inputs - 1);
+      if (direction.sum() < 0.0) direction = -direction;
+      for (Eigen::Index x = 0; x < inputs; ++x)
+        sigma[t_.kind(static_cast<std::size_t>(x) + 1, w)] = std::max(0.0, std::sqrt(largest) * direction(x));
+    }
+    return sigma;
+  }
+
+  /// Working variances of the REML iteration: what the spreads amount to, positive.
+  Eigen::VectorXd working(const Eigen::VectorXd& estimate, const Eigen::VectorXd& floors) const {
+    const auto count = static_cast<Eigen::Index>(components_.size());
+    Eigen::VectorXd theta = estimate;
+    const auto sigma = spreads(estimate.head(count));
+    for (Eigen::Index k = 0; k < count && !proportional(); ++k) {
+      const Component& c = components_[static_cast<std::size_t>(k)];
+      theta(k) = sigma[t_.kind(c.first, c.level)] * sigma[t_.kind(c.second, c.level)];
+    }
+    for (Eigen::Index k = 0; k < theta.size(); ++k) {
+      const bool variance =
+          k == count || proportional() ||
+          components_[static_cast<std::size_t>(k)].first == components_[static_cast<std::size_t>(k)].second;
+      if (variance) theta(k) = std::max(theta(k), floors(k));
+    }
+    return theta;
+  }
+
   void fit_static() {
-    const auto levels = static_cast<Eigen::Index>(o_.levels);
+    make_components();
+    const auto count = static_cast<Eigen::Index>(components_.size());
     double square = 0.0;
     for (const Point& p : points_) square += p.e * p.e;
     square /= static_cast<double>(points_.size());
@@ -365,10 +459,10 @@ class Estimator {
     // Operands without an active cell of a noisy level would otherwise have next to no variance and all the weight, and
     // with it whatever μ leaves there. The equations stay unbiased for any working variances.
     constexpr double kLeastLackOfFit = 0.02;
-    Eigen::VectorXd floors = Eigen::VectorXd::Constant(levels + 1, floor);
-    floors(levels) = kLeastLackOfFit * std::max(square, 1e-12);
-    Eigen::VectorXd theta = theta_.size() > 0 ? theta_ : Eigen::VectorXd::Constant(levels + 1, square / 20.0);
-    theta = theta.cwiseMax(floors);
+    Eigen::VectorXd floors = Eigen::VectorXd::Constant(count + 1, floor);
+    floors(count) = kLeastLackOfFit * std::max(square, 1e-12);
+    Eigen::VectorXd theta = theta_.size() > 0 ? theta_ : Eigen::VectorXd::Constant(count + 1, square / 20.0);
+    theta = working(theta, floors);
     if (working_static_.isZero()) working_static_ = square * Eigen::Matrix3d::Identity();
     std::vector<ChipSums> of_chip;
     ChipSums all;
@@ -378,12 +472,12 @@ class Estimator {
       all = all_sums(theta, of_chip);
       estimate = solve(all);
       Eigen::VectorXd both = estimate.head(6) + estimate.segment(6, 6);
-      const Covariance working = semidefinite(both);
-      working_static_ = Eigen::Map<const Eigen::Matrix3d>(working.data()) + floor * Eigen::Matrix3d::Identity();
-      const Eigen::VectorXd next = estimate.tail(levels + 1).cwiseMax(floors);
-      const double change =
-          ((next - theta).cwiseAbs().array() / (next + Eigen::VectorXd::Constant(next.size(), floor * 1e2)).array())
-              .maxCoeff();
+      const Covariance shared = semidefinite(both);
+      working_static_ = Eigen::Map<const Eigen::Matrix3d>(shared.data()) + floor * Eigen::Matrix3d::Identity();
+      const Eigen::VectorXd next = working(estimate.tail(count + 1), floors);
+      const double change = ((next - theta).cwiseAbs().array() /
+                             (next.cwiseAbs() + Eigen::VectorXd::Constant(next.size(), floor * 1e2)).array())
+                                .maxCoeff();
       theta = next;
       if (change < 1e-3) break;
     }
@@ -403,18 +497,24 @@ class Estimator {
     };
     t_.chip_interval.clear();
     t_.column_interval.clear();
-    t_.cell_interval.clear();
-    t_.cell_sigma.clear();
     for (Eigen::Index k = 0; k < 6; ++k) t_.chip_interval.push_back(interval(k));
     for (Eigen::Index k = 6; k < 12; ++k) t_.column_interval.push_back(interval(k));
+    t_.cell_sigma = spreads(estimate.segment(12, count));
     // What μ leaves unexplained goes together within a column, too, and could pass for cells: the interval of s² is
     // widened by the variance per active cell that the whole lack of fit would amount to.
-    const double unexplained = std::max(0.0, estimate(12 + levels));
-    for (Eigen::Index k = 0; k < levels; ++k) {
-      Interval i = interval(12 + k);
-      const double systematic = unexplained / std::max(1.0, all.active(k) / std::max(1.0, all.reads));
-      t_.cell_interval.push_back({i.estimate, i.low - systematic, i.high + systematic});
-      t_.cell_sigma.push_back(std::sqrt(std::max(0.0, estimate(12 + k))));
+    const double unexplained = std::max(0.0, estimate(12 + count));
+    t_.cell_interval.assign(kinds(), {});
+    for (Eigen::Index k = 0; k < count; ++k) {
+      const Component& c = components_[static_cast<std::size_t>(k)];
+      if (c.first != c.second) continue;
+      const Interval i = interval(12 + k);
+      for (std::size_t x = proportional() ? 1 : c.first; x <= (proportional() ? o_.inputs - 1 : c.first); ++x) {
+        const std::size_t kind = t_.kind(x, c.level);
+        const double share = proportional() ? share_of_top(x) * share_of_top(x) : 1.0;
+        const double reads = std::max(1.0, all.reads);
+        const double systematic = unexplained / std::max(1.0, all.active(static_cast<Eigen::Index>(kind)) / reads);
+        t_.cell_interval[kind] = {share * i.estimate, share * i.low - systematic, share * i.high + systematic};
+      }
     }
     t_.chip = semidefinite(estimate.head(6));
     t_.column = semidefinite(estimate.segment(6, 6));
@@ -441,7 +541,7 @@ class Estimator {
     for (std::size_t source = 0; source < o_.source_names.size(); ++source) {
       SurfaceSamples s;
       for (std::size_t k = 0; k < points_.size(); ++k) {
-        if (std::fabs(points_[k].ya) > options_.y_limit) continue;
+        if (outside(points_[k].ya)) continue;
         s.y.push_back(points_[k].ya);
         s.a.push_back(points_[k].a);
         s.value.push_back(o_.source_variance[source * points_.size() + k]);
@@ -462,6 +562,7 @@ class Estimator {
   ErrorTable& t_;
   std::size_t count_;
   std::vector<Point> points_;
+  std::vector<Component> components_;
   Eigen::VectorXd theta_;                                     ///< working variances of the last REML iteration
   Eigen::Matrix3d working_static_ = Eigen::Matrix3d::Zero();  ///< Σ_C + Σ_K behind the weights of the moments
   Eigen::MatrixXd level_gram_, level_whole_;  ///< equations of the correction to g(k), without and with φ

@@ -12,7 +12,8 @@ namespace errata::errormodel {
 /// Mismatch is frozen over all operands of a chip.
 struct Observations {
   std::size_t chips = 0, columns = 0;
-  std::size_t levels = 4;
+  std::size_t levels = 4;  ///< stored
+  std::size_t inputs = 2;  ///< input levels
   double minimum_conductance = 0.0;
   std::vector<ColumnOperands> designs;    ///< [chips][columns]
   std::vector<double> value;              ///< noise-free v in MAC units, [chips][columns][operands]
@@ -25,7 +26,8 @@ struct Observations {
 
 struct EstimateOptions {
   std::size_t y_points = 33, a_points = 13;
-  double y_limit = 40.0;  ///< the surfaces cover −y_limit … +y_limit
+  double y_limit = 40.0;  ///< the surfaces cover y_low … y_limit
+  double y_low = -40.0;
 };
 
 /// Estimates every term of the generative form from observations and fills the table's /det, /static, /dynamic and

@@ -53,6 +53,16 @@ std::vector<float> finite_floats(const Hdf5Reader& file, const std::string& name
   return values;
 }
 
+/// Two rows, mean and deviation of each channel; none when the images are taken as they are.
+InputNormalization read_normalization(const Hdf5Reader& file, const std::string& name, std::size_t channels) {
+  if (!file.has(name)) return {};
+  const auto rows = finite_floats(file, name, {2, channels});
+  const auto middle = rows.begin() + static_cast<std::ptrdiff_t>(channels);
+  if (std::any_of(middle, rows.end(), [](float deviation) { return deviation <= 0.0f; }))
+    damaged(file, name + " has a deviation that is not positive");
+  return {{rows.begin(), middle}, {middle, rows.end()}};
+}
+
 void write_sums(Hdf5Writer& file, const std::string& name, const LossSums& sums) {
   file.attribute("/progress", name + "_loss", sums.loss);
   file.attribute("/progress", name + "_correct", static_cast<std::int64_t>(sums.correct));
@@ -97,6 +107,7 @@ TrainingKeys keys_of(const Trainer& trainer) {
                    {"batch_size", signed_of(options.batch_size)},
                    {"steps_per_epoch", signed_of(trainer.steps_per_epoch())},
                    {"shift_pixels", signed_of(options.shift_pixels)},
+                   {"flip", options.flip ? 1 : 0},
                    {"step_epochs", signed_of(s.step_epochs)},
                    {"warmup_steps", signed_of(s.warmup_steps)}};
   keys.reals = {{"momentum", o.momentum},
@@ -212,6 +223,11 @@ void write_network(Hdf5Writer& file, const Network& network, const std::string& 
   file.attribute(group, "batch_norm", static_cast<std::int64_t>(o.batch_norm ? 1 : 0));
   file.attribute(group, "dropout", o.dropout);
   file.write_strings(group + "/layers", lines_of(network_text(network.description())));
+  if (!o.normalization.empty()) {
+    std::vector<float> rows = o.normalization.mean;
+    rows.insert(rows.end(), o.normalization.deviation.begin(), o.normalization.deviation.end());
+    file.write(group + "/input_normalization", std::span<const float>(rows), {2, o.input.channels}, "1");
+  }
   for (const Parameter* parameter : network.parameters())
     file.write(group + "/parameters/" + parameter->name, std::span<const float>(parameter->value), parameter->shape,
                "1");
@@ -231,6 +247,7 @@ std::unique_ptr<Network> read_network(const Hdf5Reader& file, const std::string&
   o.quantization.input_bits = static_cast<int>(count_attribute(file, group, "input_bits", 16));
   o.batch_norm = count_attribute(file, group, "batch_norm", 1) == 1;
   o.dropout = file.real(group, "dropout");
+  o.normalization = read_normalization(file, group + "/input_normalization", o.input.channels);
   std::unique_ptr<Network> network;
   try {
     const NetworkDescription description = read_description(file, group, o);

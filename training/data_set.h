@@ -31,18 +31,15 @@ struct DataSet {
 
 /// Which images to take.
 struct DataSetOptions {
-  std::filesystem::path root;    ///< holds mnist/, fashion-mnist/, emnist/; not needed for glyphs
+  std::filesystem::path root;    ///< holds mnist/, fashion-mnist/, emnist/, cifar-10/; not needed for glyphs
   std::uint64_t seed = 1;        ///< of made data sets (glyphs)
   std::size_t train_images = 0;  ///< first so many training images; 0: all there are (glyphs: 20,000)
   std::size_t test_images = 0;   ///< first so many test images; 0: all there are (glyphs: 4,000)
-  int threads = 1;               ///< for making images; never changes them
+  int threads = 1;               ///< for making and reading images; never changes them
 };
 
-/// Loads or makes a data set: "glyphs", "mnist", "fashion-mnist", "emnist" (letters split).
+/// Loads or makes a data set: "glyphs", "mnist", "fashion-mnist", "emnist" (letters split), "cifar-10".
 /// Errors: unknown name (project, E511), no such files (project, E301), damaged files (artefact, E404).
 DataSet load_data_set(std::string_view name, const DataSetOptions& options);
-
-/// Names that load_data_set knows.
-std::span<const std::string_view> data_set_names();
 
 }  // namespace errata::training

@@ -22,7 +22,8 @@ std::optional<Evaluation> evaluate(Network& network, const ImageSet& set, const 
   for (std::size_t first = 0; first < count; first += options.batch_size, ++forward.context.step) {
     if (options.should_stop && options.should_stop()) return std::nullopt;
     const std::size_t size = std::min(options.batch_size, count - first);
-    fill_batch(set, network.options().input, {std::span(numbers).subspan(first, size)}, batch);
+    fill_batch(set, network.options().input,
+               {std::span(numbers).subspan(first, size), 0, 0, {}, network.options().normalization}, batch);
     forward.context.first_image = first;
     const Tensor& logits = network.forward(batch.images, forward);
     result.sums += network.loss(batch.labels);

@@ -8,6 +8,8 @@
 
 namespace errata::training {
 
+inline constexpr ImageShape kGlyphShape{28, 28, 1};
+
 /// The procedural data set "glyphs".
 struct GlyphOptions {
   std::uint64_t seed = 1;

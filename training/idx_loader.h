@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "training/data_set.h"
 
@@ -22,9 +23,17 @@ struct IdxImages {
 };
 
 /// Reads an IDX image file and its label file, each plain or as FILE.gz (LeCun, Cortes and Burges, "The MNIST
-/// database"). The header is held against what the file has before memory is taken for it.
-/// Errors: neither file exists (project, E301); damaged, truncated, too long or foreign (artefact, E404).
+/// database"). Headers are held against each other and against what the files have before memory is taken; labels
+/// must lie in the layout's range.
+/// Errors: neither file exists (project, E301); damaged, truncated, too long, foreign or swapped (artefact, E404).
 IdxImages load_idx_images(const std::filesystem::path& images, const std::filesystem::path& labels,
                           const IdxLayout& layout);
+
+/// Sizes that an IDX file of bytes claims, the number of items first; its contents are not read.
+std::vector<std::uint32_t> idx_sizes(const std::filesystem::path& file);
+
+/// Writes bytes as an IDX file of these sizes, whole or not at all. Errors: environment, E601.
+void write_idx(const std::filesystem::path& path, std::span<const std::uint8_t> bytes,
+               std::span<const std::uint32_t> sizes);
 
 }  // namespace errata::training

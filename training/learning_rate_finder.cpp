@@ -65,18 +65,17 @@ RateTest test_learning_rates(const Network& network, const DataSet& data, const 
   const Trainer checked(*copy, data, training);  // for its checks, and for the images it trains with
   Optimizer optimizer(training.optimizer, copy->parameters());
   const LossOptions loss{training.label_smoothing};
-  Batch batch;
+  BatchLoaderOptions batches = checked.loader_options(1);
+  batches.epochs = options.steps;  // as many as it takes
+  BatchLoader loader(data.train, data.shape, std::move(batches));
   RateTest result;
   double average = 0.0, least = 0.0;
   for (std::size_t step = 0; step < options.steps; ++step) {
-    const std::uint64_t epoch = step / checked.steps_per_epoch(),
-                        first = step % checked.steps_per_epoch() * training.batch_size;
-    const auto order = checked.epoch_order(epoch);
-    const auto count = std::min<std::size_t>(training.batch_size, order.size() - first);
-    fill_batch(data.train, data.shape,
-               {std::span(order).subspan(first, count), training.seed, epoch, training.shift_pixels}, batch);
-    copy->forward(batch.images, {{true, training.seed, epoch, step, first}, nullptr, options.threads});
-    const double value = copy->loss(batch.labels, loss).mean_loss();
+    const LoadedBatch& loaded = *loader.next();
+    const std::vector<std::uint8_t>& labels = loaded.batch.labels;
+    copy->forward(loaded.batch.images,
+                  {{true, training.seed, loaded.epoch, step, loaded.first_image}, nullptr, options.threads});
+    const double value = copy->loss(labels, loss).mean_loss();
     if (!std::isfinite(value)) break;
     const double share = static_cast<double>(step) / static_cast<double>(options.steps - 1);
     average = options.smoothing * average + (1.0 - options.smoothing) * value;
@@ -85,7 +84,7 @@ RateTest test_learning_rates(const Network& network, const DataSet& data, const 
     result.curve.push_back({rate, value, smoothed});
     least = step == 0 ? smoothed : std::min(least, smoothed);
     if (smoothed > options.divergence * least) break;
-    copy->backward(batch.labels, loss);
+    copy->backward(labels, loss);
     if (training.gradient_limit > 0.0) clip_gradients(copy->parameters(), training.gradient_limit);
     optimizer.step(rate);
   }

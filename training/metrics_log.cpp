@@ -1,8 +1,6 @@
 #include "training/metrics_log.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cmath>
@@ -16,11 +14,6 @@ namespace errata::training {
 namespace {
 
 constexpr std::string_view kStart = "{\"step\":", kEpoch = ",\"epoch\":";
-
-[[noreturn]] void cannot_write(const std::filesystem::path& path) {
-  throw Error(ExitStatus::kEnvironment, "E601", fmt::format("cannot write {}", path.string()),
-              "check that the folder exists, is writable and that the disk is not full");
-}
 
 struct Place {
   std::uint64_t step = 0, epoch = 0;
@@ -64,6 +57,13 @@ Kept kept_lines(const std::filesystem::path& path, const Place& last) {
   return kept;
 }
 
+/// The path, after the file has been cut back to `last`.
+const std::filesystem::path& trimmed(const std::filesystem::path& path, const Place& last) {
+  const Kept kept = kept_lines(path, last);
+  if (!kept.unchanged) replace_file(path, kept.text);
+  return path;
+}
+
 }  // namespace
 
 std::string format_metrics(const MetricsRecord& record) {
@@ -77,35 +77,11 @@ std::string format_metrics(const MetricsRecord& record) {
   return line + "}";
 }
 
-MetricsLog::MetricsLog(std::filesystem::path path, std::uint64_t keep_steps, std::uint64_t keep_epochs)
-    : path_(std::move(path)) {
-  std::error_code failure;
-  if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), failure);
-  const Kept kept = kept_lines(path_, {keep_steps, keep_epochs});
-  if (!kept.unchanged) {
-    std::filesystem::path part = path_;
-    part += ".part";
-    std::ofstream file(part, std::ios::binary | std::ios::trunc);
-    file << kept.text;
-    file.close();
-    if (file) std::filesystem::rename(part, path_, failure);
-    if (!file || failure) cannot_write(path_);
-  }
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) cannot_write(path_);
-}
+MetricsLog::MetricsLog(const std::filesystem::path& path, std::uint64_t keep_steps, std::uint64_t keep_epochs)
+    : file_(trimmed(path, {keep_steps, keep_epochs})) {}
 
-MetricsLog::~MetricsLog() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
+void MetricsLog::append(const MetricsRecord& record) { file_.append(format_metrics(record) + "\n"); }
 
-void MetricsLog::append(const MetricsRecord& record) {
-  const std::string line = format_metrics(record) + "\n";
-  if (::write(descriptor_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) cannot_write(path_);
-}
-
-void MetricsLog::sync() {
-  if (::fsync(descriptor_) != 0) cannot_write(path_);
-}
+void MetricsLog::sync() { file_.sync(); }
 
 }  // namespace errata::training

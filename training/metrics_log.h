@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "training/append_file.h"
+
 namespace errata::training {
 
 /// One line of a metrics file: {"step":…,"epoch":…,"event":"…", values…}.
@@ -29,18 +31,14 @@ std::string format_metrics(const MetricsRecord& record);
 /// interruption. Errors: the file can't be written (environment, E601).
 class MetricsLog {
  public:
-  MetricsLog(std::filesystem::path path, std::uint64_t keep_steps, std::uint64_t keep_epochs);
-  ~MetricsLog();
-  MetricsLog(const MetricsLog&) = delete;
-  MetricsLog& operator=(const MetricsLog&) = delete;
+  MetricsLog(const std::filesystem::path& path, std::uint64_t keep_steps, std::uint64_t keep_epochs);
 
   void append(const MetricsRecord& record);
   /// Forces everything to the disk.
   void sync();
 
  private:
-  std::filesystem::path path_;
-  int descriptor_ = -1;
+  AppendFile file_;
 };
 
 }  // namespace errata::training

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "training/input_normalization.h"
 #include "training/layer.h"
 #include "training/loss.h"
 #include "training/matrix_layer.h"
@@ -27,6 +28,7 @@ struct NetworkOptions {
   QuantizationOptions quantization = {};  ///< of every matrix layer that is not digital
   bool batch_norm = false;                ///< after every matrix layer but the last; vgg16 and resnet20 always have it
   double dropout = 0.0;                   ///< probability, after every hidden linear layer; below 1
+  InputNormalization normalization = {};  ///< of the images that it was trained with; fill_batch applies it
   bool operator==(const NetworkOptions&) const = default;
 };
 

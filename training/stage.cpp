@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <fstream>
 #include <optional>
 
@@ -9,6 +10,7 @@
 #include "training/checkpoint.h"
 #include "training/hardware/composed_hook.h"
 #include "training/hardware/table_conversion.h"
+#include "training/tensorboard_log.h"
 #include "training/trainer.h"
 
 namespace errata::training {
@@ -16,25 +18,38 @@ namespace errata::training {
 namespace {
 
 /// Which images the operand statistics of composed mode come from: the first shard of the training set.
-Batch calibration_batch(const DataSet& data) {
+Batch calibration_batch(const DataSet& data, const InputNormalization& normalization) {
   std::vector<std::uint32_t> numbers;
   for (std::uint32_t i = 0; i < std::min<std::size_t>(16, data.train.count()); ++i) numbers.push_back(i);
   Batch batch;
-  fill_batch(data.train, data.shape, {numbers}, batch);
+  fill_batch(data.train, data.shape, {numbers, 0, 0, {}, normalization}, batch);
   return batch;
+}
+
+/// What TensorBoard shows of a training.
+MetricsRecord scalars_of(const TrainingProgress& p) {
+  MetricsRecord record{p.step, p.epoch, "", {{"learning_rate", p.learning_rate}}};
+  if (p.images_per_second > 0.0) record.values.emplace_back("images_per_second", p.images_per_second);
+  const bool step = p.event == TrainingProgress::Event::kStep;
+  record.values.emplace_back(step ? "train/loss" : "epoch/train_loss", p.train.mean_loss());
+  record.values.emplace_back(step ? "train/accuracy" : "epoch/train_accuracy", p.train.accuracy());
+  if (p.test) {
+    record.values.emplace_back("epoch/test_loss", p.test->mean_loss());
+    record.values.emplace_back("epoch/test_accuracy", p.test->accuracy());
+  }
+  return record;
 }
 
 class Stage {
  public:
-  Stage(const Settings& s, const errormodel::ErrorTable& table, const DataSet& data, std::filesystem::path shards,
+  Stage(const Settings& s, HardwareOptions hardware, const DataSet& data, std::filesystem::path shards,
         std::filesystem::path artifacts, const RunContext& context)
       : s_(s),
-        table_(table),
         data_(data),
         shards_(std::move(shards)),
         artifacts_(std::move(artifacts)),
         context_(context),
-        hardware_(hardware_options(s, table.levels)) {}
+        hardware_(hardware) {}
 
   TrainedArm ideal() {
     NetworkOptions options;
@@ -43,6 +58,8 @@ class Stage {
     options.classes = data_.classes;
     options.quantization = {hardware_.weight_bits, hardware_.input_bits};
     options.batch_norm = s_.flag("training.batch_norm");
+    if (s_.text("training.normalization") == "scale")
+      options.normalization = scale_normalization(data_.train, data_.shape.channels);
     return run("ideal", make_network(options, s_.seed()), nullptr, "training.epochs", "training.learning_rate");
   }
 
@@ -58,7 +75,7 @@ class Stage {
       options.seed = s_.seed();
       options.first_chip = chips::kTraining;
       hook.emplace(*table, options);
-      const Batch batch = calibration_batch(data_);
+      const Batch batch = calibration_batch(data_, start.network->options().normalization);
       hook->calibrate(*start.network, batch.images);
     }
     return run(name, std::move(network), hook ? &*hook : nullptr, "training.adaptation_epochs",
@@ -81,6 +98,7 @@ class Stage {
     o.schedule.name = s_.text("training.schedule");
     o.schedule.learning_rate = s_.number(rate);
     o.shift_pixels = static_cast<std::size_t>(s_.integer("training.shift"));
+    o.flip = s_.flag("training.augmentation.flip");
     return o;
   }
 
@@ -103,6 +121,8 @@ class Stage {
     }
     MetricsLog metrics(artifacts_ / fmt::format("metrics-{}.jsonl", name), trainer->position().step,
                        trainer->position().epoch);
+    TensorboardLog tensorboard(tensorboard_folder(name) / "events.out.tfevents.0.errata", trainer->position().step,
+                               trainer->position().epoch);
     TrainingSinks sinks;
     sinks.metrics = &metrics;
     sinks.training_hook = hook;
@@ -113,6 +133,7 @@ class Stage {
     sinks.checkpoint = [&](const Trainer& t) { save(shard, t, records); };
     sinks.progress = [&](const TrainingProgress& p) {
       context_.progress(fmt::format("training, {}", name), p.step, p.total_steps);
+      tensorboard.append(scalars_of(p));
       if (p.event != TrainingProgress::Event::kEpoch) return;
       records.push_back({p.train.mean_loss(), 100.0 * p.test->accuracy()});
       context_.note(fmt::format("{}: epoch {}/{}  loss {:.4f}  test accuracy {:.2f} %", name, p.epoch, p.epochs,
@@ -123,6 +144,8 @@ class Stage {
     arm.epochs = records;
     return arm;
   }
+
+  std::filesystem::path tensorboard_folder(const std::string& arm) const { return artifacts_ / "tensorboard" / arm; }
 
   static void save(const std::filesystem::path& shard, const Trainer& trainer,
                    const std::vector<EpochRecord>& records) {
@@ -137,7 +160,6 @@ class Stage {
   }
 
   const Settings& s_;
-  const errormodel::ErrorTable& table_;
   const DataSet& data_;
   std::filesystem::path shards_, artifacts_;
   const RunContext& context_;
@@ -203,14 +225,25 @@ TrainedNetworks TrainedNetworks::load(const std::filesystem::path& path) {
   return t;
 }
 
-HardwareOptions hardware_options(const Settings& s, std::size_t cell_levels) {
+HardwareOptions hardware_options(const Settings& s, const errormodel::ErrorTable& table) {
+  HardwareOptions h = hardware_options(s);
+  h.cell_levels = table.levels;
+  h.dac_bits = std::countr_zero(table.inputs);
+  h.scheme = signed_scheme(table.signed_scheme);
+  return h;
+}
+
+HardwareOptions hardware_options(const Settings& s) {
   HardwareOptions h;
   const auto rows = s.integer("hardware.rows_per_tile");
   h.rows_per_tile = static_cast<std::size_t>(rows > 0 ? rows : s.integer("array.rows"));
-  h.cell_levels = cell_levels;
+  h.cell_levels = s.numbers("circuit.weight.levels").size();
   h.weight_bits = static_cast<int>(s.integer("hardware.weight_bits"));
   h.input_bits = static_cast<int>(s.integer("hardware.input_bits"));
-  h.adc = {static_cast<int>(s.integer("hardware.adc_bits")), s.number("hardware.adc_range")};
+  h.adc = adc_options(s);
+  h.dac_bits = std::countr_zero(s.numbers("circuit.input.levels").size());
+  h.scheme = signed_scheme(s.text("hardware.signed_scheme"));
+  h.columns_per_adc = static_cast<std::size_t>(s.integer("hardware.columns_per_adc"));
   return h;
 }
 
@@ -224,28 +257,29 @@ DataSet project_data(const Settings& s, const std::filesystem::path& data_root, 
   return load_data_set(s.text("training.data_set"), options);
 }
 
-TrainedNetworks train_networks(const Settings& s, const errormodel::ErrorTable& table, const DataSet& data,
-                               const Provenance& provenance, const std::filesystem::path& artifacts,
-                               const RunContext& context) {
+TrainedNetworks train_networks(const Settings& s, const std::optional<errormodel::ErrorTable>& table,
+                               const DataSet& data, const Provenance& provenance,
+                               const std::filesystem::path& artifacts, const RunContext& context) {
   const auto shards = artifacts / "shards" / fmt::format("train-{}", provenance.fingerprint().substr(0, 16));
+  std::error_code ignored;
+  if (!std::filesystem::exists(shards)) std::filesystem::remove_all(artifacts / "tensorboard", ignored);  // of another
   std::filesystem::create_directories(shards);
   TrainedNetworks result;
   result.provenance = provenance;
   result.data_set = data.name;
-  Stage stage(s, table, data, shards, artifacts, context);
+  Stage stage(s, table ? hardware_options(s, *table) : hardware_options(s), data, shards, artifacts, context);
   result.arms.push_back(stage.ideal());
   const TrainedArm ideal = result.arms[0];
-  if (s.integer("training.adaptation_epochs") > 0) {
-    result.arms.push_back(stage.adapt("error_aware", ideal, &table));
+  if (table && s.integer("training.adaptation_epochs") > 0) {
+    result.arms.push_back(stage.adapt("error_aware", ideal, &*table));
     if (s.flag("training.baselines")) {
       result.arms.push_back(stage.adapt("no_noise", ideal, nullptr));
-      const errormodel::ErrorTable gaussian = matched_gaussian(table);
+      const errormodel::ErrorTable gaussian = matched_gaussian(*table);
       result.arms.push_back(stage.adapt("gaussian", ideal, &gaussian));
     }
   }
   join_metrics(artifacts, result.arms);
   result.save(artifacts / "checkpoint.h5");
-  std::error_code ignored;
   for (const auto& arm : result.arms)
     std::filesystem::remove(artifacts / fmt::format("metrics-{}.jsonl", arm.name), ignored);
   std::filesystem::remove_all(shards, ignored);

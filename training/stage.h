@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,15 +45,18 @@ struct TrainedNetworks {
   static TrainedNetworks load(const std::filesystem::path& path);
 };
 
-/// Hardware of a project, with the table's levels.
-HardwareOptions hardware_options(const Settings& settings, std::size_t cell_levels);
+/// Hardware of a project with the cells and the signed scheme of its table.
+HardwareOptions hardware_options(const Settings& settings, const errormodel::ErrorTable& table);
+/// The same from the project file alone, where there is no table yet.
+HardwareOptions hardware_options(const Settings& settings);
 
 /// Tier "training": phase one on ideal quantised hardware, phase two with the table's errors (and the baselines).
 /// Every arm writes shards/train-FINGERPRINT/ARM.h5 as it goes and continues from there bit by bit; metrics.jsonl
 /// lies beside the artefacts.
-TrainedNetworks train_networks(const Settings& settings, const errormodel::ErrorTable& table, const DataSet& data,
-                               const Provenance& provenance, const std::filesystem::path& artifacts,
-                               const RunContext& context);
+/// Without a table only phase one runs.
+TrainedNetworks train_networks(const Settings& settings, const std::optional<errormodel::ErrorTable>& table,
+                               const DataSet& data, const Provenance& provenance,
+                               const std::filesystem::path& artifacts, const RunContext& context);
 
 /// The data set that the project names. `data_root` holds mnist/ and so on.
 DataSet project_data(const Settings& settings, const std::filesystem::path& data_root, const RunContext& context);

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <string>
 
@@ -65,12 +65,6 @@ void Trainer::hold_out() {
   std::ranges::sort(validation_numbers_);
 }
 
-std::vector<std::uint32_t> Trainer::epoch_order(std::uint64_t epoch) const {
-  auto order = shuffled_order(train_numbers_.size(), options_.seed, epoch);
-  for (std::uint32_t& number : order) number = train_numbers_[number];
-  return order;
-}
-
 void Trainer::restore(WeightSet average, WeightSet best) {
   average_ = std::move(average);
   best_ = std::move(best);
@@ -91,10 +85,10 @@ Trainer::Outcome Trainer::run(const TrainingSinks& sinks) {
   const auto save = [&] {
     if (sinks.checkpoint) sinks.checkpoint(*this);
   };
+  BatchLoader loader(data_.train, data_.shape, loader_options(sinks.threads));
   while (!is_finished()) {
-    order_ = epoch_order(position_.epoch);
     while (position_.batch < steps_per_epoch()) {
-      train_batch(sinks);
+      train_batch(sinks, loader);
       if (stopping()) {
         save();
         return Outcome::kStopped;
@@ -117,19 +111,33 @@ void Trainer::deliver() {
     put_weights(average_, network_);
 }
 
-void Trainer::train_batch(const TrainingSinks& sinks) {
-  const std::size_t first = position_.batch * options_.batch_size;
-  const std::size_t count = std::min(options_.batch_size, order_.size() - first);
-  fill_batch(data_.train, data_.shape,
-             {std::span(order_).subspan(first, count), options_.seed, position_.epoch, options_.shift_pixels}, batch_);
-  network_.forward(batch_.images,
-                   {{true, options_.seed, position_.epoch, position_.step, first}, sinks.training_hook, sinks.threads});
+BatchLoaderOptions Trainer::loader_options(int threads) const {
+  BatchLoaderOptions options;
+  options.seed = options_.seed;
+  options.batch_size = options_.batch_size;
+  options.epochs = options_.epochs;
+  options.first_epoch = position_.epoch;
+  options.first_batch = position_.batch;
+  options.augmentation = {options_.shift_pixels, options_.flip};
+  options.normalization = network_.options().normalization;
+  if (!validation_numbers_.empty()) options.images = train_numbers_;
+  if (threads == 1) options.ahead = 0;
+  return options;
+}
+
+void Trainer::train_batch(const TrainingSinks& sinks, BatchLoader& loader) {
+  const auto began = std::chrono::steady_clock::now();
+  const LoadedBatch& loaded = *loader.next();
+  const std::vector<std::uint8_t>& labels = loaded.batch.labels;
+  network_.forward(
+      loaded.batch.images,
+      {{true, options_.seed, position_.epoch, position_.step, loaded.first_image}, sinks.training_hook, sinks.threads});
   const LossOptions loss{options_.label_smoothing};
-  const LossSums sums = network_.loss(batch_.labels, loss);
+  const LossSums sums = network_.loss(labels, loss);
   if (!std::isfinite(sums.loss))
     throw Error(ExitStatus::kComputation, "E503", fmt::format("the loss is not finite at step {}", position_.step),
                 "lower training.learning_rate");
-  network_.backward(batch_.labels, loss);
+  network_.backward(labels, loss);
   if (options_.gradient_limit > 0.0) clip_gradients(network_.parameters(), options_.gradient_limit);
   optimizer_.step(learning_rate_at(options_.schedule, position_.step, steps_per_epoch(), total_steps()));
   if (options_.average_decay > 0.0) {
@@ -141,6 +149,8 @@ void Trainer::train_batch(const TrainingSinks& sinks) {
   ++position_.step;
   position_.epoch_sums += sums;
   position_.recent_sums += sums;
+  recent_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  recent_images_ += labels.size();
   if (position_.step % options_.progress_steps != 0) return;
   TrainingProgress now = progress(TrainingProgress::Event::kStep);
   now.train = position_.recent_sums;
@@ -211,13 +221,16 @@ void Trainer::judge(const LossSums& validation) {
   if (options_.keep == Keep::kBest) best_ = weights_of(network_);
 }
 
-TrainingProgress Trainer::progress(TrainingProgress::Event event) const {
+TrainingProgress Trainer::progress(TrainingProgress::Event event) {
   TrainingProgress now;
   now.event = event;
   now.epoch = position_.epoch;
   now.epochs = options_.epochs;
   now.step = position_.step;
   now.total_steps = total_steps();
+  if (recent_images_ > 0) now.images_per_second = static_cast<double>(recent_images_) / recent_seconds_;
+  recent_images_ = 0;
+  recent_seconds_ = 0.0;
   now.learning_rate = learning_rate_at(options_.schedule, position_.step - 1, steps_per_epoch(), total_steps());
   return now;
 }

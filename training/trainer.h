@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "training/batches.h"
+#include "training/batch_loader.h"
 #include "training/data_set.h"
 #include "training/evaluation.h"
 #include "training/metrics_log.h"
@@ -30,6 +30,7 @@ struct TrainingOptions {
   OptimizerOptions optimizer = {};
   ScheduleOptions schedule = {};
   std::size_t shift_pixels = 0;        ///< augmentation: shift by up to so many pixels; 0: off
+  bool flip = false;                   ///< augmentation: mirror left and right, one time in two
   double gradient_limit = 0.0;         ///< gradients are scaled down to this norm; 0: off
   std::uint64_t progress_steps = 100;  ///< steps per "step" record; at least 1
   double label_smoothing = 0.0;        ///< of the training loss; 0 … below 1
@@ -68,6 +69,8 @@ struct TrainingProgress {
   LossSums train;                      ///< kStep: since the last report; kEpoch: of the epoch
   std::optional<LossSums> test;        ///< kEpoch: of the test images
   std::optional<LossSums> validation;  ///< kEpoch: of the images held out
+  /// Training images a second of wall-clock time since the last report of either kind; 0: none since then.
+  double images_per_second = 0.0;
 };
 
 class Trainer;
@@ -109,8 +112,8 @@ class Trainer {
   const WeightSet& average() const { return average_; }
   const WeightSet& best() const { return best_; }
   void restore(WeightSet average, WeightSet best);
-  /// Numbers of the images of an epoch, in its order.
-  std::vector<std::uint32_t> epoch_order(std::uint64_t epoch) const;
+  /// The batches from the present position on.
+  BatchLoaderOptions loader_options(int threads) const;
   /// Numbers of the images held out.
   std::span<const std::uint32_t> validation_numbers() const { return validation_numbers_; }
 
@@ -120,13 +123,13 @@ class Trainer {
  private:
   void hold_out();
   bool is_finished() const;
-  void train_batch(const TrainingSinks& sinks);
+  void train_batch(const TrainingSinks& sinks, BatchLoader& loader);
   bool finish_epoch(const TrainingSinks& sinks);
   /// Notes the epoch when it is the best so far.
   void judge(const LossSums& validation);
   void deliver();
   void report(const TrainingSinks& sinks, const TrainingProgress& progress) const;
-  TrainingProgress progress(TrainingProgress::Event event) const;
+  TrainingProgress progress(TrainingProgress::Event event);
 
   Network& network_;
   const DataSet& data_;
@@ -134,9 +137,9 @@ class Trainer {
   Optimizer optimizer_;
   TrainingPosition position_;
   std::vector<std::uint32_t> train_numbers_, validation_numbers_;
-  std::vector<std::uint32_t> order_;
   WeightSet average_, best_;
-  Batch batch_;
+  double recent_seconds_ = 0.0;  ///< of training since the last report
+  std::size_t recent_images_ = 0;
 };
 
 }  // namespace errata::training

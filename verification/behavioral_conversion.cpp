@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "core/error.h"
@@ -15,36 +16,34 @@ namespace errata::verification {
 
 namespace {
 
-std::vector<std::uint8_t> padded(const std::vector<std::uint8_t>& levels, std::size_t column, std::size_t rows,
-                                 std::size_t to) {
-  std::vector<std::uint8_t> out(to, 0);
-  std::copy_n(levels.begin() + static_cast<std::ptrdiff_t>(column * rows), rows, out.begin());
+std::vector<std::uint8_t> padded(std::span<const std::uint8_t> levels, std::size_t to) {
+  std::vector<std::uint8_t> out(levels.begin(), levels.end());
+  out.resize(to, 0);
   return out;
 }
 
-/// Reads with the same inputs have the same noise-free currents: each distinct input is solved once.
+/// Reads with the same inputs have the same noise-free outputs: each distinct input is solved once.
 struct DistinctInputs {
   std::vector<std::uint8_t> inputs;    ///< [distinct][rows of the array]
-  std::vector<float> active;           ///< the same for the rows of the tile
   std::vector<std::uint32_t> of_read;  ///< which distinct input a read has
   std::size_t count = 0;
 };
 
 DistinctInputs distinct_inputs(std::span<const float> reads, std::size_t rows, std::size_t array_rows) {
   DistinctInputs d;
-  std::unordered_map<std::string, std::uint32_t> known;
-  std::string key((rows + 7) / 8, '\0');
+  std::unordered_map<std::string_view, std::uint32_t> known;
+  std::string levels(reads.size(), '\0');
+  std::ranges::transform(reads, levels.begin(),
+                         [](float x) { return static_cast<char>(static_cast<std::uint8_t>(x)); });
+  known.reserve(reads.size() / rows);
   for (std::size_t r = 0; r < reads.size() / rows; ++r) {
-    const float* x = reads.data() + r * rows;
-    std::fill(key.begin(), key.end(), '\0');
-    for (std::size_t j = 0; j < rows; ++j)
-      if (x[j] != 0.0f) key[j / 8] = static_cast<char>(key[j / 8] | (1 << (j % 8)));
+    const std::string_view key = std::string_view(levels).substr(r * rows, rows);
     const auto [at, added] = known.try_emplace(key, static_cast<std::uint32_t>(d.count));
     d.of_read.push_back(at->second);
     if (!added) continue;
     ++d.count;
-    for (std::size_t j = 0; j < array_rows; ++j) d.inputs.push_back(j < rows && x[j] != 0.0f ? 1 : 0);
-    d.active.insert(d.active.end(), x, x + rows);
+    d.inputs.insert(d.inputs.end(), key.begin(), key.end());
+    d.inputs.resize(d.count * array_rows, 0);
   }
   return d;
 }
@@ -53,43 +52,67 @@ class BehavioralTile final : public training::PreparedTile {
  public:
   BehavioralTile(const behavioral::BehavioralModel& model, const training::Tile& tile, std::uint64_t seed,
                  std::uint64_t chip)
-      : model_(model), tile_(tile.number), seed_(seed), chip_(chip), rows_(tile.rows), columns_(tile.columns) {
-    const std::size_t lines = 2 * columns_;
-    sums_.resize(rows_ * 3 * lines);
+      : model_(model),
+        tile_(tile.number),
+        seed_(seed),
+        chip_(chip),
+        rows_(tile.rows),
+        columns_(tile.conversions),
+        branches_(tile.differential() ? 2 : 1) {
+    const std::size_t lines = branches_ * columns_, levels = model.input_levels() - 1;
+    sums_.resize(levels * rows_ * 3 * lines);
     for (std::size_t l = 0; l < lines; ++l) {
-      const auto& levels = l % 2 == 0 ? tile.plus : tile.minus;
+      const auto stored = l % branches_ == 0 ? tile.plus_of(l / branches_) : tile.minus_of(l / branches_);
       lines_.push_back(
-          model.prepare(seed, {chip, 2 * tile.first_column + l}, padded(levels, l / 2, rows_, model.array.rows)));
-      for (std::size_t j = 0; j < rows_; ++j) {
-        const auto row = lines_.back()->row_noise(j);
-        std::ranges::copy(row, sums_.begin() + static_cast<std::ptrdiff_t>(j * 3 * lines + 3 * l));
-      }
+          model.prepare(seed, {chip, branches_ * tile.first_column + l}, padded(stored, model.array.rows)));
+      for (std::size_t x = 1; x <= levels; ++x)
+        for (std::size_t j = 0; j < rows_; ++j) {
+          const auto row = lines_.back()->row_noise(j, x);
+          std::ranges::copy(row,
+                            sums_.begin() + static_cast<std::ptrdiff_t>(((x - 1) * rows_ + j) * 3 * lines + 3 * l));
+        }
     }
   }
 
   void read(const training::TileReads& reads, std::span<float> value) const override {
     const DistinctInputs d = distinct_inputs(reads.inputs, rows_, model_.array.rows);
-    const std::size_t lines = 2 * columns_;
-    std::vector<float> sums(d.count * 3 * lines), mean(d.count * columns_), sigma(d.count * columns_);
-    const auto m = static_cast<dnnl_dim_t>(d.count), n = static_cast<dnnl_dim_t>(3 * lines),
-               k = static_cast<dnnl_dim_t>(rows_);
-    if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, d.active.data(), k, sums_.data(), n, 0.0f, sums.data(), n) != dnnl_success)
-      throw Error(ExitStatus::kBug, "E700", "matrix product failed");
-    std::vector<double> plus(d.count), minus(d.count);
+    const behavioral::PackedInputs packed(d.inputs, model_.array.rows, model_.array.rows, model_.input_levels());
+    const std::vector<float> sums = noise_sums(d);
+    std::vector<float> mean(d.count * columns_), sigma(d.count * columns_);
+    std::vector<double> output(d.count), other(d.count);
     for (std::size_t c = 0; c < columns_; ++c) {
-      lines_[2 * c]->read(d.inputs, model_.array.rows, plus);
-      lines_[2 * c + 1]->read(d.inputs, model_.array.rows, minus);
+      lines_[branches_ * c]->read(packed, output);
+      if (branches_ == 2) lines_[2 * c + 1]->read(packed, other);
       for (std::size_t i = 0; i < d.count; ++i) {
-        const float* s = sums.data() + i * 3 * lines + 6 * c;
-        mean[i * columns_ + c] = static_cast<float>(model_.transfer.to_mac(plus[i] - minus[i]));
-        sigma[i * columns_ + c] =
-            static_cast<float>(std::sqrt(variance(2 * c, plus[i], s) + variance(2 * c + 1, minus[i], s + 3)));
+        const float* s = sums.data() + (i * columns_ + c) * branches_ * 3;
+        double square = variance(branches_ * c, output[i], s), difference = output[i];
+        if (branches_ == 2) {
+          square += variance(2 * c + 1, other[i], s + 3);
+          difference -= other[i];
+        }
+        mean[i * columns_ + c] = static_cast<float>(model_.transfer.to_mac(difference));
+        sigma[i * columns_ + c] = static_cast<float>(std::sqrt(square));
       }
     }
     add_noise(reads, d, mean, sigma, value);
   }
 
  private:
+  /// What the active rows of each distinct input add to the noise of every line: [distinct][lines][3].
+  std::vector<float> noise_sums(const DistinctInputs& d) const {
+    const std::size_t terms = (model_.input_levels() - 1) * rows_, lines = branches_ * columns_;
+    std::vector<float> active(d.count * terms, 0.0f), sums(d.count * 3 * lines);
+    for (std::size_t i = 0; i < d.count; ++i)
+      for (std::size_t j = 0; j < rows_; ++j)
+        if (const std::size_t x = d.inputs[i * model_.array.rows + j]; x > 0)
+          active[i * terms + (x - 1) * rows_ + j] = 1.0f;
+    const auto m = static_cast<dnnl_dim_t>(d.count), n = static_cast<dnnl_dim_t>(3 * lines),
+               k = static_cast<dnnl_dim_t>(terms);
+    if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, active.data(), k, sums_.data(), n, 0.0f, sums.data(), n) != dnnl_success)
+      throw Error(ExitStatus::kBug, "E700", "matrix product failed");
+    return sums;
+  }
+
   /// In MAC units squared.
   double variance(std::size_t line, double output, const float* sums) const {
     const double unit = model_.transfer.unit;
@@ -113,9 +136,9 @@ class BehavioralTile final : public training::PreparedTile {
 
   const behavioral::BehavioralModel& model_;
   std::uint64_t tile_, seed_, chip_;
-  std::size_t rows_, columns_;
+  std::size_t rows_, columns_, branches_;
   std::vector<std::unique_ptr<behavioral::Line>> lines_;
-  std::vector<float> sums_;  ///< [rows][lines][behavioral::NoiseSums]
+  std::vector<float> sums_;  ///< [input levels − 1][rows][lines][behavioral::NoiseSums]
 };
 
 }  // namespace

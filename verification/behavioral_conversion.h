@@ -6,7 +6,8 @@
 namespace errata::verification {
 
 /// The behavioural model behind the trainer's interface: every conversion solved on the chip's own bit lines, with its
-/// physical mismatch and read noise. The two bit lines of column i are lines 2i and 2i + 1.
+/// physical mismatch and read noise. The bit lines of conversion i are lines
+/// 2i and 2i + 1, or line i where conversions are single-ended.
 class BehavioralConversion final : public training::ConversionModel {
  public:
   /// The model must outlive this. Rows that a tile does not use hold level 0 and are never active.

@@ -12,15 +12,14 @@ ColumnConversions convert_by_model(const behavioral::BehavioralModel& model, std
   const std::size_t count = o.count();
   std::vector<double> output(count);
   ColumnConversions c{std::vector<double>(count, 0.0), std::vector<double>(count, 0.0)};
-  for (const int branch : {0, 1}) {
-    const auto line =
-        model.prepare(seed, {chip, 2 * column + static_cast<std::uint64_t>(branch)}, branch == 0 ? o.plus : o.minus);
+  for (std::size_t branch = 0; branch < o.branches(); ++branch) {
+    const auto line = model.prepare(seed, {chip, o.branches() * column + branch}, o.branch(branch));
     line->read(o.inputs, o.rows, output);
     for (std::size_t p = 0; p < count; ++p) {
       behavioral::NoiseSums sums{};
       for (std::size_t j = 0; j < o.rows; ++j) {
         if (o.input(p)[j] == 0) continue;
-        const auto row = line->row_noise(j);
+        const auto row = line->row_noise(j, o.input(p)[j]);
         for (std::size_t k = 0; k < row.size(); ++k) sums[k] += row[k];
       }
       c.value[p] += branch == 0 ? output[p] : -output[p];
@@ -41,9 +40,10 @@ ColumnConversions convert_by_table(const errormodel::ErrorTable& table, std::uin
   for (std::size_t p = 0; p < o.count(); ++p) {
     double y = s.offset, a = 0.0;
     for (std::size_t j = 0; j < o.rows; ++j) {
-      if (o.input(p)[j] == 0) continue;
-      y += s.weight[j];
-      a += s.drive[j];
+      const std::size_t x = o.input(p)[j];
+      if (x == 0) continue;
+      y += s.weight[(x - 1) * o.rows + j];
+      a += static_cast<double>(x) * s.drive[j];
     }
     c.value.push_back(y + table.mean_shift(y, a));
     c.sigma.push_back(table.read_sigma(y, a));

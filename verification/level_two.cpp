@@ -177,16 +177,24 @@ double column_variance(const errormodel::ErrorTable& support, const errormodel::
 void compare_static(const behavioral::BehavioralModel& model, const errormodel::ErrorTable& table, std::uint64_t seed,
                     std::size_t chips, const RunContext& context, LevelTwoResult& result) {
   constexpr std::size_t kGroups = 10, kColumns = 3200;
-  const OperandDesign design{
-      .rows = table.rows, .levels = table.levels, .operands = 32, .mac_limit = table.axes.y_high};
+  const OperandDesign design{.rows = table.rows,
+                             .levels = table.levels,
+                             .operands = 32,
+                             .mac_limit = table.axes.y_high,
+                             .input_levels = table.inputs,
+                             .differential = table.differential()};
   const std::size_t per_group = std::max<std::size_t>(8, chips / kGroups);
   const std::size_t columns = std::max<std::size_t>(4, kColumns / (per_group * kGroups));
   std::vector<double> variances;
   for (std::size_t g = 0; g < kGroups; ++g) {
+    const auto source = [&](std::uint64_t chip, std::uint64_t column) {
+      return make_operands(design, seed, chip, column);
+    };
     const auto fresh =
-        errormodel::observe(model, design, seed, chips::kTableCheck + g * per_group, per_group, columns, context);
+        errormodel::observe(model, source, seed, chips::kTableCheck + g * per_group, per_group, columns, context);
     errormodel::ErrorTable again = table;
-    errormodel::estimate_terms(fresh, {table.axes.y_points, table.axes.a_points, table.axes.y_high}, again);
+    errormodel::estimate_terms(fresh, {table.axes.y_points, table.axes.a_points, table.axes.y_high, table.axes.y_low},
+                               again);
     variances.push_back(column_variance(table, again));
   }
   // Interval of the fresh mean from its groups; the table's own estimate has as many degrees of freedom as columns.

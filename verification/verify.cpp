@@ -64,7 +64,7 @@ class Verifier {
         s_(in.settings),
         context_(context),
         seed_(provenance.seed),
-        hardware_(training::hardware_options(in.settings, in.table.levels)) {
+        hardware_(training::hardware_options(in.settings, in.table)) {
     result_.provenance = provenance;
     chips_ = static_cast<std::size_t>(s_.integer("verification.chips"));
     images_ = std::min<std::size_t>(in.data.test.count(), static_cast<std::size_t>(s_.integer("verification.images")));
@@ -127,7 +127,7 @@ class Verifier {
           r.magnitude += e.magnitude;
           r.large += e.large;
           const auto cell =
-              errormodel::locate(in_.table.axes, c.value[p], w.operands.drive(p, in_.table.minimum_conductance));
+              errormodel::locate(in_.table.axes, c.value[p], w.operands.second_axis(p, in_.table.minimum_conductance));
           double support = 0.0;
           for (int k = 0; k < 4; ++k) support += cell.weight[k] * in_.table.support_count[cell.node[k]];
           if (!cell.inside || support < 10.0) r.outside += 1;
@@ -198,8 +198,9 @@ class Verifier {
       const auto by_model = convert_by_model(in_.model, seed_, chip, w.column, w.operands);
       for (std::size_t p = 0; p < count; ++p) {
         const std::vector<std::uint8_t> x(w.operands.input(p), w.operands.input(p) + w.operands.rows);
-        requests.push_back({{chip, 2 * w.column}, w.operands.plus, x});
-        requests.push_back({{chip, 2 * w.column + 1}, w.operands.minus, x});
+        const std::size_t branches = w.operands.branches();
+        for (std::size_t b = 0; b < branches; ++b)
+          requests.push_back({{chip, branches * w.column + b}, w.operands.branch(b), x});
         result_.replay_model.push_back(by_model.value[p]);
       }
       taken[w.layer] += count;
@@ -207,7 +208,8 @@ class Verifier {
     const auto outputs = circuit::simulate_columns(s_, in_.model.provenance.seed, requests, context_);
     std::vector<double> square;
     for (std::size_t k = 0; k < result_.replay_model.size(); ++k) {
-      result_.replay_circuit.push_back(in_.model.transfer.to_mac(outputs[2 * k] - outputs[2 * k + 1]));
+      const double output = in_.model.branches == 2 ? outputs[2 * k] - outputs[2 * k + 1] : outputs[k];
+      result_.replay_circuit.push_back(in_.model.transfer.to_mac(output));
       square.push_back(std::pow(result_.replay_circuit[k] - result_.replay_model[k], 2));
     }
     const Interval i = bootstrap_interval(

@@ -46,24 +46,24 @@ class CaptureHook final : public training::ProductHook {
  private:
   WorkloadColumn capture(const training::MatrixLayer& layer, const training::Tile& tile, const training::Tensor& codes,
                          RandomStream& stream) const {
-    const std::size_t c = stream.below(tile.columns), rows = tile.rows;
+    const std::size_t c = stream.below(tile.conversions), rows = tile.rows;
     WorkloadColumn w;
     w.layer = layer.index();
     w.column = tile.first_column + c;
     w.operands.rows = options_.array_rows;
     w.operands.plus.assign(options_.array_rows, 0);
-    w.operands.minus.assign(options_.array_rows, 0);
-    std::copy_n(tile.plus.begin() + static_cast<std::ptrdiff_t>(c * rows), rows, w.operands.plus.begin());
-    std::copy_n(tile.minus.begin() + static_cast<std::ptrdiff_t>(c * rows), rows, w.operands.minus.begin());
+    w.operands.minus.assign(tile.differential() ? options_.array_rows : 0, 0);
+    std::ranges::copy(tile.plus_of(c), w.operands.plus.begin());
+    std::ranges::copy(tile.minus_of(c), w.operands.minus.begin());
     w.operands.inputs.assign(options_.operands_per_column * options_.array_rows, 0);
     std::vector<float> x(rows);
     for (std::size_t o = 0; o < options_.operands_per_column; ++o) {
       const std::size_t position = stream.below(codes.images() * layer.geometry().positions());
-      const auto plane = stream.below(static_cast<std::uint64_t>(hardware_.input_bits));
+      const auto digit = static_cast<int>(stream.below(hardware_.digits()));
       training::im2col_rows(layer.geometry(), codes, position, 1, tile.first_row, rows, x.data());
       for (std::size_t j = 0; j < rows; ++j)
         w.operands.inputs[o * options_.array_rows + j] =
-            static_cast<std::uint8_t>((static_cast<std::uint32_t>(x[j]) >> plane) & 1u);
+            input_digit(static_cast<std::uint32_t>(x[j]), hardware_.dac_bits, digit);
     }
     return w;
   }
@@ -82,7 +82,7 @@ std::vector<WorkloadColumn> capture_workload(training::Network& network, const t
   std::vector<std::uint32_t> numbers;
   for (std::uint32_t i = 0; i < std::min<std::size_t>(16, data.test.count()); ++i) numbers.push_back(i);
   training::Batch batch;
-  training::fill_batch(data.test, data.shape, {numbers}, batch);
+  training::fill_batch(data.test, data.shape, {numbers, 0, 0, {}, network.options().normalization}, batch);
   CaptureHook hook(hardware, options);
   network.forward(batch.images, {.context = {}, .hook = &hook, .threads = 1});
   std::vector<WorkloadColumn> all;

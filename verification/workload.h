@@ -13,7 +13,7 @@ namespace errata::verification {
 struct WorkloadColumn {
   std::size_t layer = 0;
   std::uint64_t column = 0;  ///< physical number on the chip
-  ColumnOperands operands;   ///< rows of the array; inputs are bit-planes of real activations
+  ColumnOperands operands;   ///< rows of the array; inputs are digits of real activations
 };
 
 /// What to capture.
@@ -25,7 +25,7 @@ struct WorkloadOptions {
 };
 
 /// Runs the network ideally over the first test images and samples, per layer, columns with their stored levels and
-/// bit-planes of the inputs that reach them: uniformly over positions and planes, as the hardware sees them.
+/// digits of the inputs that reach them: uniformly over positions and digits, as the hardware sees them.
 std::vector<WorkloadColumn> capture_workload(training::Network& network, const training::DataSet& data,
                                              const training::HardwareOptions& hardware, const WorkloadOptions& options);
 

@@ -55,6 +55,25 @@ TEST(BadInput, UnknownModel) {
   expect(p.run("characterize"), 3, {"E205", "nmos54", "did you mean 'nmos45'?", "cell.cir:"});
 }
 
+TEST(BadInput, ANetlistThatRunsCommandsNeedsTrust) {
+  const CliProject p;
+  p.replace("cell.cir", ".subckt", "shell ls\n.control\npre_echo hello\n.endc\n.subckt");
+  expect(p.run("check"), 3, {"E206", "could run code", "cell.cir:6"});
+  expect(p.run("check", "--trust-netlist"), 0,
+         {"W226", "cell.cir:8", "pre_echo hello", "project and netlist are sound"});
+  expect(p.run("status", "--trust-netlist"), 0, {"characterize"});
+  expect(testing::errata("reproduce 3 " + p.path().string() + " " + CliProject::kReduced), 3, {"E206"});
+  expect(testing::errata("reproduce 3 " + p.path().string() + " --trust-netlist " + CliProject::kReduced), 0,
+         {"point.cir"});
+}
+
+TEST(BadInput, ARejectedDeckNamesTheUsersLine) {
+  const CliProject p;
+  p.replace("cell.cir", "rmem top drain 100k", "rmem top drain 100k colour=red");
+  p.replace("cell.cir", "colour=red", "colour=3");
+  expect(p.run("check"), 3, {"E207", "unknown parameter (colour)", "rmem top drain 100k colour=3", "cell.cir:"});
+}
+
 TEST(BadInput, UndefinedParameter) {
   const CliProject p;
   p.replace("cell.cir", "w={w}", "w={width}");

@@ -28,7 +28,7 @@ TEST(Property, SolversAgree) {
     const PreparedLine line = testing::random_line(shape, which);
     const auto inputs = testing::random_inputs(shape.rows, 3, which);
     std::vector<double> current(3);
-    solve_lines(line, inputs, shape.rows, current);
+    solve_lines(line, PackedInputs(inputs, shape.rows, shape.rows, 2), current);
     for (std::size_t i = 0; i < 3; ++i) {
       const std::uint8_t* x = inputs.data() + i * shape.rows;
       const double expected = solve_line_dense(line, x);

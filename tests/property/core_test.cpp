@@ -93,7 +93,7 @@ TEST(Property, OperandsStayInsideTheirLimits) {
         total += o.input(p)[j] * (o.plus[j] + o.minus[j]);
       }
       RC_ASSERT(o.mac(p) == y);
-      RC_ASSERT(o.drive(p, 0) == total);
+      RC_ASSERT(o.second_axis(p, 0) == total);
       RC_ASSERT(std::abs(y) <= total);
     }
   });

@@ -3,19 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/random_stream.h"
+#include "training/hardware/fast_normal.h"
 #include "training/network.h"
 #include "training/shards.h"
 
 namespace errata::training {
-
-void split_planes(std::span<const float> codes, std::size_t rows, int planes, std::span<float> out) {
-  const std::size_t count = codes.size() / rows;
-  for (std::size_t k = 0; k < count; ++k)
-    for (std::size_t j = 0; j < rows; ++j) {
-      const auto code = static_cast<std::uint32_t>(codes[k * rows + j]);
-      for (int b = 0; b < planes; ++b) out[(k * planes + b) * rows + j] = static_cast<float>((code >> b) & 1u);
-    }
-}
 
 BitTrueHook::BitTrueHook(const ConversionModel& model, HardwareOptions options, std::uint64_t seed, std::uint64_t chip,
                          std::uint64_t pass)
@@ -35,39 +28,69 @@ void BitTrueHook::begin_batch(Network& network, const BatchContext&) {
   for (auto& layer : tiles_)
     for (auto& tile : layer) all.push_back(&tile);
 #pragma omp parallel for schedule(dynamic)
-  for (std::size_t k = 0; k < all.size(); ++k) all[k]->prepared = model_.prepare(all[k]->tile, seed_, chip_);
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    all[k]->prepared = model_.prepare(all[k]->tile, seed_, chip_);
+    if (!options_.adc.has_static_errors()) continue;
+    for (std::size_t c = 0; c < all[k]->tile.conversions; ++c)
+      all[k]->transitions.push_back(
+          adc_transitions(options_.adc, seed_, chip_, (all[k]->tile.first_column + c) / options_.columns_per_adc));
+  }
 }
+
+namespace {
+
+/// ADC noise of the reads of one image, on top of what the conversion model has added; in MAC units.
+void add_adc_noise(const AdcOptions& adc, const NormalBlock& block, std::span<float> value) {
+  std::vector<float> normal(value.size());
+  fill_normals(block, normal);
+  const auto sigma = static_cast<float>(adc.noise_sigma * adc.step());
+  for (std::size_t k = 0; k < value.size(); ++k) value[k] += sigma * normal[k];
+}
+
+}  // namespace
 
 void BitTrueHook::product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context, const Tensor& codes,
                           Tensor& product, Tensor* slope) {
   const MatrixGeometry& g = layer.geometry();
-  const std::size_t images = codes.images(), positions = g.positions();
-  const auto planes = static_cast<std::size_t>(options_.input_bits);
+  const std::size_t images = codes.images(), positions = g.positions(), digits = options_.digits();
   product.fill(0.0f);
   if (slope != nullptr) slope->fill(1.0f);
   std::vector<float> patch, inputs, value;
-  const auto step = static_cast<float>(options_.adc.step());
+  const std::uint64_t first_image = context.first_image + shard_begin(shard) + (pass_ << 26);
   for (const MappedTile& mapped : tiles_[layer.index()]) {
     const Tile& tile = mapped.tile;
     patch.resize(images * positions * tile.rows);
-    inputs.resize(patch.size() * planes);
-    value.resize(images * positions * planes * tile.columns);
+    inputs.resize(patch.size() * digits);
+    value.resize(images * positions * digits * tile.conversions);
     im2col_rows(g, codes, 0, images * positions, tile.first_row, tile.rows, patch.data());
-    split_planes(patch, tile.rows, options_.input_bits, inputs);
-    mapped.prepared->read({.inputs = inputs,
-                           .images = images,
-                           .reads_per_image = positions * planes,
-                           .first_image = context.first_image + shard_begin(shard) + (pass_ << 26)},
-                          value);
+    split_digits(patch, tile.rows, options_, inputs);
+    mapped.prepared->read(
+        {.inputs = inputs, .images = images, .reads_per_image = positions * digits, .first_image = first_image}, value);
+    const std::size_t per_image = positions * digits * tile.conversions;
+    for (std::size_t i = 0; options_.adc.noise_sigma > 0 && i < images; ++i)
+      add_adc_noise(options_.adc,
+                    {seed_, static_cast<std::uint32_t>(StreamPurpose::kAdc), tile.number, first_image + i, chip_},
+                    std::span(value).subspan(i * per_image, per_image));
+    convert(mapped, value);
+    const auto step = static_cast<float>(options_.adc.step() * tile.slice_weight);
     for (std::size_t k = 0; k < images * positions; ++k)
-      for (std::size_t b = 0; b < planes; ++b) {
-        const float weight = static_cast<float>(tile.slice_weight * std::ldexp(1.0, static_cast<int>(b))) * step;
-        const float* v = value.data() + (k * planes + b) * tile.columns;
-        float* out = product.data() + k * tile.columns;
-        for (std::size_t c = 0; c < tile.columns; ++c)
-          out[c] += weight * static_cast<float>(adc_code(options_.adc, v[c]));
+      for (std::size_t d = 0; d < digits; ++d) {
+        const float weight = step * std::ldexp(1.0f, static_cast<int>(d) * options_.dac_bits);
+        add_outputs(tile, std::span(value).subspan((k * digits + d) * tile.conversions, tile.conversions), weight,
+                    product.data() + k * tile.columns);
       }
   }
+}
+
+/// Analog values become codes.
+void BitTrueHook::convert(const MappedTile& mapped, std::span<float> value) const {
+  const std::size_t conversions = mapped.tile.conversions;
+  if (mapped.transitions.empty()) {
+    for (float& v : value) v = static_cast<float>(adc_code(options_.adc, v));
+    return;
+  }
+  for (std::size_t k = 0; k < value.size(); ++k)
+    value[k] = static_cast<float>(adc_code(options_.adc, mapped.transitions[k % conversions], value[k]));
 }
 
 }  // namespace errata::training

@@ -8,7 +8,7 @@
 
 namespace errata::training {
 
-/// Bit-true product (methods.md §4.3): every conversion of every bit-plane, weight slice and tile of one chip, each
+/// Bit-true product (methods.md §4.3): every conversion of every input digit, weight slice and tile of one chip, each
 /// through the conversion model and the ADC, then exact shift-and-add. For evaluation; slopes are 1.
 class BitTrueHook final : public ProductHook {
  public:
@@ -25,14 +25,14 @@ class BitTrueHook final : public ProductHook {
   struct MappedTile {
     Tile tile;
     std::unique_ptr<PreparedTile> prepared;
+    std::vector<std::vector<double>> transitions;  ///< of each conversion's ADC; empty: ideal
   };
+  void convert(const MappedTile& mapped, std::span<float> value) const;
+
   const ConversionModel& model_;
   HardwareOptions options_;
   std::uint64_t seed_, chip_, pass_;
   std::vector<std::vector<MappedTile>> tiles_;  ///< by layer
 };
-
-/// Splits integer codes [count][rows] into bit-planes [count][planes][rows] of 0 and 1.
-void split_planes(std::span<const float> codes, std::size_t rows, int planes, std::span<float> out);
 
 }  // namespace errata::training

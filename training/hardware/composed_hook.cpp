@@ -51,20 +51,23 @@ class OperandCollector final : public ProductHook {
  private:
   PlaneOperand draw(const MatrixLayer& layer, const Tile& tile, const Tensor& codes, RandomStream& stream) const {
     const std::size_t position = stream.below(codes.images() * layer.geometry().positions());
-    const std::size_t column = stream.below(tile.columns);
+    const std::size_t column = stream.below(tile.conversions);
     std::vector<float> x(tile.rows);
     im2col_rows(layer.geometry(), codes, position, 1, tile.first_row, tile.rows, x.data());
-    const auto planes = static_cast<std::size_t>(hardware_.input_bits);
+    const std::size_t digits = hardware_.digits();
     PlaneOperand o;
-    o.y.assign(planes, 0.0f);
-    o.a.assign(planes, 0.0f);
+    o.digit_base = static_cast<double>(hardware_.input_levels());
+    o.y.assign(digits, 0.0f);
+    o.a.assign(digits, 0.0f);
     for (std::size_t j = 0; j < tile.rows; ++j) {
       const auto code = static_cast<std::uint32_t>(x[j]);
-      const int plus = tile.plus[column * tile.rows + j], minus = tile.minus[column * tile.rows + j];
-      for (std::size_t b = 0; b < planes; ++b) {
-        if (((code >> b) & 1u) == 0) continue;
-        o.y[b] += static_cast<float>(plus - minus);
-        o.a[b] += static_cast<float>(plus + minus + 2 * table_.minimum_conductance);
+      const int plus = tile.plus[column * tile.rows + j],
+                minus = tile.differential() ? tile.minus[column * tile.rows + j] : 0;
+      const double drive = tile.differential() ? plus + minus + 2 * table_.minimum_conductance : 1.0;
+      for (std::size_t d = 0; d < digits; ++d) {
+        const int level = input_digit(code, hardware_.dac_bits, static_cast<int>(d));
+        o.y[d] += static_cast<float>(level * (plus - minus));
+        o.a[d] += static_cast<float>(level * drive);
       }
     }
     return o;
@@ -82,9 +85,9 @@ struct Epilogue {
   const float *shift, *sigma;  ///< [columns][bins]
 };
 
+/// `out` may be `partial`.
 __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void add_errors(
-    const Epilogue& e, const float* partial, const float* normal, float weight, float* out, float slope_weight,
-    float* slope) {
+    const Epilogue& e, const float* partial, const float* normal, float* out, float* slope) {
   const float last = static_cast<float>(e.bins - 1);
   for (std::size_t r = 0; r < e.reads; ++r) {
     const float* p = partial + r * e.columns;
@@ -99,11 +102,36 @@ __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) vo
       const std::size_t k = c * e.bins + static_cast<std::size_t>(bin);
       const float d = e.shift[k + 1] - e.shift[k];
       const float sigma = e.sigma[k] + f * (e.sigma[k + 1] - e.sigma[k]);
-      const float y = e.y_low + bounded * e.bin_width;  // beyond the layer's range the ADC of some plane has clipped
-      o[c] += weight * (y + e.shift[k] + f * d + sigma * n[c]);
-      if (s != nullptr) s[c] += slope_weight * (bounded == at ? std::max(0.0f, 1.0f + d * e.per_bin) : 0.0f);
+      const float y = e.y_low + bounded * e.bin_width;  // beyond the layer's range the ADC of some digit has clipped
+      if (s != nullptr) s[c] = bounded == at ? std::max(0.0f, 1.0f + d * e.per_bin) : 0.0f;
+      o[c] = y + e.shift[k] + f * d + sigma * n[c];
     }
   }
+}
+
+/// What each input level contributes to a multi-bit sum: Σ over digits of base^d where the digit has that level,
+/// [count][levels][rows].
+void digit_features(std::span<const float> codes, std::size_t rows, const HardwareOptions& hardware, std::size_t count,
+                    std::span<float> features) {
+  const std::size_t levels = hardware.input_levels() - 1;
+  std::ranges::fill(features, 0.0f);
+  for (std::size_t k = 0; k < count; ++k)
+    for (std::size_t j = 0; j < rows; ++j) {
+      const auto code = static_cast<std::uint32_t>(codes[k * rows + j]);
+      for (std::size_t d = 0; d < hardware.digits(); ++d) {
+        const int level = input_digit(code, hardware.dac_bits, static_cast<int>(d));
+        if (level > 0)
+          features[(k * levels + static_cast<std::size_t>(level) - 1) * rows + j] +=
+              std::ldexp(1.0f, static_cast<int>(d) * hardware.dac_bits);
+      }
+    }
+}
+
+/// The slope of an output by its own conversions: of two that are subtracted, the mean.
+void add_slopes(const Tile& tile, std::span<const float> slopes, float weight, float* out) {
+  const bool two = tile.scheme == SignedScheme::kDifferentialAfterAdc;
+  for (std::size_t c = 0; c < tile.columns; ++c)
+    out[c] += weight * (two ? 0.5f * (slopes[2 * c] + slopes[2 * c + 1]) : slopes[c]);
 }
 
 }  // namespace
@@ -157,14 +185,14 @@ void ComposedHook::draw_chip(LayerState& state, std::uint64_t chip) const {
 void ComposedHook::draw_tile(MappedTile& mapped, const ComposedTable& composed, std::uint64_t chip,
                              const float* chip_terms) const {
   const Tile& tile = mapped.tile;
-  const std::size_t rows = tile.rows, columns = tile.columns, bins = composed.bins;
+  const std::size_t rows = tile.rows, columns = tile.conversions, bins = composed.bins, inputs = table_.inputs - 1;
   std::vector<float> cell(2 * rows * columns), column_terms(3 * columns);
   const auto block = [&](StreamPurpose purpose) {
     return NormalBlock{options_.seed, static_cast<std::uint32_t>(purpose), tile.number, 1, chip};
   };
   fill_normals(block(StreamPurpose::kTableCell), cell);
   fill_normals(block(StreamPurpose::kTableColumn), column_terms);
-  mapped.weight.resize(rows * columns);
+  mapped.weight.resize(inputs * rows * columns);
   mapped.shift.resize(columns * bins);
   mapped.sigma.resize(columns * bins);
   std::vector<float> level(table_.level.begin(), table_.level.end()),
@@ -182,10 +210,16 @@ void ComposedHook::draw_tile(MappedTile& mapped, const ComposedTable& composed, 
                        std::span(mapped.sigma).subspan(c * bins, bins));
     const float* z = cell.data() + 2 * c * rows;
     for (std::size_t j = 0; j < rows; ++j) {
-      const std::size_t p = tile.plus[c * rows + j], m = tile.minus[c * rows + j];
-      const float drive = static_cast<float>(p + m) + g_min;
-      mapped.weight[j * columns + c] = level[p] + spread[p] * z[2 * j] - level[m] - spread[m] * z[2 * j + 1] +
-                                       on[1] * (static_cast<float>(p) - static_cast<float>(m)) + on[2] * drive;
+      const bool pair = tile.differential();
+      const std::size_t p = tile.plus[c * rows + j], m = pair ? tile.minus[c * rows + j] : 0;
+      const float drive = pair ? static_cast<float>(p + m) + g_min : 1.0f;
+      const float gain = on[1] * (static_cast<float>(p) - static_cast<float>(m)) + on[2] * drive;
+      for (std::size_t x = 1; x <= inputs; ++x) {
+        const std::size_t kp = table_.kind(x, p), km = table_.kind(x, m);
+        float weight = level[kp] + spread[kp] * z[2 * j] + static_cast<float>(x) * gain;
+        if (pair) weight -= level[km] + spread[km] * z[2 * j + 1];
+        mapped.weight[((x - 1) * rows + j) * columns + c] = weight;
+      }
     }
   }
 }
@@ -205,20 +239,24 @@ void ComposedHook::add_tile(const MatrixLayer& layer, const MappedTile& mapped, 
                             std::size_t shard, const BatchContext& context, const Tensor& codes, Tensor& product,
                             Tensor* slope) const {
   const Tile& tile = mapped.tile;
-  const std::size_t total = codes.images() * layer.geometry().positions(), columns = tile.columns;
+  const std::size_t total = codes.images() * layer.geometry().positions(), columns = tile.conversions,
+                    inputs = table_.inputs - 1, terms = inputs * tile.rows;
   constexpr std::size_t kBlock =
       256;  // positions at once: patch, partial sums and normals stay in the second-level cache
-  std::vector<float> patch(std::min(kBlock, total) * tile.rows), partial(std::min(kBlock, total) * columns),
-      normal(partial.size());
+  const std::size_t largest = std::min(kBlock, total);
+  std::vector<float> patch(largest * tile.rows), features(inputs > 1 ? largest * terms : 0), partial(largest * columns),
+      normal(partial.size()), slopes(slope != nullptr ? partial.size() : 0);
   // A slope belongs to the tiles that add up to one output, in proportion to their slices' weights.
   double slice_sum = 0.0;
   for (const auto& other : layers_[layer.index()].tiles) slice_sum += other.tile.slice_weight;
   for (std::size_t first = 0; first < total; first += kBlock) {
     const std::size_t count = std::min(kBlock, total - first);
     im2col_rows(layer.geometry(), codes, first, count, tile.first_row, tile.rows, patch.data());
+    if (inputs > 1) digit_features(patch, tile.rows, options_.hardware, count, features);
     const auto m = static_cast<dnnl_dim_t>(count), n = static_cast<dnnl_dim_t>(columns),
-               k = static_cast<dnnl_dim_t>(tile.rows);
-    if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, patch.data(), k, mapped.weight.data(), n, 0.0f, partial.data(), n) !=
+               k = static_cast<dnnl_dim_t>(terms);
+    const float* operand = inputs > 1 ? features.data() : patch.data();
+    if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, operand, k, mapped.weight.data(), n, 0.0f, partial.data(), n) !=
         dnnl_success)
       throw Error(ExitStatus::kBug, "E700", "matrix product failed");
     fill_normals({options_.seed, static_cast<std::uint32_t>(StreamPurpose::kTrainingRead), tile.number * 65536 + shard,
@@ -227,9 +265,15 @@ void ComposedHook::add_tile(const MatrixLayer& layer, const MappedTile& mapped, 
     const float per_bin = static_cast<float>(composed.bins - 1) / (composed.y_high - composed.y_low);
     const Epilogue e{count,   columns,        composed.bins,       composed.y_low,
                      per_bin, 1.0f / per_bin, mapped.shift.data(), mapped.sigma.data()};
-    add_errors(e, partial.data(), normal.data(), static_cast<float>(tile.slice_weight),
-               product.data() + first * columns, static_cast<float>(tile.slice_weight / slice_sum),
-               slope == nullptr ? nullptr : slope->data() + first * columns);
+    add_errors(e, partial.data(), normal.data(), partial.data(), slope != nullptr ? slopes.data() : nullptr);
+    for (std::size_t r = 0; r < count; ++r) {
+      const auto at = (first + r) * tile.columns;
+      add_outputs(tile, std::span(partial).subspan(r * columns, columns), static_cast<float>(tile.slice_weight),
+                  product.data() + at);
+      if (slope != nullptr)
+        add_slopes(tile, std::span(slopes).subspan(r * columns, columns),
+                   static_cast<float>(tile.slice_weight / slice_sum), slope->data() + at);
+    }
   }
 }
 

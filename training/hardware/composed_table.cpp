@@ -53,7 +53,7 @@ struct Outcome {
 Outcome convert(const errormodel::ErrorTable& t, const PlaneOperand& operand, double offset) {
   Outcome o;
   double weight = 1.0;
-  for (std::size_t b = 0; b < operand.y.size(); ++b, weight *= 2.0) {
+  for (std::size_t b = 0; b < operand.y.size(); ++b, weight *= operand.digit_base) {
     const double y = operand.y[b] + offset, a = operand.a[b];
     const auto m = quantized_moments(t.adc, y + t.mean_shift(y, a), t.read_sigma(y, a));
     o.total += weight * m.mean;
@@ -70,7 +70,7 @@ ComposedTable compose(const errormodel::ErrorTable& t, std::span<const PlaneOper
   double low = 0, high = 0;
   for (const auto& operand : operands) {
     double sum = 0, weight = 1;
-    for (const float y : operand.y) sum += weight * y, weight *= 2;
+    for (const float y : operand.y) sum += weight * y, weight *= operand.digit_base;
     total.push_back(sum);
     low = std::min(low, sum);
     high = std::max(high, sum);

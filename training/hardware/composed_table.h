@@ -7,15 +7,16 @@
 
 namespace errata::training {
 
-/// One operand of a tile, bit by bit: what composed tables are made from.
+/// One operand of a tile, digit by digit: what composed tables are made from.
 struct PlaneOperand {
-  std::vector<float> y, a;  ///< ideal MAC and second axis of each bit-plane, least significant first
+  std::vector<float> y, a;  ///< ideal MAC and second axis of each digit, least significant first
+  double digit_base = 2.0;  ///< weight of a digit over that of the one before
 };
 
 /// Errors of a whole multi-bit partial sum of one layer (methods.md §4.3): μ, σ_D, rounding and clipping of every
 /// bit-plane composed over the layer's own operands, with the static offset of the column as an axis.
 ///
-///     out = Y + shift(o, Y) + sigma(o, Y)·ε,   Y = Σ_b 2^b y_s,b without the offset
+///     out = Y + shift(o, Y) + sigma(o, Y)·ε,   Y = Σ_d base^d y_s,d without the offset
 ///
 /// The offset acts before the ADC of each plane; it does not add as 2^B − 1.
 struct ComposedTable {

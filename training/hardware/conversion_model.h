@@ -8,9 +8,9 @@
 
 namespace errata::training {
 
-/// Reads of one image on one tile. Read number r of image i belongs to position r / planes, plane r % planes.
+/// Reads of one image on one tile. Read number r of image i belongs to position r / digits, digit r % digits.
 struct TileReads {
-  std::span<const float> inputs;  ///< [images · reads_per_image][rows], 0 or 1
+  std::span<const float> inputs;  ///< input levels [images · reads_per_image][rows]
   std::size_t images = 0, reads_per_image = 0;
   std::uint64_t first_image = 0;  ///< number of the first image in the data set: names its read noise
 };
@@ -19,11 +19,11 @@ struct TileReads {
 class PreparedTile {
  public:
   virtual ~PreparedTile() = default;
-  /// Analog value of every conversion before the ADC, in MAC units; `value` is [images · reads_per_image][columns].
+  /// Analog value of every conversion before the ADC, in MAC units; `value` is [images · reads_per_image][conversions].
   virtual void read(const TileReads& reads, std::span<float> value) const = 0;
 };
 
-/// What turns one-bit inputs on a tile into analog column values: the interface that bit-true evaluation knows
+/// What turns input levels on a tile into analog column values: the interface that bit-true evaluation knows
 /// (methods.md §4.3). Ideal, Gaussian and table models are TableConversion; the behavioural model behind the same
 /// interface is verification's.
 class ConversionModel {

@@ -20,28 +20,35 @@ using errormodel::ErrorTable;
 class TableTile final : public PreparedTile {
  public:
   TableTile(const ErrorTable& table, const Tile& tile, std::uint64_t seed, std::uint64_t chip)
-      : axes_(table.axes), rows_(tile.rows), columns_(tile.columns), tile_(tile.number), seed_(seed), chip_(chip) {
+      : axes_(table.axes),
+        rows_(tile.rows),
+        columns_(tile.conversions),
+        levels_(table.inputs - 1),
+        tile_(tile.number),
+        seed_(seed),
+        chip_(chip) {
     mu_.assign(table.mu.begin(), table.mu.end());
     sigma_.assign(table.dynamic_sigma.begin(), table.dynamic_sigma.end());
-    weight_.resize(rows_ * columns_);
+    weight_.resize(levels_ * rows_ * columns_);
     drive_.resize(rows_ * columns_);
     for (std::size_t c = 0; c < columns_; ++c) {
-      const auto s =
-          draw_static_column(table, seed, chip, tile.first_column + c, std::span(tile.plus).subspan(c * rows_, rows_),
-                             std::span(tile.minus).subspan(c * rows_, rows_));
+      const auto s = draw_static_column(table, seed, chip, tile.first_column + c, tile.plus_of(c), tile.minus_of(c));
       offset_.push_back(static_cast<float>(s.offset));
-      for (std::size_t j = 0; j < rows_; ++j) {
-        weight_[j * columns_ + c] = static_cast<float>(s.weight[j]);
-        drive_[j * columns_ + c] = static_cast<float>(s.drive[j]);
-      }
+      for (std::size_t k = 0; k < levels_ * rows_; ++k) weight_[k * columns_ + c] = static_cast<float>(s.weight[k]);
+      for (std::size_t j = 0; j < rows_; ++j) drive_[j * columns_ + c] = static_cast<float>(s.drive[j]);
     }
   }
 
   void read(const TileReads& reads, std::span<float> value) const override {
     const std::size_t count = reads.images * reads.reads_per_image;
     std::vector<float> drive(count * columns_), normal(reads.reads_per_image * columns_);
-    multiply(count, reads.inputs.data(), weight_.data(), value.data());
-    multiply(count, reads.inputs.data(), drive_.data(), drive.data());
+    multiply(count, rows_, reads.inputs.data(), drive_.data(), drive.data());
+    if (levels_ == 1) {
+      multiply(count, rows_, reads.inputs.data(), weight_.data(), value.data());
+    } else {
+      const auto features = one_hot(reads.inputs, rows_, levels_);
+      multiply(count, levels_ * rows_, features.data(), weight_.data(), value.data());
+    }
     const std::size_t per_image = reads.reads_per_image * columns_;
     for (std::size_t image = 0; image < reads.images; ++image) {
       fill_normals(
@@ -53,9 +60,9 @@ class TableTile final : public PreparedTile {
   }
 
  private:
-  void multiply(std::size_t count, const float* inputs, const float* matrix, float* out) const {
+  void multiply(std::size_t count, std::size_t terms, const float* inputs, const float* matrix, float* out) const {
     const auto m = static_cast<dnnl_dim_t>(count), n = static_cast<dnnl_dim_t>(columns_),
-               k = static_cast<dnnl_dim_t>(rows_);
+               k = static_cast<dnnl_dim_t>(terms);
     if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, inputs, k, matrix, n, 0.0f, out, n) != dnnl_success)
       throw Error(ExitStatus::kBug, "E700", "matrix product failed");
   }
@@ -86,7 +93,7 @@ class TableTile final : public PreparedTile {
   }
 
   errormodel::SurfaceAxes axes_;
-  std::size_t rows_, columns_;
+  std::size_t rows_, columns_, levels_;
   std::uint64_t tile_, seed_, chip_;
   std::vector<float> mu_, sigma_, weight_, drive_, offset_;
 };
@@ -97,9 +104,21 @@ std::unique_ptr<PreparedTile> TableConversion::prepare(const Tile& tile, std::ui
   return std::make_unique<TableTile>(table_, tile, seed, chip);
 }
 
+std::vector<float> one_hot(std::span<const float> inputs, std::size_t rows, std::size_t levels) {
+  const std::size_t count = inputs.size() / rows;
+  std::vector<float> out(count * levels * rows, 0.0f);
+  for (std::size_t k = 0; k < count; ++k)
+    for (std::size_t j = 0; j < rows; ++j) {
+      const auto x = static_cast<std::size_t>(inputs[k * rows + j]);
+      if (x > 0) out[(k * levels + x - 1) * rows + j] = 1.0f;
+    }
+  return out;
+}
+
 errormodel::ErrorTable ideal_table(const errormodel::ErrorTable& like) {
   errormodel::ErrorTable t = like;
-  for (std::size_t k = 0; k < t.levels; ++k) t.level[k] = static_cast<double>(k);
+  for (std::size_t x = 1; x < t.inputs; ++x)
+    for (std::size_t w = 0; w < t.levels; ++w) t.level[t.kind(x, w)] = static_cast<double>(x * w);
   std::fill(t.mu.begin(), t.mu.end(), 0.0);
   std::fill(t.slope.begin(), t.slope.end(), 0.0);
   t.chip.fill(0.0);
@@ -111,11 +130,16 @@ errormodel::ErrorTable ideal_table(const errormodel::ErrorTable& like) {
 }
 
 errormodel::ErrorTable matched_gaussian(const errormodel::ErrorTable& table) {
-  // Mean over the support of φᵀ(Σ_C + Σ_K)φ + Σ s² x + σ_D² + μ²; the number of active cells follows from a.
-  double sum = 0.0, weight = 0.0;
-  double cell = 0.0;
-  for (std::size_t k = 1; k < table.levels; ++k)
-    cell += table.cell_sigma[k] * table.cell_sigma[k] / static_cast<double>(k) / static_cast<double>(table.levels - 1);
+  // Mean over the support of φᵀ(Σ_C + Σ_K)φ + Σ s² + σ_D² + μ²; the number of active cells follows from a: on average
+  // over kinds, a cell adds w·x (or, single-ended, x) to it.
+  double sum = 0.0, weight = 0.0, squares = 0.0, shares = 0.0;
+  for (std::size_t x = 1; x < table.inputs; ++x)
+    for (std::size_t w = table.differential() ? 1 : 0; w < table.levels; ++w) {
+      const double s = table.cell_sigma[table.kind(x, w)];
+      squares += s * s;
+      shares += static_cast<double>(table.differential() ? w * x : x);
+    }
+  const double cell = squares / shares;
   for (std::size_t i = 0; i < table.axes.y_points; ++i)
     for (std::size_t j = 0; j < table.axes.a_points; ++j) {
       const std::size_t n = i * table.axes.a_points + j;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "errormodel/error_table.h"
 #include "training/hardware/conversion_model.h"
 
@@ -15,6 +18,9 @@ class TableConversion final : public ConversionModel {
  private:
   const errormodel::ErrorTable& table_;
 };
+
+/// Input levels [count][rows] as indicators of the levels 1 … levels: [count][levels][rows].
+std::vector<float> one_hot(std::span<const float> inputs, std::size_t rows, std::size_t levels);
 
 /// A table without any error: levels exact, only the ADC acts.
 errormodel::ErrorTable ideal_table(const errormodel::ErrorTable& like);

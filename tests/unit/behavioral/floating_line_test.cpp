@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 
+#include "behavioral/charge_balance.h"
 #include "behavioral/model.h"
 #include "core/quantity.h"
 #include "core/random_stream.h"
@@ -376,7 +377,7 @@ TEST(FloatingLineFile, RoundTripsBitForBit) {
     after->read(inputs, 64, b);
     EXPECT_EQ(a, b);
     EXPECT_EQ(before->noise_variances(inputs.data()), after->noise_variances(inputs.data()));
-    EXPECT_EQ(before->row_noise(3), after->row_noise(3));
+    EXPECT_EQ(before->row_noise(3, 1), after->row_noise(3, 1));
   }
 }
 
@@ -410,6 +411,7 @@ class Renamed final : public ColumnFamily {
       : family_(std::move(family)), name_(std::move(name)) {}
   std::string name() const override { return name_; }
   std::size_t levels() const override { return family_->levels(); }
+  std::size_t input_levels() const override { return family_->input_levels(); }
   std::unique_ptr<Line> line(const LineConditions& c) const override { return family_->line(c); }
   void save(Hdf5Writer& file) const override { family_->save(file); }
 
@@ -546,7 +548,7 @@ double largest_error(const FloatingLine& f, const TwoDraws& charge) {
     const std::vector<double> z = {8 * stream.uniform() - 4, 8 * stream.uniform() - 4};
     for (const std::size_t x : {0, 1})
       for (const std::size_t level : {0, 1}) {
-        f.cell_charge(x, level, z, found);
+        f.cell_charge(x, level, f.monomials(z), found);
         for (std::size_t k = 0; k < found.size(); ++k) {
           const double expected = charge(static_cast<double>(x), level, f.end_volts[k], z[0], z[1]);
           largest = std::max(largest, std::fabs(found[k] - expected));

@@ -71,22 +71,22 @@ TEST(Prepare, ExpandsEveryCellWithItsOwnDraw) {
   EXPECT_EQ(line.levels, levels);
   for (std::size_t j = 0; j < 8; ++j) {
     const double g = (levels[j] == 1 ? 4e-5 : 4e-6) * std::exp(0.1 * draws[j]);
-    EXPECT_NEAR(line.on[j].a / (g * line.clamp_volts), 1, 1e-12);
-    EXPECT_NEAR(line.on[j].b / g, 1, 1e-10);  // an ohmic cell: the slope is the conductance
-    EXPECT_NEAR(line.on[j].c / g, 0, 1e-8);   // and there is no curvature
+    EXPECT_NEAR(line.cell(1, j).a / (g * line.clamp_volts), 1, 1e-12);
+    EXPECT_NEAR(line.cell(1, j).b / g, 1, 1e-10);  // an ohmic cell: the slope is the conductance
+    EXPECT_NEAR(line.cell(1, j).c / g, 0, 1e-8);   // and there is no curvature
   }
   const auto ideal = circuit::nominal_periphery(m.array, m.mismatch);
   const std::vector<double> zeros(8, 0.0);
   const PreparedLine nominal = family_of(m).expand({m.array, m.noise, m.mismatch, ideal, levels, zeros});
   EXPECT_EQ(nominal.clamp_volts, 0.2);
-  EXPECT_NEAR(nominal.on[1].a, 4e-5 * 0.2, 1e-18);
+  EXPECT_NEAR(nominal.cell(1, 1).a, 4e-5 * 0.2, 1e-18);
   // The model takes the same periphery and draws.
   const auto inputs = testing::random_inputs(8, 20, 5);
   std::vector<double> expected(20), found(20);
-  solve_lines(line, inputs, 8, expected);
+  solve_lines(line, PackedInputs(inputs, 8, 8, 2), expected);
   m.prepare(3, {5, 6}, levels)->read(inputs, 8, found);
   EXPECT_EQ(found, expected);
-  solve_lines(nominal, inputs, 8, expected);
+  solve_lines(nominal, PackedInputs(inputs, 8, 8, 2), expected);
   m.prepare_nominal(levels)->read(inputs, 8, found);
   EXPECT_EQ(found, expected);
   EXPECT_EQ(m.prepare_nominal(levels)->rows(), 8u);

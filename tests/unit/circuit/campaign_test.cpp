@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <omp.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cmath>
+#include <csignal>
 #include <sstream>
 
 #include "core/quantity.h"
@@ -48,6 +52,14 @@ CampaignResult run(const std::vector<Deck>& decks, const std::vector<SimulationP
 /// Everything that goes wrong is tolerated and tried once.
 const CampaignOptions kTolerant{.deadline_seconds = 30, .retries = 0, .tolerated_failures = 1.0};
 
+/// Points of one deck, one for each list of slot values.
+std::vector<SimulationPoint> points_of(const std::vector<std::vector<double>>& slots,
+                                       Analysis analysis = Analysis::kOperatingPoint) {
+  std::vector<SimulationPoint> points;
+  for (const auto& values : slots) points.push_back({.slots = values, .analysis = analysis});
+  return points;
+}
+
 TEST(RunCampaign, GivesTheCurrentThatOhmDoes) {
   const auto result = run({divider()}, divider_points(20));
   for (std::size_t i = 0; i < 20; ++i) {
@@ -57,6 +69,113 @@ TEST(RunCampaign, GivesTheCurrentThatOhmDoes) {
     EXPECT_EQ(result.attempts[i], 1);
   }
   EXPECT_EQ(result.failures(), 0u);
+}
+
+/// A diode behind a resistor, as a sweep over two EXTERNAL sources and as operating points.
+std::vector<Deck> diode_decks(std::vector<double> biases) {
+  const std::vector<std::string> circuit = {"d1 b c dio", "r1 a b 1k", ".model dio d(is=1e-15)",
+                                            "* tolerances come below"};
+  std::vector<std::string> ordinary = circuit, external = circuit;
+  ordinary.back() = ".options reltol=1e-6 abstol=1e-15 vntol=1e-9";
+  external.back() = ".options reltol=1e-9 abstol=1e-18 vntol=1e-12";  // as compose_cell_sweep has them
+  ordinary.insert(ordinary.end(), {"vclamp a 0 0", "vc c 0 0"});
+  external.insert(external.end(), {"vclamp a 0 external", "vc c 0 external", "verrata_index i 0 0", "ri i 0 1k"});
+  std::vector<Deck> decks = {deck_of(ordinary, {"@vclamp[dc]", "@vc[dc]", "@r1[resistance]"}),
+                             deck_of(external, {"@r1[resistance]"})};
+  decks[1].sweep = {{"vclamp", "vc"}, std::move(biases), 0};
+  return decks;
+}
+
+TEST(RunCampaign, ASweepGivesTheNumbersOfItsOperatingPoints) {
+  std::vector<double> biases;
+  for (int k = 0; k < 60; ++k) biases.insert(biases.end(), {-0.2 + 0.02 * k, k % 3 == 0 ? 0.1 : 0.0});
+  const auto decks = diode_decks(biases);
+  std::vector<SimulationPoint> points;
+  for (const double ohms : {500.0, 2e4}) points.push_back({.deck = 1, .slots = {ohms}, .analysis = Analysis::kSweep});
+  for (const double ohms : {500.0, 2e4})
+    for (std::size_t k = 0; k < 60; ++k) points.push_back({.slots = {biases[2 * k], biases[2 * k + 1], ohms}});
+  const auto result = run(decks, points);
+  for (std::size_t d = 0; d < 2; ++d) {
+    ASSERT_EQ(result.points[d].status, PointStatus::kOk) << result.points[d].log;
+    ASSERT_EQ(result.points[d].values.size(), 60u);
+    for (std::size_t k = 0; k < 60; ++k) {
+      const double one = result.points[2 + d * 60 + k].values.at(0);
+      EXPECT_NEAR(result.points[d].values[k], one, 1e-9 * std::fabs(one) + 1e-18) << k;
+    }
+  }
+}
+
+TEST(RunCampaign, ASweepThatBreaksIsTakenBiasByBias) {
+  // No solution where the sources differ by more than half a volt: the sweep stops there, the other biases do not.
+  std::vector<double> biases = {0.1, 0.0, 0.2, 0.0, 0.9, 0.0, 0.3, 0.0};
+  auto decks = diode_decks(biases);
+  for (Deck& deck : decks) {
+    deck.lines.insert(deck.lines.end() - 1, "b1 x 0 v = v(a,c) > 0.5 ? (v(x) > 0.5 ? 0 : 1) : 0");
+    deck.positions.emplace_back();
+  }
+  std::vector<SimulationPoint> points = {{.deck = 1, .slots = {1e3}, .analysis = Analysis::kSweep}};
+  for (std::size_t k = 0; k < 4; ++k) points.push_back({.slots = {biases[2 * k], 0.0, 1e3}});
+  const auto result = run(decks, points, kTolerant);
+  EXPECT_EQ(result.points[0].status, PointStatus::kFailed);
+  ASSERT_EQ(result.points[0].values.size(), 4u);
+  for (std::size_t k = 0; k < 4; ++k) {
+    if (k == 2) {
+      EXPECT_TRUE(std::isnan(result.points[0].values[k]));
+      EXPECT_EQ(result.points[1 + k].status, PointStatus::kFailed);
+    } else {
+      EXPECT_EQ(result.points[0].values[k], result.points[1 + k].values.at(0)) << k;
+    }
+  }
+}
+
+TEST(RunCampaign, HelpsAPointThatDoesNotConvergeAndSaysHow) {
+  // A truncation error that no step is small enough for ("Timestep too small"): only wider tolerances help.
+  Deck tight = deck_of({"vclamp a 0 0 pwl(0 0 1n 1)", "d1 a b dio", "r1 b 0 1k", "c1 b 0 1p", ".model dio d(is=1e-15)",
+                        ".options reltol=1e-12 abstol=1e-20 vntol=1e-16 chgtol=1e-30 trtol=1e-6"});
+  tight.outputs = {{"b", 1.0}};
+  tight.transient = "tran 10p 1n";
+  tight.stop_seconds = 1e-9;
+  tight.looser_tolerances = ".options reltol=1e-4 abstol=1e-12 vntol=1e-6 chgtol=1e-16 trtol=1";
+  Deck usual = tight;
+  usual.lines[6] = tight.looser_tolerances;
+  std::vector<SimulationPoint> points = points_of({{}, {}, {}}, Analysis::kTransient);
+  points[1].deck = 1;
+  const auto result = run({tight, usual}, points, kTolerant);
+  for (const std::size_t k : {0u, 2u}) {
+    EXPECT_EQ(result.points[k].status, PointStatus::kSuspect);
+    EXPECT_EQ(result.points[k].remedy, Remedy::kLooser);
+    EXPECT_EQ(result.points[k].values, result.points[1].values);
+  }
+  EXPECT_EQ(result.points[1].status, PointStatus::kOk);
+  EXPECT_EQ(result.points[1].remedy, Remedy::kNone);
+  EXPECT_EQ(result.remedied(), 2u);
+}
+
+TEST(RunCampaign, AFullDiskStopsItWithoutLosingWhatWasWritten) {
+  const TemporaryFolder folder;
+  const auto shard = folder / "points.journal";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit small{2000, 2000};  // bytes that a file may hold: what a full disk looks like to one program
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    try {
+      run({divider()}, divider_points(200), {}, 1, shard);
+    } catch (const Error& e) {
+      ::_exit(e.code() == "E601" ? 17 : 18);
+    }
+    ::_exit(19);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 17);
+  std::uint64_t first = 0;
+  RunContext context;
+  context.progress = [&](std::string_view, std::uint64_t done, std::uint64_t) { first = first == 0 ? done : first; };
+  const auto resumed = run_campaign({divider()}, divider_points(200), {}, shard, std::string(64, 'f'), context);
+  EXPECT_GT(first, 40u);  // 2000 bytes hold 46 points
+  EXPECT_EQ(resumed.failures(), 0u);
 }
 
 TEST(RunCampaign, DoesNotDependOnJobs) {
@@ -198,7 +317,7 @@ TEST(RunCampaign, ResumesFromAJournalCutAnywhere) {
   const auto whole = run({divider()}, points, {}, 1, shard);
   const std::string bytes = bytes_of(shard);
   ASSERT_GT(bytes.size(), 64u);
-  constexpr std::size_t kRecord = 24 + 17;  // header; status, count, one value, length of the log
+  constexpr std::size_t kRecord = 24 + 18;  // header; status, remedy, count, one value, length of the log
   ASSERT_EQ(bytes.size(), 64 + 8 * kRecord);
   for (std::size_t cut = 0; cut <= 2 * kRecord + 1; ++cut) {
     folder.write("shards/x.journal", bytes.substr(0, bytes.size() - cut));
@@ -257,14 +376,6 @@ TEST(RunCampaign, WorksAfterTheParentHasUsedOpenMp) {
       {".model n nmos level=54 version=4.8 lpe0=0 lpeb=0", "vclamp a 0 0.2", "vg g 0 1", "m1 a g 0 0 n w=1u l=1u"});
   const auto result = run({deck}, {{}}, {.deadline_seconds = 20, .retries = 0, .tolerated_failures = 0});
   EXPECT_GT(result.points[0].values.at(0), 0);
-}
-
-/// Points of one deck, one for each list of slot values.
-std::vector<SimulationPoint> points_of(const std::vector<std::vector<double>>& slots,
-                                       Analysis analysis = Analysis::kOperatingPoint) {
-  std::vector<SimulationPoint> points;
-  for (const auto& values : slots) points.push_back({.slots = values, .analysis = analysis});
-  return points;
 }
 
 TEST(RunCampaign, AParameterIsAppliedAndAlteredValuesSurviveIt) {

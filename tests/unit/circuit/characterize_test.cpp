@@ -180,15 +180,47 @@ TEST(Characterize, GivesTheSameBytesForAnyNumberOfJobs) {
   EXPECT_FALSE(std::filesystem::exists(folder / "one/shards/characterization.journal"));
 }
 
+TEST(Characterize, GivesTheSameSurfaceWhateverTheStrategy) {
+  const TemporaryFolder folder;
+  const auto with = [&](const char* strategy) {
+    const Settings s = write_project(folder.path(), kExampleProject, kTransistorCell,
+                                     small_campaign({{"circuit.strategy", strategy}}));
+    return characterize(s, folder / strategy, jobs(2));
+  };
+  const auto sweep = with("automatic"), points = with("point_by_point");
+  EXPECT_NE(sweep.strategy, points.strategy);
+  ASSERT_EQ(sweep.cell.current_amperes.size(), points.cell.current_amperes.size());
+  for (std::size_t i = 0; i < sweep.cell.current_amperes.size(); ++i)
+    EXPECT_NEAR(sweep.cell.current_amperes[i], points.cell.current_amperes[i],
+                1e-9 * std::fabs(points.cell.current_amperes[i]) + 1e-18)
+        << i;
+  EXPECT_EQ(sweep.columns.output, points.columns.output);
+  EXPECT_EQ(sweep.cell.noise_square_amperes, points.cell.noise_square_amperes);
+}
+
+TEST(Characterize, ChecksItsOwnStepAndTolerances) {
+  const TemporaryFolder folder;
+  const Settings s = write_project(folder.path(), kExampleProject, kTransistorCell, small_campaign());
+  const auto c = characterize(s, folder / "a", jobs(2));
+  EXPECT_EQ(c.self_check.points, 12u);
+  EXPECT_GE(c.self_check.maximum, c.self_check.rms);
+  EXPECT_LT(c.self_check.maximum, 1e-9);  // columns of some uA with reltol = 1e-6
+  EXPECT_TRUE(c.trouble.empty());
+  const auto back = Characterization::load(folder / "a/characterization.h5");
+  EXPECT_EQ(back.self_check.maximum, c.self_check.maximum);
+  EXPECT_EQ(back.strategy, c.strategy);
+}
+
 TEST(Characterize, KilledAndResumedGivesTheSameBytes) {
   const TemporaryFolder folder;
-  const Settings s =
-      write_project(folder.path(), kExampleProject, kTransistorCell,
-                    small_campaign({{"circuit.design.bit_line_points", "40"}, {"circuit.design.operands", "40"}}));
+  const Settings s = write_project(folder.path(), kExampleProject, kTransistorCell,
+                                   small_campaign({{"circuit.design.bit_line_points", "40"},
+                                                   {"circuit.design.operands", "40"},
+                                                   {"circuit.strategy", "point_by_point"}}));
   characterize(s, folder / "fresh", jobs(2));
   const auto shard = folder / "killed/shards/characterization.journal";
   int kills = 0;
-  for (const std::uintmax_t bytes : {20000u, 150000u}) {  // early and late in about 10 000 points of 41 bytes each
+  for (const std::uintmax_t bytes : {20000u, 150000u}) {  // early and late in about 10 000 points of 42 bytes each
     const pid_t child = ::fork();
     if (child == 0) {
       characterize(s, folder / "killed", jobs(2));
@@ -317,7 +349,7 @@ TEST(SimulateNominal, RejectsWhatNgspiceRejects) {
   const TemporaryFolder folder;
   const Settings s =
       write_project(folder.path(), kExampleProject,
-                    "title\n.subckt cell bl wl sl\nrmem bl sl 10k\nz1 bl wl sl nomesfet\n.ends\n", small_campaign());
+                    "title\n.subckt cell bl wl sl\nrmem bl sl 10k\nr1 bl wl 1k colour=3\n.ends\n", small_campaign());
   expect_error(ExitStatus::kInvalidProject, "E207", [&] { simulate_nominal(s, jobs(1)); });
 }
 
@@ -347,7 +379,9 @@ TEST(PlanCampaign, NamesMismatchThatCannotBe) {
 TEST(PlanCampaign, AsksNgspiceForNominalValuesThatOnlyTheNetlistKnows) {
   const TemporaryFolder folder;
   const std::string project = testing::with_line(kExampleProject, 19, "device = \"rfix\"");
-  const auto plan = plan_campaign(write_project(folder.path(), project, kDividerCell, small_campaign()), RunContext{});
+  const auto plan = plan_campaign(
+      write_project(folder.path(), project, kDividerCell, small_campaign({{"circuit.strategy", "point_by_point"}})),
+      RunContext{});
   const auto& cell = plan.skeleton.cell;
   ASSERT_EQ(plan.decks[0].slots[4].target, "@r.x1.rfix[resistance]");
   const std::size_t bits = cell.bit_line_volts.size();

@@ -1,10 +1,10 @@
-#include "circuit/deck.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <clocale>
 
+#include "circuit/compose.h"
+#include "circuit/netlist_roles.h"
 #include "tests/support/example_project.h"
 #include "tests/support/transient_project.h"
 
@@ -56,7 +56,7 @@ TEST(ComposeCell, IsAsWrittenByHand) {
   const Deck deck = compose_cell(netlist_of(kCell), options_of(1), kSlots);
   EXPECT_EQ(deck.lines,
             (Texts{"errata cell", ".subckt cell bl wl sl", "rmem bl sl 1k", ".ends",
-                   ".options temp=27 tnom=27 reltol=1e-6 abstol=1e-15 vntol=1e-9", "vwl wl 0 dc 0",
+                   ".options temp=27 tnom=27 reltol=1e-06 abstol=1e-15 vntol=1e-09", "vwl wl 0 dc 0",
                    "vclamp bl 0 dc 0 ac 1", "vsl sl 0 dc 0", "hout out 0 vclamp 1", "x1 bl wl sl cell", ".end"}));
   EXPECT_EQ(deck.slots, alters({"@vwl[dc]", "@vclamp[dc]", "@vsl[dc]", "@r.x1.rmem[resistance]"}));
   ASSERT_EQ(deck.outputs.size(), 1u);
@@ -116,11 +116,11 @@ DeckOptions discharge_options(double wire) {
 }
 
 const char* const kTransientOptions =
-    ".options temp=27 tnom=27 chgtol=1e-17 trtol=1 reltol=1e-5 abstol=1e-13 vntol=1e-8";
+    ".options temp=27 tnom=27 chgtol=1e-17 trtol=1 reltol=1e-05 abstol=1e-13 vntol=1e-08";
 
 TEST(ComposeColumn, ThatDischargesIsAsWrittenByHand) {
   DeckOptions options = discharge_options(2.5);
-  options.idle_word_volts = 0.1;
+  options.input.levels = {0.1, 1};
   const Deck deck = compose_column(netlist_of(kCell), options, kSlots, {}, 2);
   EXPECT_EQ(
       composed(deck),
@@ -181,8 +181,8 @@ TEST(ComposeSwitch, IsTheSwitchACapacitorAndAProbe) {
   options.reset_switch = "reset";
   const Deck deck = compose_switch(netlist_of(kSwitchedCell), options, {{"m1", "delvto"}});
   EXPECT_EQ(composed(deck),
-            (Texts{"vpulse pulse 0 dc 0 pulse(0 1 1e-10 2e-11 2e-11 5e-10)", "vidle idle 0 dc 0", "cline line 0 1e-15",
-                   "cprobe line probe 1e-15", "eprobe probe 0 pulse 0 0", "vprecharge precharge 0 dc 0",
+            (Texts{"vstep step 0 dc 0 pwl(0 0 1e-10 0 1.2e-10 1)", "cline line 0 1e-15", "cprobe line probe 1e-15",
+                   "eprobe probe 0 step 0 0", "vprecharge precharge 0 dc 0",
                    "vcontrol control 0 dc 1 pwl(0 1 2e-11 1 4e-11 0)",
                    "vcontrolbar control_bar 0 dc 0 pwl(0 0 2e-11 0 4e-11 1)", "vsupply supply 0 dc 1",
                    "xreset control line precharge 0 control_bar supply reset", ".save v(line)", ".end"}));
@@ -291,13 +291,6 @@ TEST(ComposeCell, HoldsTiedPinsAndCarriesTheCompatibility) {
   EXPECT_EQ(deck.compatibility, "hsa");
 }
 
-TEST(DevicePath, FollowsNgspicesNames) {
-  EXPECT_EQ(device_path("x3", "m1"), "m.x3.m1");
-  EXPECT_EQ(device_path("x3", "xinner.r2"), "r.x3.xinner.r2");
-  EXPECT_EQ(model_path("x3", "nch"), "x3:nch");
-  EXPECT_EQ(model_path("x3", "xinner.nch"), "x3.xinner:nch");
-}
-
 Settings example(const std::vector<SettingOverride>& overrides) {
   return parse_project(testing::kExampleProject, "errata.toml", "/tmp", overrides);
 }
@@ -328,7 +321,7 @@ TEST(DeckOptionsOf, ADischargeProject) {
   EXPECT_DOUBLE_EQ(o.timing.pulse, 5e-10);
   EXPECT_DOUBLE_EQ(o.timing.sample, 8e-10);
   EXPECT_DOUBLE_EQ(o.timing.step, 1e-12);
-  EXPECT_EQ(o.idle_word_volts, 0.1);
+  EXPECT_EQ(o.input.idle_volts(), 0.1);
   EXPECT_DOUBLE_EQ(o.line_farads, 2e-14);
   EXPECT_DOUBLE_EQ(o.wire_farads, 2.5e-16);
   EXPECT_EQ(o.precharge_volts, 1);
@@ -406,10 +399,60 @@ TEST(CheckAgainstNetlist, KnowsWhereTheLevelIsStored) {
       problems_of("", node,
                   ".subckt cell bl wl\nq bl 0 wl nn\nqb bl 0 wl nn\n.model nn npn\n.ends\n"),  // no nodes but devices
       (Texts{"E208 15 subcircuit 'cell' has no node 'q'", "E208 16 subcircuit 'cell' has no node 'qb'"}));
-  // Nodes of an inner subcircuit are left to ngspice.
+  // Nodes of an inner subcircuit.
   auto inner = node;
   inner[1].second = "node = \"x1.q\"";
-  EXPECT_TRUE(problems_of("", inner, ".subckt cell bl wl\ng1 bl 0 wl 0 1u\n.ends\n").empty());
+  const std::string latch = ".subckt latch a\nr1 a q 1\nc1 q 0 1f\n.ends\n";
+  EXPECT_TRUE(problems_of("", inner, latch + ".subckt cell bl wl\ng1 bl 0 wl 0 1u\nx1 bl latch\n.ends\n").empty());
+  EXPECT_EQ(problems_of("", inner, latch + ".subckt cell bl wl\ng1 bl 0 wl 0 1u\nx2 bl latch\n.ends\n"),
+            (Texts{"E208 15 subcircuit 'cell' has no node 'x1.q'"}));
+  const auto stored = [&](const std::string& kind, const std::string& keys, const std::string& subcircuit) {
+    return problems_of("", {{"store = \"pin_voltage\"", "store = \"" + kind + "\""}, {"pin = \"w\"", keys}},
+                       subcircuit);
+  };
+  const std::string level = ".subckt cell bl wl lvl=1\nr1 bl wl {lvl}\n.ends\n";
+  EXPECT_TRUE(stored("subcircuit_parameter", "parameter = \"LVL\"", level).empty());
+  EXPECT_EQ(stored("subcircuit_parameter", "parameter = \"level\"", level),
+            (Texts{"E208 15 subcircuit 'cell' has no parameter 'level'"}));
+  const std::string keys = "device = \"n\"\nparameter = \"vto\"";
+  EXPECT_TRUE(stored("model_parameter", keys, ".subckt cell bl wl\nm1 bl wl 0 0 n\n.model n nmos\n.ends\n").empty());
+  // A card outside would be every cell's.
+  EXPECT_EQ(stored("model_parameter", keys, ".model n nmos\n.subckt cell bl wl\nm1 bl wl 0 0 n\n.ends\n"),
+            (Texts{"E208 15 subcircuit 'cell' has no .model 'n' inside it"}));
+}
+
+TEST(CheckAgainstNetlist, FollowsADeviceToTheLeaf) {
+  const std::string cell =
+      ".subckt two a b\nr1 a b 1\nxx a b one\n.ends\n.subckt one a b\nr1 a b 1\nr<3> a b 1\n"
+      "m1 a b 0 0 n w=1u\n.ends\n.model n nmos\n.option scale=0.9\n" +
+      std::string(kPinCell).replace(std::string(kPinCell).find(".ends"), 5, "x1 bl w two\n.ends");
+  const auto with = [&](const std::string& device, const std::string& parameter) {
+    return problems_of("", {}, cell, {{}, {device, parameter}});
+  };
+  EXPECT_TRUE(with("x1.r1", "resistance").empty());
+  EXPECT_TRUE(with("x1.xx.r1", "resistance").empty());
+  EXPECT_EQ(with("x1.r2", "resistance"), (Texts{"E208 6 subcircuit 'cell' has no device 'x1.r2'"}));
+  EXPECT_EQ(with("x1.xx.xx.r1", "resistance"), (Texts{"E208 6 subcircuit 'cell' has no device 'x1.xx.xx.r1'"}));
+  EXPECT_EQ(with("x1.xx", "resistance"), (Texts{"E208 6 'x1.xx' is a subcircuit, not a device"}));
+  // In a command `<` would redirect.
+  EXPECT_EQ(with("x1.xx.r<3>", "resistance"), (Texts{"E208 6 ngspice cannot alter a device of the name 'x1.xx.r<3>'"}));
+  EXPECT_TRUE(with("x1.xx.m1", "delvto").empty());
+  EXPECT_EQ(with("x1.xx.m1", "w"),
+            (Texts{"E208 6 with .option scale ngspice would scale an altered w of 'x1.xx.m1' once more"}));
+}
+
+TEST(CheckAgainstNetlist, GlobalNodesNeedARole) {
+  const std::string cell = ".global vdd! out w5\n.subckt cell bl wl w\ngread bl 0 w wl 2u\nr1 bl vdd! 1k\n.ends\n";
+  EXPECT_EQ(problems_of("", {}, cell), (Texts{"E203 6 global node 'vdd!' of 'cell' has no role"}));
+  const std::string tied = "[[circuit.tied_pin]]\npin = \"vdd!\"\nvoltage = \"0.5 V\"\n";
+  EXPECT_TRUE(problems_of(tied, {}, cell).empty());
+  EXPECT_EQ(problems_of("", {}, ".global w out\n.subckt cell bl wl w\ngread bl out w wl 2u\n.ends\n"),
+            (Texts{"E203 15 'w' is a global node, the same for every cell",
+                   "E203 6 the global node 'out' has the name of a node of errata's deck",
+                   "E203 6 global node 'out' of 'cell' has no role"}));
+  EXPECT_EQ(problems_of("[[circuit.tied_pin]]\npin = \"gnd\"\nvoltage = \"0 V\"\n", {},
+                        ".subckt cell bl wl w gnd\ngread bl gnd w wl 2u\n.ends\n"),
+            (Texts{"E203 51 ngspice takes 'gnd' for ground, whatever the pin is connected to"}));
 }
 
 TEST(CheckAgainstNetlist, KnowsTheResetSwitch) {

@@ -96,8 +96,8 @@ TEST(ColumnOperands, MacAndDriveFollowTheirDefinitions) {
   EXPECT_EQ(o.count(), 2u);
   EXPECT_EQ(o.mac(0), 2 - 3);
   EXPECT_EQ(o.mac(1), -3 + 1);
-  EXPECT_DOUBLE_EQ(o.drive(0, 0.25), 2 + 3 + 2 * 0.25 * 2);
-  EXPECT_DOUBLE_EQ(o.drive(1, 0.0), 3 + 1);
+  EXPECT_DOUBLE_EQ(o.second_axis(0, 0.25), 2 + 3 + 2 * 0.25 * 2);
+  EXPECT_DOUBLE_EQ(o.second_axis(1, 0.0), 3 + 1);
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ TEST(E104, WrongUnit) {
   EXPECT_EQ(places(problems_with(35, "wire_resistance = 1")), (Places{"E104 35:19"}));
   EXPECT_EQ(places(problems_with(35, "wire_resistance = \"1\"")), (Places{"E104 35:19"}));
   EXPECT_EQ(places(problems_with(35, "wire_resistance = \"1,5 Ohm\"")), (Places{"E104 35:19"}));
-  EXPECT_EQ(places(problems_with(12, "levels = [\"0 V\", \"1 A\"]")), (Places{"E104 12:18"}));
+  EXPECT_EQ(places(problems_with(12, "levels = [\"0 V\", \"1 A\"]")), (Places{"E104 12:10"}));
 }
 
 TEST(E104, UnitsThatDependOnTheParameter) {
@@ -157,17 +157,54 @@ TEST(E107, InconsistentKeys) {
       places(problems_with(28, "sigma = \"2 mV\"\npelgrom_coefficient = \"2 mV um\"\nwidth=\"1 um\"\nlength=\"1 um\"")),
       (Places{"E107 24:8"}));                                                                   // both
   EXPECT_NO_THROW(parse(with_line(kExampleProject, 28, "pelgrom_coefficient = \"2 mV um\"")));  // the netlist's area
-  EXPECT_EQ(places(problems_with(35, "wire_resistance = \"1 Ohm\"\n[hardware]\nweight_bits = 4")),
-            (Places{"E107 37:15"}));
   EXPECT_EQ(places(problems_with(35, "wire_resistance = \"1 Ohm\"\n[hardware]\nrows_per_tile = 9")),
             (Places{"E107 37:17"}));
 }
 
-TEST(E107, OneStoredLevelIsTooFewAndTwoNeedTwoBitWeights) {
+TEST(E107, InputLevelsOfPulses) {
+  const auto with = [](const std::string& encoding, const std::string& levels, std::vector<SettingOverride> more = {}) {
+    more.insert(more.begin(), {{"circuit.read", "discharge"},
+                               {"circuit.mismatch", "[]"},
+                               {"circuit.noise_source", "[]"},
+                               {"circuit.timing.sample", "6 ns"},
+                               {"circuit.input.encoding", encoding},
+                               {"circuit.input.levels", levels}});
+    return parse(kExampleProject, more);
+  };
+  const auto problems = [&](const std::string& encoding, const std::string& levels,
+                            const std::vector<SettingOverride>& more = {}) {
+    return diagnostics_of([&] { with(encoding, levels, more); }).size();
+  };
+  EXPECT_NO_THROW(with("pulse_width", R"(["0 s", "1 ns", "2 ns", "3 ns"])"));
+  EXPECT_NO_THROW(with("pulse_count", "[0, 1, 2, 3]", {{"circuit.timing.pulse", "0.5 ns"}}));
+  EXPECT_EQ(problems("pulse_width", R"(["0 V", "1 nV"])"), 1u);
+  EXPECT_EQ(problems("pulse_width", R"(["1 ns", "2 ns"])"), 1u);  // level 0 is not idle
+  EXPECT_EQ(problems("pulse_width", R"(["0 s", "2 ns", "1 ns", "3 ns"])"), 1u);
+  EXPECT_EQ(problems("pulse_width", R"(["0 s", "7 ns"])"), 1u);  // after the sample
+  EXPECT_EQ(problems("pulse_count", "[0, 1.5]"), 1u);
+  EXPECT_EQ(problems("pulse_count", "[0, 1]", {{"circuit.input.period", "0.5 ns"}}), 1u);
+  EXPECT_EQ(diagnostics_of([] {
+              parse(kExampleProject,
+                    {{"circuit.input.encoding", "pulse_width"}, {"circuit.input.levels", R"(["0 s", "1 ns"])"}});
+            }).size(),
+            1u);  // an operating point knows no pulse
+}
+
+TEST(E107, LinesThatCannotStandTogether) {
+  EXPECT_NO_THROW(parse(kExampleProject, {{"circuit.design.neighbours", "8"}}));  // four pairs
+  EXPECT_EQ(diagnostics_of([] { parse(kExampleProject, {{"circuit.design.neighbours", "3"}}); }).size(), 1u);
+  EXPECT_EQ(diagnostics_of([] {
+              parse(kExampleProject, {{"circuit.design.neighbours", "1"}, {"circuit.design.columns", "3"}});
+              parse(kExampleProject, {{"circuit.design.neighbours", "4"}, {"circuit.design.columns", "3"}});
+            }).size(),
+            1u);
+}
+
+TEST(E107, OneStoredLevelIsTooFewAndTwoMakeWeightsOfSlices) {
   const std::string one_sigma = with_line(kExampleProject, 22, "sigma = \"5 %\"");
   const std::string two = with_line(one_sigma, 16, "levels = [\"250 kOhm\", \"50 kOhm\"]");
-  EXPECT_EQ(places(diagnostics_of([&] { parse(two); })), (Places{"E107 16:10"}));
   EXPECT_NO_THROW(parse(two, {{"hardware.weight_bits", "2"}}));
+  EXPECT_NO_THROW(parse(two, {{"hardware.weight_bits", "8"}}));  // seven slices of one bit
   const std::string one = with_line(one_sigma, 16, "levels = \"250 kOhm\"");
   EXPECT_FALSE(diagnostics_of([&] { parse(one, {{"hardware.weight_bits", "2"}}); }).empty());
 }
@@ -183,11 +220,11 @@ TEST(E108, NoProjectHere) {
 TEST(Project, ReportsAllProblemsAtOnceInTheOrderOfTheFile) {
   std::string text = with_line(kExampleProject, 35, "wire_resistance = \"1 V\"");
   text = with_line(text, 34, "rosw = 8");
-  text = with_line(text, 12, "levels = 5");
+  text = with_line(text, 12, "levels = [\"0 V\", \"1 Vv\"]");
   text = with_line(text, 6, "");
   text = with_line(text, 2, "name = 5");
   const auto d = diagnostics_of([&] { parse(text); });
-  EXPECT_EQ(places(d), (Places{"E103 2:8", "E104 12:10", "E102 34:1", "E104 35:19", "E106 0:0"}));
+  EXPECT_EQ(places(d), (Places{"E103 2:8", "E104 12:18", "E102 34:1", "E104 35:19", "E106 0:0"}));
 }
 
 TEST(Project, IsReadFromAFolderWithBlanks) {

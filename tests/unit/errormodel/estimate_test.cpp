@@ -44,7 +44,7 @@ Observations simulate(const Truth& t, std::size_t chips, std::size_t columns, st
       std::vector<double> zp, zm;
       for (std::size_t j = 0; j < d.rows; ++j) zp.push_back(at.normal()), zm.push_back(at.normal());
       for (std::size_t p = 0; p < d.count(); ++p) {
-        const double y = d.mac(p), a = d.drive(p, o.minimum_conductance);
+        const double y = d.mac(p), a = d.second_axis(p, o.minimum_conductance);
         double v = c0 + k0 + (c1 + k1) * y / 15.0 + k2 * (a - 45.0) / 30.0;
         for (std::size_t j = 0; j < d.rows; ++j)
           if (d.input(p)[j] != 0)

@@ -80,10 +80,10 @@ TEST(Mapping, TilesHoldTheWeights) {
   }
 }
 
-TEST(SplitPlanes, AddUpToTheCodes) {
+TEST(SplitDigits, AddUpToTheCodes) {
   const std::vector<float> codes{0, 1, 5, 15, 8, 7};
   std::vector<float> planes(codes.size() * 4);
-  split_planes(codes, 3, 4, planes);
+  split_digits(codes, 3, hardware(3, {}), planes);
   for (std::size_t k = 0; k < 2; ++k)
     for (std::size_t j = 0; j < 3; ++j) {
       float sum = 0;

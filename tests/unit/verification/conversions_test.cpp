@@ -38,7 +38,7 @@ TEST(CodeErrors, AgreeWithDraws) {
 training::Tile tile_of(const ColumnOperands& o) {
   training::Tile t;
   t.rows = o.rows;
-  t.columns = 1;
+  t.columns = t.conversions = 1;
   t.first_column = 3;
   t.plus = o.plus;
   t.minus = o.minus;
@@ -59,6 +59,25 @@ TEST(TableConversion, EqualsThePlainReference) {
   const auto reference = convert_by_table(table, 1, 9, 3, o);
   const auto fast = read_all(*training::TableConversion(table).prepare(tile_of(o), 1, 9), o, 0);
   for (std::size_t p = 0; p < o.count(); ++p) EXPECT_NEAR(fast[p], reference.value[p], 2e-4);  // fp32 sums of 64 rows
+}
+
+TEST(TableConversion, EqualsThePlainReferenceForSeveralInputLevelsAndSingleLines) {
+  for (const bool pair : {true, false}) {
+    auto table = testing::synthetic_table();
+    table.signed_scheme = pair ? "differential_before_adc" : "offset_column";
+    table.inputs = 4;
+    table.dynamic_sigma.assign(table.dynamic_sigma.size(), 0.0);
+    for (const std::size_t x : {2u, 3u})
+      for (std::size_t w = 0; w < 4; ++w) {
+        table.level.push_back(0.97 * static_cast<double>(x * w));
+        table.cell_sigma.push_back(0.04 * static_cast<double>(x + w));
+      }
+    const auto o = make_operands(
+        {.rows = 64, .levels = 4, .operands = 50, .mac_limit = 60, .input_levels = 4, .differential = pair}, 1, 2, 3);
+    const auto reference = convert_by_table(table, 1, 9, 3, o);
+    const auto fast = read_all(*training::TableConversion(table).prepare(tile_of(o), 1, 9), o, 0);
+    for (std::size_t p = 0; p < o.count(); ++p) EXPECT_NEAR(fast[p], reference.value[p], 5e-4);  // fp32, y up to 200
+  }
 }
 
 TEST(TableConversion, ReadNoiseHasTheTablesSigma) {

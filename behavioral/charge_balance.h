@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "behavioral/packed_inputs.h"
+
+namespace errata::behavioral {
+
+/// Derivatives at the nodes of the not-a-knot cubic spline through values at `x`: D = M·values, M [n][n] row-major.
+/// n ≥ 4, x ascending.
+std::vector<double> spline_derivatives(std::span<const double> x);
+
+/// Where a line of capacitance C ends on which cells draw the charge D(V):
+///
+///     C (V − V_released) − q_injected + D(V) = 0
+///
+/// D is a cubic spline through its values at the nodes, straight outside them (docs/design/decisions/0005).
+class ChargeBalance {
+ public:
+  static constexpr std::size_t kMostNodes = 32;
+
+  ChargeBalance(std::vector<double> nodes, double farads, double released_volts, double injected_coulombs);
+
+  double farads() const { return farads_; }
+  double released_volts() const { return released_; }
+  double injected_coulombs() const { return injected_; }
+  void inject(double coulombs) { injected_ = coulombs; }
+
+  /// End voltage for D at the nodes; to a nanovolt.
+  double solve(std::span<const double> drawn) const;
+  /// Value and slope of a spline of charges at a voltage.
+  double value(std::span<const double> drawn, double volts) const;
+  double slope(std::span<const double> drawn, double volts) const;
+
+  /// Many lines' ends at once, in fp32: `drawn` is [nodes][kLanes] in units of `unit_coulombs`. Within a microvolt of
+  /// solve() (tests/unit/behavioral).
+  void solve(const float* drawn, double unit_coulombs, float (&volts)[PackedInputs::kLanes]) const;
+
+ private:
+  struct Piece;
+  std::size_t interval(double volts) const;
+  double node_slope(std::span<const double> values, std::size_t node) const;
+  Piece piece(std::span<const double> values, std::size_t k) const;
+
+  std::vector<double> nodes_, derivative_;
+  std::vector<float> nodes_single_, derivative_single_;
+  double farads_, released_, injected_;
+};
+
+}  // namespace errata::behavioral

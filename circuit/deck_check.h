@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "circuit/deck_options.h"
+
+namespace errata::circuit {
+
+/// What is wrong with a name of the project file, and what to try.
+struct Complaint {
+  std::string message;
+  std::string hint;
+};
+
+/// A slot's device must be a leaf of the subcircuit's instance tree that ngspice can alter.
+std::optional<Complaint> complaint_about_slot(const Netlist& netlist, const std::string& subcircuit,
+                                              const CellSlot& slot);
+
+/// A role ("circuit.pins.supply") must name a pin, or for a fixed voltage a global node; "gnd" is ground always.
+std::optional<Complaint> complaint_about_role(const Subcircuit& cell, const std::string& role, const std::string& pin);
+
+/// Global nodes of the cell and the reset switch need a role with a fixed voltage and a name of their own.
+std::vector<Complaint> complaints_about_globals(const Netlist& netlist, const DeckOptions& options);
+
+/// A model or subcircuit parameter that stores the level must be the cell's own.
+std::optional<Complaint> complaint_about_storage(const Netlist& netlist, const DeckOptions& options);
+
+}  // namespace errata::circuit
