@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "core/statistics.h"
 #include "tests/support/statistical.h"
+#include "tests/support/vector_targets.h"
+#include "training/hardware/reference_kernels.h"
 
 namespace errata::training {
 namespace {
@@ -48,6 +51,17 @@ TEST(FastNormal, EveryPartOfTheNameMatters) {
     fill_normals(other, b);
     EXPECT_NE(a, b);
   }
+}
+
+TEST(FastNormal, EveryVectorWidthHasTheBitsOfThePlainLoop) {
+  std::vector<float> expected(100'003), got(expected.size());
+  fill_normals_reference({.seed = 7, .purpose = 6, .a = 1, .b = 2, .c = 3}, expected);
+  EXPECT_GT(std::ranges::max(expected), 4.0f);  // the branch of the tails was taken
+  errata::testing::for_each_vector_target([&] {
+    std::ranges::fill(got, 0.0f);
+    fill_normals({.seed = 7, .purpose = 6, .a = 1, .b = 2, .c = 3}, got);
+    EXPECT_EQ(got, expected);
+  });
 }
 
 TEST(FastNormal, ShorterBlocksAreBeginnings) {
