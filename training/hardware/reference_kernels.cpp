@@ -89,4 +89,30 @@ void fill_normals_reference(const NormalBlock& block, std::span<float> out) {
   }
 }
 
+void add_conversions_reference(const ConversionRows& r, const float* partial, ValueRange values, TileWeight weight,
+                               SumStart start, const ConversionSums& sums) {
+  const auto last = static_cast<float>(r.bins - 1);
+  const auto last_bin = static_cast<int>(r.bins) - 2;
+  for (std::size_t i = values.first; i < values.last; ++i) {
+    const float at = (partial[i] - r.y_low) * r.per_bin;
+    const float above = at > 0.0f ? at : 0.0f, bounded = above < last ? above : last;
+    const int bin = static_cast<int>(bounded) < last_bin ? static_cast<int>(bounded) : last_bin;
+    const float between = bounded - static_cast<float>(bin);
+    const float* e = r.rows + 2 * (i % r.conversions * r.bins + static_cast<std::size_t>(bin));
+    const float rise = e[2] - e[0], y = r.y_low + bounded * r.bin_width;
+    const float value = weight.value * ((y + e[0]) + between * rise);
+    const float variance = weight.value * weight.value * (e[1] + between * (e[3] - e[1]));
+    const float inside = 1.0f + rise * r.per_bin;
+    const float slope = bounded == at ? weight.slope * (inside > 0.0f ? inside : 0.0f) : 0.0f;
+    const bool add = start == SumStart::kAdd;
+    sums.value[i] = add ? sums.value[i] + value : value;
+    sums.variance[i] = add ? sums.variance[i] + variance : variance;
+    if (sums.slope != nullptr) sums.slope[i] = add ? sums.slope[i] + slope : slope;
+  }
+}
+
+void add_noise_reference(std::span<const float> variance, std::span<const float> normal, std::span<float> value) {
+  for (std::size_t i = 0; i < value.size(); ++i) value[i] += std::sqrt(variance[i]) * normal[i];
+}
+
 }  // namespace errata::training
