@@ -13,8 +13,8 @@ namespace {
 
 using errormodel::ErrorTable;
 
-/// Examples of bent ADCs that columns draw from: a training sees that many, at every offset and gain.
-constexpr std::size_t kAdcExamples = 8;
+/// Examples of bent ADCs that columns draw from, at every offset and gain: σ of what bends is right to 13 %.
+constexpr std::size_t kAdcExamples = 64;
 /// Chip that the examples belong to; no other use has its number.
 constexpr std::uint64_t kExampleChip = std::numeric_limits<std::uint64_t>::max();
 
@@ -45,8 +45,15 @@ std::vector<std::vector<double>> ComposedChips::adc_examples() const {
   std::vector<std::vector<double>> examples;
   AdcOptions bent = hardware_.adc;
   bent.offset_sigma = bent.gain_sigma = 0.0;
-  for (std::uint64_t k = 0; bent.element_sigma > 0 && k < kAdcExamples; ++k)
+  const auto straight = ideal_transitions(bent);
+  for (std::uint64_t k = 0; bent.element_sigma > 0 && examples.size() < kAdcExamples; ++k) {
     examples.push_back(adc_transitions(bent, seed_, kExampleChip, k));
+    // Its mirror image is as likely; with both the examples are straight on average.
+    auto mirrored = examples.back();
+    for (std::size_t t = 0; t < mirrored.size(); ++t) mirrored[t] = 2.0 * straight[t] - mirrored[t];
+    std::ranges::sort(mirrored);
+    examples.push_back(std::move(mirrored));
+  }
   return examples;
 }
 

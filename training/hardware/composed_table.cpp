@@ -59,6 +59,47 @@ struct Outcome {
   std::vector<double> total, variance;
 };
 
+/// What enters the ADC at one offset, [operands · digits].
+struct Analog {
+  std::vector<double> mean, sigma;
+};
+
+/// Moments of one ADC on a grid of values and σ: many operands through many examples.
+class MomentGrid {
+ public:
+  MomentGrid(const AdcOptions& adc, std::span<const double> transitions, double sigma_low, double sigma_high)
+      : low_((adc.lowest_code() - kMargin) * adc.step()),
+        per_value_(kPerStep / adc.step()),
+        values_(static_cast<std::size_t>((adc.codes() + 2 * kMargin) * kPerStep) + 1),
+        sigma_low_(sigma_low),
+        per_sigma_(sigma_high > sigma_low ? (kSigmas - 1) / (sigma_high - sigma_low) : 0.0) {
+    for (std::size_t s = 0; s < kSigmas; ++s)
+      for (std::size_t v = 0; v < values_; ++v)
+        moments_.push_back(quantized_moments(adc, transitions, low_ + static_cast<double>(v) / per_value_,
+                                             sigma_low + (per_sigma_ > 0 ? s / per_sigma_ : 0.0)));
+  }
+
+  QuantizedMoments at(double value, double sigma) const {
+    const double v = std::clamp((value - low_) * per_value_, 0.0, static_cast<double>(values_ - 1)),
+                 s = std::clamp((sigma - sigma_low_) * per_sigma_, 0.0, static_cast<double>(kSigmas - 1));
+    const std::size_t i = std::min(static_cast<std::size_t>(v), values_ - 2),
+                      j = std::min<std::size_t>(static_cast<std::size_t>(s), kSigmas - 2);
+    const double fv = v - static_cast<double>(i), fs = s - static_cast<double>(j);
+    const QuantizedMoments *m = &moments_[j * values_ + i], *n = m + values_;
+    const double w00 = (1 - fv) * (1 - fs), w01 = fv * (1 - fs), w10 = (1 - fv) * fs, w11 = fv * fs;
+    return {w00 * m[0].mean + w01 * m[1].mean + w10 * n[0].mean + w11 * n[1].mean,
+            w00 * m[0].variance + w01 * m[1].variance + w10 * n[0].variance + w11 * n[1].variance};
+  }
+
+ private:
+  static constexpr int kMargin = 2, kPerStep = 16;
+  static constexpr std::size_t kSigmas = 6;
+  double low_, per_value_;
+  std::size_t values_;
+  double sigma_low_, per_sigma_;
+  std::vector<QuantizedMoments> moments_;
+};
+
 /// Composes one layer: every operand at every offset through every ADC, then a table of it.
 class Composer {
  public:
@@ -81,10 +122,28 @@ class Composer {
     c.adcs = transitions_.size();
     c.offsets = offsets();
     const std::size_t count = c.offsets.size() * c.adcs;
+    std::vector<Analog> analog(c.offsets.size());
     std::vector<Outcome> outcomes(count);
 #pragma omp parallel for schedule(static)
-    for (std::size_t k = 0; k < count; ++k)
-      outcomes[k] = outcome(c.offsets[k % c.offsets.size()], transitions_[k / c.offsets.size()]);
+    for (std::size_t k = 0; k < c.offsets.size(); ++k) analog[k] = analog_at(c.offsets[k]);
+    if (c.adcs == 1) {
+#pragma omp parallel for schedule(static)
+      for (std::size_t k = 0; k < count; ++k)
+        outcomes[k] = outcome(analog[k], [&](double value, double sigma) {
+          return quantized_moments(options_.adc, transitions_[0], value, sigma);
+        });
+    } else {
+      double low = 1e300, high = 0.0;
+      for (const Analog& a : analog)
+        for (const double sigma : a.sigma) low = std::min(low, sigma), high = std::max(high, sigma);
+#pragma omp parallel for schedule(static)
+      for (std::size_t m = 0; m < c.adcs; ++m) {
+        const MomentGrid grid(options_.adc, transitions_[m], low, high);
+        for (std::size_t k = 0; k < c.offsets.size(); ++k)
+          outcomes[m * c.offsets.size() + k] =
+              outcome(analog[k], [&](double value, double sigma) { return grid.at(value, sigma); });
+      }
+    }
     c.pass = static_cast<float>(pass(c, outcomes));
     for (std::size_t i = 0; i < ideal_.size(); ++i) ideal_[i] += c.pass * error_[i];
     set_range(c);
@@ -106,17 +165,26 @@ class Composer {
     return axis;
   }
 
-  Outcome outcome(double offset, std::span<const double> transitions) const {
-    Outcome o{std::vector<double>(operands_.size()), std::vector<double>(operands_.size())};
+  Analog analog_at(double offset) const {
+    Analog at;
     const double adc_noise = options_.adc.noise_sigma * options_.adc.step();
-    for (std::size_t i = 0; i < operands_.size(); ++i) {
-      const PlaneOperand& operand = operands_[i];
-      double weight = 1.0;
-      for (std::size_t d = 0; d < operand.y.size(); ++d, weight *= operand.digit_base) {
+    for (const PlaneOperand& operand : operands_)
+      for (std::size_t d = 0; d < operand.y.size(); ++d) {
         const double error = operand.error.empty() ? 0.0 : static_cast<double>(operand.error[d]);
         const double y = operand.y[d] + error + offset, a = operand.a[d];
-        const auto m = quantized_moments(options_.adc, transitions, y + table_.mean_shift(y, a),
-                                         std::hypot(table_.read_sigma(y, a), adc_noise));
+        at.mean.push_back(y + table_.mean_shift(y, a));
+        at.sigma.push_back(std::hypot(table_.read_sigma(y, a), adc_noise));
+      }
+    return at;
+  }
+
+  template <class Moments>
+  Outcome outcome(const Analog& analog, Moments moments) const {
+    Outcome o{std::vector<double>(operands_.size()), std::vector<double>(operands_.size())};
+    for (std::size_t i = 0, n = 0; i < operands_.size(); ++i) {
+      double weight = 1.0;
+      for (std::size_t d = 0; d < operands_[i].y.size(); ++d, ++n, weight *= operands_[i].digit_base) {
+        const QuantizedMoments m = moments(analog.mean[n], analog.sigma[n]);
         o.total[i] += weight * m.mean;
         o.variance[i] += weight * weight * m.variance;
       }
