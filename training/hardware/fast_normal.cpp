@@ -15,7 +15,7 @@ namespace errata::training::HWY_NAMESPACE {
 #if HWY_TARGET == HWY_SCALAR
 void fill(const NormalBlock& block, float* out, std::size_t count) { fill_normals_reference(block, {out, count}); }
 #else
-/// Value i comes from counter 16·(i div 64) + i mod 16 and its word (i mod 64) div 16, whatever the vector width.
+/// Value i comes from counter 16·(i div 64) + i mod 16 and is its normal number (i mod 64) div 16, whatever the width.
 HWY_ATTR void fill(const NormalBlock& name, float* HWY_RESTRICT out, std::size_t count) {
   const PhiloxBlock block(name);
   constexpr std::size_t kBlock = 4 * kCounters;

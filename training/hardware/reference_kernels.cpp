@@ -2,7 +2,7 @@
 
 #include <bit>
 #include <cmath>
-#include <cstring>
+#include <utility>
 
 namespace errata::training {
 
@@ -19,7 +19,7 @@ inline void philox(std::uint32_t first, std::uint32_t a, std::uint32_t b, std::u
     w[2][l] = b;
     w[3][l] = c;
   }
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < kPhiloxRounds; ++round) {
     for (std::size_t l = 0; l < kLanes; ++l) {
       const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * w[0][l];
       const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * w[2][l];
@@ -35,44 +35,35 @@ inline void philox(std::uint32_t first, std::uint32_t a, std::uint32_t b, std::u
   }
 }
 
-/// ln of 2⁻³³ ≤ x < 1 in fp32 by exponent and an atanh series; + − × ÷ and bit operations only.
-inline float log_approximation(float x) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  const std::int32_t exponent = static_cast<std::int32_t>((bits - 0x3f3504f3u)) >> 23;  // mantissa in [√½, √2)
-  const float m = std::bit_cast<float>(bits - (static_cast<std::uint32_t>(exponent) << 23));
-  const float s = (m - 1.0f) / (m + 1.0f), z = s * s;
-  const float series = 2.0f * s * (1.0f + z * (0.333333333f + z * (0.2f + z * (0.142857143f + z * 0.111111111f))));
-  return static_cast<float>(exponent) * 0.693147181f + series;
+template <std::size_t N>
+float polynomial(const float (&coefficient)[N], float x) {
+  float sum = coefficient[0];
+  for (std::size_t k = 1; k < N; ++k) sum = coefficient[k] + sum * x;
+  return sum;
 }
 
-/// √2·erfinv(2u − 1) from a 32-bit word; symmetric, never infinite.
-inline float normal_of(std::uint32_t word) {
-  // u' = distance of u from the nearer end, in (0, ½]: (k + ½)·2⁻³², exact in the tail where it matters.
-  const std::uint32_t sign = word & 0x80000000u;
-  const float tail = (static_cast<float>(word & 0x7fffffffu) + 0.5f) * 0x1.0p-32f;
-  const float w = -log_approximation(4.0f * tail * (1.0f - tail));  // −ln((1−x)(1+x)), x = 1 − 2u'
-  const float c = w - 2.5f;
-  float central = 2.81022636e-08f;
-  central = 3.43273939e-07f + central * c;
-  central = -3.5233877e-06f + central * c;
-  central = -4.39150654e-06f + central * c;
-  central = 0.00021858087f + central * c;
-  central = -0.00125372503f + central * c;
-  central = -0.00417768164f + central * c;
-  central = 0.246640727f + central * c;
-  central = 1.50140941f + central * c;
-  const float t = std::sqrt(w) - 3.0f;
-  float far = -0.000200214257f;
-  far = 0.000100950558f + far * t;
-  far = 0.00134934322f + far * t;
-  far = -0.00367342844f + far * t;
-  far = 0.00573950773f + far * t;
-  far = -0.0076224613f + far * t;
-  far = 0.00943887047f + far * t;
-  far = 1.00167406f + far * t;
-  far = 2.83297682f + far * t;
-  const float magnitude = 1.41421356f * (w < 5.0f ? central : far) * (1.0f - 2.0f * tail);
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) ^ sign);
+/// −ln of 2⁻³² ≤ x ≤ 1 in fp32 by exponent and an atanh series.
+float minus_log(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  const std::int32_t exponent = static_cast<std::int32_t>(bits - 0x3f3504f3u) >> 23;  // mantissa in [√½, √2)
+  const float m = std::bit_cast<float>(bits - (static_cast<std::uint32_t>(exponent) << 23));
+  const float s = (m - 1.0f) / (m + 1.0f);
+  return -(static_cast<float>(exponent) * 0.693147181f + (s + s) * polynomial(kLogSeries, s * s));
+}
+
+float with_sign(float value, std::uint32_t bits) {
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) ^ (bits & 0x80000000u));
+}
+
+/// r · (cos φ, sin φ): r² = −2 ln u with u from `a`; φ is a quarter of a turn by the two upper bits of `b` and up to an
+/// eighth either way by the rest.
+std::pair<float, float> normal_pair(std::uint32_t a, std::uint32_t b) {
+  const float u = (static_cast<float>(static_cast<std::int32_t>(a >> 1)) + 0.5f) * 0x1.0p-31f;
+  const float w = minus_log(u), r = std::sqrt(w + w);
+  const float x = static_cast<float>(static_cast<std::int32_t>(b << 2)) * kEighthTurn, z = x * x;
+  const float across = r * (x * polynomial(kSineSeries, z)), along = r * polynomial(kCosineSeries, z);
+  const bool swapped = (b & 0x40000000u) != 0;
+  return {with_sign(swapped ? across : along, b ^ (b << 1)), with_sign(swapped ? along : across, b)};
 }
 
 }  // namespace
@@ -85,7 +76,9 @@ void fill_normals_reference(const NormalBlock& block, std::span<float> out) {
     if (i % kBlock == 0)
       philox(static_cast<std::uint32_t>(i / 4), static_cast<std::uint32_t>(block.a),
              static_cast<std::uint32_t>(block.b), block.purpose, key.low, key.high, w);
-    out[i] = normal_of(w[i % kBlock / kLanes][i % kLanes]);
+    const std::size_t word = i % kBlock / kLanes, lane = i % kLanes;
+    const auto [first, second] = normal_pair(w[word / 2 * 2][lane], w[word / 2 * 2 + 1][lane]);
+    out[i] = word % 2 == 0 ? first : second;
   }
 }
 
