@@ -17,6 +17,8 @@
 #include "tests/support/synthetic_table.h"
 #include "training/hardware/composed_hook.h"
 #include "training/hardware/fast_normal.h"
+#include "training/hardware/read_errors.h"
+#include "training/hardware/table_conversion.h"
 #include "training/network.h"
 #include "training/optimizer.h"
 
@@ -119,6 +121,58 @@ void bench_training(int rounds) {
   }
 }
 
+/// Bit-true conversions of performance.md §2: 8-bit weights in one-bit cells, 8-bit inputs in one-bit digits, a
+/// 128 × 128 array: 8192 conversions a matrix–vector product, 256 products at a time, single-ended columns.
+class Array {
+ public:
+  explicit Array(bool static_cells) : table_(testing::synthetic_table()), adc_{7, 128, false} {
+    table_.signed_scheme = "offset_column";
+    table_.rows = kRows;
+    table_.levels = 2;
+    table_.level = {0.0, 1.02};
+    table_.cell_sigma = {static_cells ? 0.03 : 0.0, static_cells ? 0.08 : 0.0};
+    table_.axes = {0, 80, 0, 128, 33, 13};
+    Tile tile{.rows = kRows, .columns = kColumns, .conversions = kColumns, .scheme = SignedScheme::kOffsetColumn};
+    RandomStream stream(1, StreamPurpose::kTest);
+    for (std::size_t k = 0; k < kRows * kColumns; ++k) tile.plus.push_back(static_cast<std::uint8_t>(stream.below(2)));
+    prepared_ = TableConversion(table_).prepare(tile, 1, 1);
+    for (std::size_t k = 0; k < kProducts * kDigits * kRows; ++k)
+      inputs_.push_back(static_cast<float>(stream.below(2)));
+    values_.resize(kProducts * kDigits * kColumns);
+  }
+
+  /// Products a CPU second, conversion and ADC.
+  double speed() {
+    const double begin = process_seconds();
+    prepared_->read({inputs_, kProducts, kDigits, first_image_}, values_);
+    to_codes(adc_, values_);
+    first_image_ += kProducts;
+    return kProducts / (process_seconds() - begin);
+  }
+
+ private:
+  static constexpr std::size_t kRows = 128, kColumns = 1024, kDigits = 8, kProducts = 256;
+  errormodel::ErrorTable table_;
+  AdcOptions adc_;
+  std::unique_ptr<PreparedTile> prepared_;
+  std::vector<float> inputs_, values_;
+  std::uint64_t first_image_ = 0;
+};
+
+void bench_conversions(int rounds) {
+  Array columns(false), cells(true);
+  std::vector<double> of_columns, of_cells;
+  for (int round = 0; round < rounds; ++round) {
+    of_columns.push_back(columns.speed());
+    of_cells.push_back(cells.speed());
+  }
+  const auto print = [](const char* what, double speed) {
+    fmt::print("{:<40} {:>9.0f} products/CPU second, {:.2f} ns a conversion\n", what, speed, 1e9 / (8192 * speed));
+  };
+  print("dynamic errors, static columns", median(of_columns));
+  print("dynamic errors, static columns and cells", median(of_cells));
+}
+
 /// Draws that no cache has to hold.
 void bench_normals(int rounds) {
   std::vector<float> values(1 << 13);
@@ -140,6 +194,7 @@ int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "train";
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 7;
   if (what == "train") errata::training::bench_training(rounds);
+  if (what == "conversions") errata::training::bench_conversions(rounds);
   if (what == "normals") errata::training::bench_normals(rounds);
   if (what == "one") {  // for a profiler: one arm alone
     errata::training::Arm arm(argv[3], static_cast<errata::training::Arm::Mode>(std::atoi(argv[4])), 1);

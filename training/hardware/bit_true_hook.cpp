@@ -5,6 +5,7 @@
 
 #include "core/random_stream.h"
 #include "training/hardware/fast_normal.h"
+#include "training/hardware/read_errors.h"
 #include "training/network.h"
 #include "training/shards.h"
 
@@ -86,7 +87,7 @@ void BitTrueHook::product(const MatrixLayer& layer, std::size_t shard, const Bat
 void BitTrueHook::convert(const MappedTile& mapped, std::span<float> value) const {
   const std::size_t conversions = mapped.tile.conversions;
   if (mapped.transitions.empty()) {
-    for (float& v : value) v = static_cast<float>(adc_code(options_.adc, v));
+    to_codes(options_.adc, value);
     return;
   }
   for (std::size_t k = 0; k < value.size(); ++k)

@@ -10,6 +10,7 @@
 #include <hwy/highway.h>
 
 #include "training/hardware/reference_kernels.h"
+#include "training/hardware/row_lookup-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace errata::training::HWY_NAMESPACE {
@@ -22,48 +23,6 @@ void noise(const float* variance, const float* normal, float* value, std::size_t
   add_noise_reference({variance, count}, {normal, count}, {value, count});
 }
 #else
-namespace hn = hwy::HWY_NAMESPACE;
-using Floats = hn::CappedTag<float, 16>;
-using Ints = hn::RebindToSigned<Floats>;
-using Vector = hn::Vec<Floats>;
-
-/// Shift and variance of a lane's bin and of the next one.
-struct Ends {
-  Vector shift, variance, next_shift, next_variance;
-};
-
-/// They stand side by side, so that one load of four floats has them all; gathers are faster from 16 lanes on only.
-#if HWY_MAX_BYTES <= 32
-HWY_INLINE HWY_ATTR Ends load_ends(const float* HWY_RESTRICT rows, hn::Vec<Ints> entry) {
-  const Floats f;
-  const hn::Repartition<std::uint64_t, Floats> pairs;
-  const hn::Full128<float> four;
-  HWY_ALIGN std::int32_t at[hn::MaxLanes(Floats())];
-  hn::Store(entry, Ints(), at);
-  Vector v[4];
-  for (std::size_t k = 0; k < 4; ++k) {
-#if HWY_MAX_BYTES == 32
-    v[k] = hn::Combine(f, hn::LoadU(four, rows + 2 * at[k + 4]), hn::LoadU(four, rows + 2 * at[k]));
-#else
-    v[k] = hn::LoadU(four, rows + 2 * at[k]);
-#endif
-  }
-  const auto a = hn::BitCast(pairs, hn::InterleaveLower(f, v[0], v[1])),
-             b = hn::BitCast(pairs, hn::InterleaveLower(f, v[2], v[3])),
-             c = hn::BitCast(pairs, hn::InterleaveUpper(f, v[0], v[1])),
-             d = hn::BitCast(pairs, hn::InterleaveUpper(f, v[2], v[3]));
-  return {hn::BitCast(f, hn::InterleaveLower(pairs, a, b)), hn::BitCast(f, hn::InterleaveUpper(pairs, a, b)),
-          hn::BitCast(f, hn::InterleaveLower(pairs, c, d)), hn::BitCast(f, hn::InterleaveUpper(pairs, c, d))};
-}
-#else
-HWY_INLINE HWY_ATTR Ends load_ends(const float* HWY_RESTRICT rows, hn::Vec<Ints> entry) {
-  const Floats f;
-  const auto first = hn::ShiftLeft<1>(entry);
-  return {hn::GatherIndex(f, rows, first), hn::GatherIndex(f, rows + 1, first), hn::GatherIndex(f, rows + 2, first),
-          hn::GatherIndex(f, rows + 3, first)};
-}
-#endif
-
 /// All whole vectors; returns how many values those are. `first_entry`[i mod conversions] is where the row of value i
 /// begins, repeated once beyond the conversions by a vector's lanes.
 HWY_ATTR std::size_t add_vectors(const ConversionRows& r, const std::int32_t* HWY_RESTRICT first_entry,
@@ -85,10 +44,10 @@ HWY_ATTR std::size_t add_vectors(const ConversionRows& r, const std::int32_t* HW
     const auto bin = hn::Min(hn::ConvertTo(ints, bounded), last_bin);
     const auto between = hn::Sub(bounded, hn::ConvertTo(f, bin));
     const Ends e = load_ends(r.rows, hn::Add(bin, hn::LoadU(ints, first_entry + column)));
-    const auto rise = hn::Sub(e.next_shift, e.shift);
+    const auto rise = hn::Sub(e.next_first, e.first);
     const auto y = hn::Add(y_low, hn::Mul(bounded, width));
-    auto value = hn::Mul(factor, hn::Add(hn::Add(y, e.shift), hn::Mul(between, rise)));
-    auto variance = hn::Mul(square, hn::Add(e.variance, hn::Mul(between, hn::Sub(e.next_variance, e.variance))));
+    auto value = hn::Mul(factor, hn::Add(hn::Add(y, e.first), hn::Mul(between, rise)));
+    auto variance = hn::Mul(square, hn::Add(e.second, hn::Mul(between, hn::Sub(e.next_second, e.second))));
     if (add) {
       value = hn::Add(hn::LoadU(f, sums.value + i), value);
       variance = hn::Add(hn::LoadU(f, sums.variance + i), variance);

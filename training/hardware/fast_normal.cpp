@@ -13,16 +13,18 @@ HWY_BEFORE_NAMESPACE();
 namespace errata::training::HWY_NAMESPACE {
 
 #if HWY_TARGET == HWY_SCALAR
-void fill(const NormalBlock& block, float* out, std::size_t count) { fill_normals_reference(block, {out, count}); }
+void fill(const NormalBlock& block, std::size_t begin, float* out, std::size_t count) {
+  fill_normals_reference(block, begin, {out, count});
+}
 #else
 /// Value i comes from counter 16·(i div 64) + i mod 16 and is its normal number (i mod 64) div 16, whatever the width.
-HWY_ATTR void fill(const NormalBlock& name, float* HWY_RESTRICT out, std::size_t count) {
+HWY_ATTR void fill(const NormalBlock& name, std::size_t begin, float* HWY_RESTRICT out, std::size_t count) {
   const PhiloxBlock block(name);
   constexpr std::size_t kBlock = 4 * kCounters;
   HWY_ALIGN float last[kBlock];
   for (std::size_t first = 0; first < count; first += kBlock) {
     const bool whole = first + kBlock <= count;
-    normals_of(block, static_cast<std::uint32_t>(first / 4), whole ? out + first : last);
+    normals_of(block, static_cast<std::uint32_t>((begin + first) / 4), whole ? out + first : last);
     for (std::size_t i = first; !whole && i < count; ++i) out[i] = last[i - first];
   }
 }
@@ -46,8 +48,10 @@ PhiloxKey key_of(const NormalBlock& block) {
   return {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)};
 }
 
-void fill_normals(const NormalBlock& block, std::span<float> out) {
-  HWY_DYNAMIC_DISPATCH(fill)(block, out.data(), out.size());
+void fill_normals(const NormalBlock& block, std::span<float> out) { fill_normals_from(block, 0, out); }
+
+void fill_normals_from(const NormalBlock& block, std::size_t first, std::span<float> out) {
+  HWY_DYNAMIC_DISPATCH(fill)(block, first, out.data(), out.size());
 }
 
 }  // namespace errata::training

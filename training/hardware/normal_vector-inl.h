@@ -31,7 +31,8 @@ using WordVector = hn::Vec<Words>;
 
 constexpr std::size_t kCounters = 16;
 
-/// So many philox() calls at a time, each with two pairs of words: chains of operations that do not wait for each other.
+/// So many philox() calls at a time, each with two pairs of words: chains of operations that do not wait for each
+/// other.
 constexpr std::size_t kTogether = HWY_MAX_BYTES >= 64 ? 1 : 2;
 constexpr std::size_t kPairs = 2 * kTogether;
 
@@ -94,8 +95,7 @@ HWY_INLINE HWY_ATTR FloatVectors polynomial(const float (&coefficient)[N], const
   FloatVectors sum;
   for (std::size_t i = 0; i < kPairs; ++i) sum.v[i] = hn::Set(f, coefficient[0]);
   for (std::size_t k = 1; k < N; ++k)
-    for (std::size_t i = 0; i < kPairs; ++i)
-      sum.v[i] = hn::Add(hn::Set(f, coefficient[k]), hn::Mul(sum.v[i], x.v[i]));
+    for (std::size_t i = 0; i < kPairs; ++i) sum.v[i] = hn::Add(hn::Set(f, coefficient[k]), hn::Mul(sum.v[i], x.v[i]));
   return sum;
 }
 
@@ -140,8 +140,8 @@ HWY_INLINE HWY_ATTR void normals_of(const WordVectors& a, const WordVectors& b, 
     const auto across = hn::Mul(r, hn::Mul(x.v[k], sine.v[k])), along = hn::Mul(r, cosine.v[k]);
     const auto next = hn::ShiftLeft<1>(b.v[k]);
     const auto swapped = hn::MaskFromVec(hn::BitCast(f, hn::BroadcastSignBit(hn::BitCast(i, next))));
-    first.v[k] = hn::BitCast(f, hn::Xor(hn::BitCast(words, hn::IfThenElse(swapped, across, along)),
-                                        hn::And(hn::Xor(b.v[k], next), sign)));
+    first.v[k] = hn::BitCast(
+        f, hn::Xor(hn::BitCast(words, hn::IfThenElse(swapped, across, along)), hn::And(hn::Xor(b.v[k], next), sign)));
     second.v[k] =
         hn::BitCast(f, hn::Xor(hn::BitCast(words, hn::IfThenElse(swapped, along, across)), hn::And(b.v[k], sign)));
   }

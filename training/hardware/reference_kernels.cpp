@@ -1,5 +1,6 @@
 #include "training/hardware/reference_kernels.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <utility>
@@ -68,17 +69,17 @@ std::pair<float, float> normal_pair(std::uint32_t a, std::uint32_t b) {
 
 }  // namespace
 
-void fill_normals_reference(const NormalBlock& block, std::span<float> out) {
+void fill_normals_reference(const NormalBlock& block, std::size_t first, std::span<float> out) {
   const PhiloxKey key = key_of(block);
   constexpr std::size_t kBlock = 4 * kLanes;
   std::uint32_t w[4][kLanes];
   for (std::size_t i = 0; i < out.size(); ++i) {
     if (i % kBlock == 0)
-      philox(static_cast<std::uint32_t>(i / 4), static_cast<std::uint32_t>(block.a),
+      philox(static_cast<std::uint32_t>((first + i) / 4), static_cast<std::uint32_t>(block.a),
              static_cast<std::uint32_t>(block.b), block.purpose, key.low, key.high, w);
     const std::size_t word = i % kBlock / kLanes, lane = i % kLanes;
-    const auto [first, second] = normal_pair(w[word / 2 * 2][lane], w[word / 2 * 2 + 1][lane]);
-    out[i] = word % 2 == 0 ? first : second;
+    const auto [along, across] = normal_pair(w[word / 2 * 2][lane], w[word / 2 * 2 + 1][lane]);
+    out[i] = word % 2 == 0 ? along : across;
   }
 }
 
@@ -106,6 +107,67 @@ void add_conversions_reference(const ConversionRows& r, const float* partial, Va
 
 void add_noise_reference(std::span<const float> variance, std::span<const float> normal, std::span<float> value) {
   for (std::size_t i = 0; i < value.size(); ++i) value[i] += std::sqrt(variance[i]) * normal[i];
+}
+
+void subset_sums_reference(const SubsetSums& sums, std::size_t block, const std::uint32_t* places, std::size_t reads,
+                           float* out) {
+  const float* table = sums.table().data() + block * sums.block_size();
+  const std::size_t columns = std::min(SubsetSums::kBlockColumns, sums.columns() - block * SubsetSums::kBlockColumns);
+  for (std::size_t r = 0; r < reads; ++r)
+    for (std::size_t c = 0; c < columns; ++c) {
+      float sum = table[places[r * sums.groups()] + c];
+      for (std::size_t g = 1; g < sums.groups(); ++g) sum += table[places[r * sums.groups() + g] + c];
+      out[r * sums.columns() + c] = sum;
+    }
+}
+
+namespace {
+
+struct Place {
+  float between;
+  std::size_t point;
+};
+
+Place place_of(float x, float low, float scale, std::size_t points) {
+  const float at = (x - low) * scale, above = at > 0.0f ? at : 0.0f, last = static_cast<float>(points - 1);
+  const float bounded = above < last ? above : last;
+  const std::size_t point = std::min(static_cast<std::size_t>(bounded), points - 2);
+  return {bounded - static_cast<float>(point), point};
+}
+
+float between(float low, float high, float share) { return low + share * (high - low); }
+
+}  // namespace
+
+void row_errors_reference(const ErrorSurfaces& s, const float* row, const ReadErrors& e, std::size_t first,
+                          std::size_t column, float* values) {
+  for (std::size_t c = column; c < e.columns; ++c) {
+    const float y = values[c] + e.offset[c];
+    const Place p = place_of(y, s.y_low, s.y_scale, s.y_points);
+    const float* n = row + 2 * p.point;
+    values[c] = y + between(n[0], n[2], p.between) + between(n[1], n[3], p.between) * e.normal[first + c];
+  }
+}
+
+void pair_errors_reference(const ErrorSurfaces& s, const float* a, const ReadErrors& e, std::size_t first,
+                           std::size_t column, float* values) {
+  for (std::size_t c = column; c < e.columns; ++c) {
+    const float y = values[c] + e.offset[c];
+    const Place p = place_of(y, s.y_low, s.y_scale, s.y_points), q = place_of(a[c], s.a_low, s.a_scale, s.a_points);
+    const float *low = s.nodes.data() + 2 * (q.point * s.y_points + p.point), *high = low + 2 * s.y_points;
+    const float mu = between(between(low[0], low[2], p.between), between(high[0], high[2], p.between), q.between);
+    const float sigma = between(between(low[1], low[3], p.between), between(high[1], high[3], p.between), q.between);
+    values[c] = y + mu + sigma * e.normal[first + c];
+  }
+}
+
+void to_codes_reference(const AdcOptions& adc, std::span<float> values) {
+  const auto step = static_cast<float>(adc.step()), low = static_cast<float>(adc.lowest_code()),
+             high = static_cast<float>(adc.highest_code());
+  for (float& value : values) {
+    const float scaled = value / step, above = scaled > low ? scaled : low, bounded = above < high ? above : high;
+    value = static_cast<float>(static_cast<std::int32_t>(bounded + (std::signbit(bounded) ? -0.5f : 0.5f)));
+  }
 }
 
 }  // namespace errata::training

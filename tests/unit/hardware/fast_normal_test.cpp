@@ -55,7 +55,7 @@ TEST(FastNormal, EveryPartOfTheNameMatters) {
 
 TEST(FastNormal, EveryVectorWidthHasTheBitsOfThePlainLoop) {
   std::vector<float> expected(100'003), got(expected.size());
-  fill_normals_reference({.seed = 7, .purpose = 6, .a = 1, .b = 2, .c = 3}, expected);
+  fill_normals_reference({.seed = 7, .purpose = 6, .a = 1, .b = 2, .c = 3}, 0, expected);
   EXPECT_GT(std::ranges::max(expected), 4.0f);  // the branch of the tails was taken
   errata::testing::for_each_vector_target([&] {
     std::ranges::fill(got, 0.0f);
@@ -64,11 +64,13 @@ TEST(FastNormal, EveryVectorWidthHasTheBitsOfThePlainLoop) {
   });
 }
 
-TEST(FastNormal, ShorterBlocksAreBeginnings) {
+TEST(FastNormal, ShorterBlocksArePartsOfTheWhole) {
   std::vector<float> whole(200), part(37);
   fill_normals({1, 2, 3, 4, 5}, whole);
   fill_normals({1, 2, 3, 4, 5}, part);
   EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin()));
+  fill_normals_from({1, 2, 3, 4, 5}, 128, part);
+  EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + 128));
 }
 
 }  // namespace
