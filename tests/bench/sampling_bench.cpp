@@ -21,6 +21,7 @@
 #include "training/hardware/table_conversion.h"
 #include "training/network.h"
 #include "training/optimizer.h"
+#include "training/shards.h"
 
 namespace errata::training {
 namespace {
@@ -138,14 +139,19 @@ class Array {
     prepared_ = TableConversion(table_).prepare(tile, 1, 1);
     for (std::size_t k = 0; k < kProducts * kDigits * kRows; ++k)
       inputs_.push_back(static_cast<float>(stream.below(2)));
-    values_.resize(kProducts * kDigits * kColumns);
+    values_.resize(kShardImages * kDigits * kColumns);
   }
 
   /// Products a CPU second, conversion and ADC.
   double speed() {
     const double begin = process_seconds();
-    prepared_->read({inputs_, kProducts, kDigits, first_image_}, values_);
-    to_codes(adc_, values_);
+    for (std::size_t image = 0; image < kProducts; image += kShardImages) {  // as the hook does it
+      const std::size_t inputs = kShardImages * kDigits * kRows;
+      prepared_->read(
+          {std::span(inputs_).subspan(image * kDigits * kRows, inputs), kShardImages, kDigits, first_image_ + image},
+          values_);
+      to_codes(adc_, values_);
+    }
     first_image_ += kProducts;
     return kProducts / (process_seconds() - begin);
   }

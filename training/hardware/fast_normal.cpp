@@ -21,11 +21,17 @@ void fill(const NormalBlock& block, std::size_t begin, float* out, std::size_t c
 HWY_ATTR void fill(const NormalBlock& name, std::size_t begin, float* HWY_RESTRICT out, std::size_t count) {
   const PhiloxBlock block(name);
   constexpr std::size_t kBlock = 4 * kCounters;
-  HWY_ALIGN float last[kBlock];
-  for (std::size_t first = 0; first < count; first += kBlock) {
-    const bool whole = first + kBlock <= count;
-    normals_of(block, static_cast<std::uint32_t>((begin + first) / 4), whole ? out + first : last);
-    for (std::size_t i = first; !whole && i < count; ++i) out[i] = last[i - first];
+  HWY_ALIGN float part[kBlock];
+  for (std::size_t done = 0; done < count;) {
+    const std::size_t inside = (begin + done) % kBlock, rest = count - done;
+    const auto counter = static_cast<std::uint32_t>((begin + done - inside) / 4);
+    if (inside == 0 && rest >= kBlock) {
+      normals_of(block, counter, out + done);
+      done += kBlock;
+      continue;
+    }
+    normals_of(block, counter, part);
+    for (std::size_t k = inside; k < kBlock && done < count; ++k) out[done++] = part[k];
   }
 }
 #endif

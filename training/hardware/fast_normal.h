@@ -33,7 +33,7 @@ inline constexpr float kEighthTurn = 0.785398163f * 0x1.0p-31f;
 /// reaches 6.7 σ with the right probabilities. + − × ÷ √ and bits only: the same bits for every vector width (Highway,
 /// chosen at run time) and in fill_normals_reference().
 void fill_normals(const NormalBlock& block, std::span<float> out);
-/// The same from value number `first` of the block on, a multiple of 64.
+/// The same from value number `first` of the block on.
 void fill_normals_from(const NormalBlock& block, std::size_t first, std::span<float> out);
 
 }  // namespace errata::training

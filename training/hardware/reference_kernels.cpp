@@ -74,10 +74,10 @@ void fill_normals_reference(const NormalBlock& block, std::size_t first, std::sp
   constexpr std::size_t kBlock = 4 * kLanes;
   std::uint32_t w[4][kLanes];
   for (std::size_t i = 0; i < out.size(); ++i) {
-    if (i % kBlock == 0)
-      philox(static_cast<std::uint32_t>((first + i) / 4), static_cast<std::uint32_t>(block.a),
+    const std::size_t number = first + i, inside = number % kBlock, word = inside / kLanes, lane = inside % kLanes;
+    if (i == 0 || inside == 0)
+      philox(static_cast<std::uint32_t>((number - inside) / 4), static_cast<std::uint32_t>(block.a),
              static_cast<std::uint32_t>(block.b), block.purpose, key.low, key.high, w);
-    const std::size_t word = i % kBlock / kLanes, lane = i % kLanes;
     const auto [along, across] = normal_pair(w[word / 2 * 2][lane], w[word / 2 * 2 + 1][lane]);
     out[i] = word % 2 == 0 ? along : across;
   }

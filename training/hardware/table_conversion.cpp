@@ -74,39 +74,41 @@ class TableTile final : public PreparedTile {
   }
 
   void read(const TileReads& reads, std::span<float> value) const override {
-    const auto inputs = weight_->prepare(reads.inputs);
-    weight_->run(inputs, value);
-    std::vector<float> a(drive_ ? value.size() : value.size() / columns_);
-    if (drive_) {
-      drive_->run(inputs, a);
-    } else {
-      for (std::size_t r = 0; r < a.size(); ++r)
-        for (std::size_t j = 0; j < rows_; ++j) a[r] += reads.inputs[r * rows_ + j];
+    // What is read at once stays in the second-level cache from the product to the errors.
+    constexpr std::size_t kValuesAtOnce = 1 << 16;
+    const std::size_t at_once = std::max<std::size_t>(1, kValuesAtOnce / columns_), total = value.size() / columns_;
+    std::vector<float> a, normal(std::min(at_once, total) * columns_);
+    for (std::size_t first = 0; first < total; first += at_once) {
+      const std::size_t count = std::min(at_once, total - first);
+      const auto values = value.subspan(first * columns_, count * columns_);
+      const auto inputs = reads.inputs.subspan(first * rows_, count * rows_);
+      const auto prepared = weight_->prepare(inputs);
+      weight_->run(prepared, values);
+      a.assign(drive_ ? values.size() : count, 0.0f);
+      if (drive_) drive_->run(prepared, a);
+      for (std::size_t r = 0; !drive_ && r < count; ++r)
+        for (std::size_t j = 0; j < rows_; ++j) a[r] += inputs[r * rows_ + j];
+      draw_normals(reads, first, std::span(normal).first(values.size()));
+      const ReadErrors errors{offset_.data(), normal.data(), columns_};
+      if (drive_)
+        add_pair_errors(surfaces_, a, errors, values);
+      else
+        add_read_errors(surfaces_, a, errors, values);
     }
-    std::vector<float> normal(std::min(kReadsAtOnce, reads.reads_per_image) * columns_);
-    for (std::size_t image = 0; image < reads.images; ++image)
-      for (std::size_t read = 0; read < reads.reads_per_image; read += kReadsAtOnce)
-        add_errors(reads, image, read, a, normal, value);
   }
 
  private:
-  /// Their normals stay in the second-level cache; a multiple of 64, as fill_normals_from() asks.
-  static constexpr std::size_t kReadsAtOnce = 64;
-
-  void add_errors(const TileReads& reads, std::size_t image, std::size_t read, std::span<const float> a,
-                  std::vector<float>& normal, std::span<float> value) const {
-    const std::size_t count = std::min(kReadsAtOnce, reads.reads_per_image - read),
-                      first = image * reads.reads_per_image + read;
-    const std::span of_block(normal.data(), count * columns_);
-    fill_normals_from(
-        {seed_, static_cast<std::uint32_t>(StreamPurpose::kDynamicRead), tile_, reads.first_image + image, chip_},
-        read * columns_, of_block);
-    const ReadErrors errors{offset_.data(), of_block.data(), columns_};
-    const auto values = value.subspan(first * columns_, count * columns_);
-    if (drive_)
-      add_pair_errors(surfaces_, a.subspan(first * columns_, count * columns_), errors, values);
-    else
-      add_read_errors(surfaces_, a.subspan(first, count), errors, values);
+  /// Of reads from number `first` on; every image has a block of its own.
+  void draw_normals(const TileReads& reads, std::size_t first, std::span<float> normal) const {
+    while (!normal.empty()) {
+      const std::size_t image = first / reads.reads_per_image, read = first % reads.reads_per_image;
+      const std::size_t count = std::min(reads.reads_per_image - read, normal.size() / columns_);
+      fill_normals_from(
+          {seed_, static_cast<std::uint32_t>(StreamPurpose::kDynamicRead), tile_, reads.first_image + image, chip_},
+          read * columns_, normal.first(count * columns_));
+      normal = normal.subspan(count * columns_);
+      first += count;
+    }
   }
 
   ErrorSurfaces surfaces_;

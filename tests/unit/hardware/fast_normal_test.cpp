@@ -69,8 +69,13 @@ TEST(FastNormal, ShorterBlocksArePartsOfTheWhole) {
   fill_normals({1, 2, 3, 4, 5}, whole);
   fill_normals({1, 2, 3, 4, 5}, part);
   EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin()));
-  fill_normals_from({1, 2, 3, 4, 5}, 128, part);
-  EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + 128));
+  std::vector<float> plain(part.size());
+  for (const std::size_t first : {1, 63, 64, 100, 128}) {
+    fill_normals_from({1, 2, 3, 4, 5}, first, part);
+    EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + static_cast<std::ptrdiff_t>(first))) << first;
+    fill_normals_reference({1, 2, 3, 4, 5}, first, plain);
+    EXPECT_EQ(part, plain);
+  }
 }
 
 }  // namespace
