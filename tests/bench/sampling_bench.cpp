@@ -15,6 +15,7 @@
 
 #include "core/random_stream.h"
 #include "tests/support/synthetic_table.h"
+#include "training/hardware/bit_true_hook.h"
 #include "training/hardware/composed_hook.h"
 #include "training/hardware/fast_normal.h"
 #include "training/hardware/read_errors.h"
@@ -122,17 +123,65 @@ void bench_training(int rounds) {
   }
 }
 
+/// One-bit cells on single-ended columns of 128 rows.
+errormodel::ErrorTable one_bit_table(bool static_cells) {
+  auto table = testing::synthetic_table();
+  table.signed_scheme = "offset_column";
+  table.rows = 128;
+  table.levels = 2;
+  table.level = {0.0, 1.02};
+  table.cell_sigma = {static_cells ? 0.03 : 0.0, static_cells ? 0.08 : 0.0};
+  table.axes = {0, 80, 0, 128, 33, 13};
+  return table;
+}
+
+AdcOptions one_bit_adc() { return {7, 128, false}; }
+
+/// Inference of 64 images: fp32, and bit-true with 4-bit weights and inputs, both in one-bit slices.
+void compare_inference(const std::string& name, int threads, int rounds) {
+  NetworkOptions options;
+  options.name = name;
+  if (name != "lenet5") options.input = {32, 32, 3};
+  const auto plain = make_network(options, 1);
+  options.quantization = {4, 4};
+  const auto quantized = make_network(options, 1);
+  Tensor images(kBatch, options.input);
+  RandomStream stream(1, StreamPurpose::kTest);
+  for (float& value : images.values()) value = static_cast<float>(stream.uniform());
+  quantized->forward(images, {});
+  const HardwareOptions hardware{128, 2, 4, 4, one_bit_adc(), 1, SignedScheme::kOffsetColumn};
+  const auto columns = one_bit_table(false), cells = one_bit_table(true);
+  const TableConversion of_columns(columns), of_cells(cells);
+  BitTrueHook column_hook(of_columns, hardware, 1, 1), cell_hook(of_cells, hardware, 1, 1);
+  const auto seconds = [&](Network& network, ProductHook* hook, int batches) {
+    network.forward(images, {.hook = hook, .threads = threads});  // chips are drawn once
+    const double begin = process_seconds();
+    for (int i = 0; i < batches; ++i) network.forward(images, {.hook = hook, .threads = threads});
+    return (process_seconds() - begin) / batches;
+  };
+  std::vector<double> times, column_ratios, cell_ratios;
+  for (int round = 0; round < rounds; ++round) {
+    times.push_back(seconds(*plain, nullptr, name == "lenet5" ? 50 : 3));
+    column_ratios.push_back(seconds(*quantized, &column_hook, 1) / times.back());
+    cell_ratios.push_back(seconds(*quantized, &cell_hook, 1) / times.back());
+  }
+  fmt::print("{:<10} {:>2} {:>10.2f} {:>15.1f}x {:>15.1f}x\n", name, threads, 1e3 * median(times),
+             median(column_ratios), median(cell_ratios));
+  std::fflush(stdout);
+}
+
+void bench_inference(int rounds) {
+  fmt::print("inference, batch 64, CPU time: fp32 in milliseconds, bit-true as a multiple of it\n");
+  fmt::print("{:<10} {:>2} {:>10} {:>16} {:>16}\n", "network", "th", "fp32", "static columns", "static cells");
+  for (const int threads : {1, 2})
+    for (const char* name : {"lenet5", "vgg_small"}) compare_inference(name, threads, rounds);
+}
+
 /// Bit-true conversions of performance.md §2: 8-bit weights in one-bit cells, 8-bit inputs in one-bit digits, a
 /// 128 × 128 array: 8192 conversions a matrix–vector product, 256 products at a time, single-ended columns.
 class Array {
  public:
-  explicit Array(bool static_cells) : table_(testing::synthetic_table()), adc_{7, 128, false} {
-    table_.signed_scheme = "offset_column";
-    table_.rows = kRows;
-    table_.levels = 2;
-    table_.level = {0.0, 1.02};
-    table_.cell_sigma = {static_cells ? 0.03 : 0.0, static_cells ? 0.08 : 0.0};
-    table_.axes = {0, 80, 0, 128, 33, 13};
+  explicit Array(bool static_cells) : table_(one_bit_table(static_cells)), adc_(one_bit_adc()) {
     Tile tile{.rows = kRows, .columns = kColumns, .conversions = kColumns, .scheme = SignedScheme::kOffsetColumn};
     RandomStream stream(1, StreamPurpose::kTest);
     for (std::size_t k = 0; k < kRows * kColumns; ++k) tile.plus.push_back(static_cast<std::uint8_t>(stream.below(2)));
@@ -200,6 +249,7 @@ int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "train";
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 7;
   if (what == "train") errata::training::bench_training(rounds);
+  if (what == "infer") errata::training::bench_inference(rounds);
   if (what == "conversions") errata::training::bench_conversions(rounds);
   if (what == "normals") errata::training::bench_normals(rounds);
   if (what == "one") {  // for a profiler: one arm alone

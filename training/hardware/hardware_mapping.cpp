@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "training/vector_clones.h"
+
 namespace errata::training {
 
 namespace {
@@ -100,14 +102,17 @@ void add_outputs(const Tile& tile, std::span<const float> codes, float weight, f
   }
 }
 
-void split_digits(std::span<const float> codes, std::size_t rows, const HardwareOptions& options,
-                  std::span<float> out) {
+ERRATA_VECTOR_CLONES void split_digits(std::span<const float> codes, std::size_t rows, const HardwareOptions& options,
+                                       std::span<float> out) {
   const std::size_t count = codes.size() / rows, digits = options.digits();
+  const std::int32_t mask = (1 << options.dac_bits) - 1;
   for (std::size_t k = 0; k < count; ++k)
-    for (std::size_t j = 0; j < rows; ++j) {
-      const auto code = static_cast<std::uint32_t>(codes[k * rows + j]);
-      for (std::size_t d = 0; d < digits; ++d)
-        out[(k * digits + d) * rows + j] = input_digit(code, options.dac_bits, static_cast<int>(d));
+    for (std::size_t d = 0; d < digits; ++d) {
+      const int shift = static_cast<int>(d) * options.dac_bits;
+      const float* from = codes.data() + k * rows;
+      float* to = out.data() + (k * digits + d) * rows;
+      for (std::size_t j = 0; j < rows; ++j)
+        to[j] = static_cast<float>((static_cast<std::int32_t>(from[j]) >> shift) & mask);
     }
 }
 

@@ -110,14 +110,13 @@ void add_noise_reference(std::span<const float> variance, std::span<const float>
 }
 
 void subset_sums_reference(const SubsetSums& sums, std::size_t block, const std::uint32_t* places, std::size_t reads,
-                           float* out) {
+                           float* out, std::size_t stride) {
   const float* table = sums.table().data() + block * sums.block_size();
-  const std::size_t columns = std::min(SubsetSums::kBlockColumns, sums.columns() - block * SubsetSums::kBlockColumns);
   for (std::size_t r = 0; r < reads; ++r)
-    for (std::size_t c = 0; c < columns; ++c) {
+    for (std::size_t c = 0; c < SubsetSums::kBlockColumns; ++c) {
       float sum = table[places[r * sums.groups()] + c];
       for (std::size_t g = 1; g < sums.groups(); ++g) sum += table[places[r * sums.groups() + g] + c];
-      out[r * sums.columns() + c] = sum;
+      out[r * stride + c] = sum;
     }
 }
 

@@ -26,9 +26,9 @@ void add_conversions_reference(const ConversionRows& rows, const float* partial,
 /// add_noise().
 void add_noise_reference(std::span<const float> variance, std::span<const float> normal, std::span<float> value);
 
-/// A block of columns of SubsetSums::multiply(), `out` at the block's first column.
+/// A block of kBlockColumns columns of SubsetSums::multiply(), `out` [reads][stride] at the block's first column.
 void subset_sums_reference(const SubsetSums& sums, std::size_t block, const std::uint32_t* places, std::size_t reads,
-                           float* out);
+                           float* out, std::size_t stride);
 
 /// add_read_errors() and add_pair_errors() of the columns from `column` on of one read, whose first value has the
 /// number `first`.

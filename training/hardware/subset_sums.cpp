@@ -9,12 +9,14 @@
 #include <hwy/highway.h>
 
 #include "training/hardware/reference_kernels.h"
+#include "training/vector_clones.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace errata::training::HWY_NAMESPACE {
 #if HWY_TARGET == HWY_SCALAR
-void add_up(const SubsetSums& sums, std::size_t block, const std::uint32_t* places, std::size_t reads, float* out) {
-  subset_sums_reference(sums, block, places, reads, out);
+void add_up(const SubsetSums& sums, std::size_t block, const std::uint32_t* places, std::size_t reads, float* out,
+            std::size_t stride) {
+  subset_sums_reference(sums, block, places, reads, out, stride);
 }
 #else
 namespace hn = hwy::HWY_NAMESPACE;
@@ -43,13 +45,12 @@ HWY_INLINE HWY_ATTR void add_up_reads(const float* HWY_RESTRICT table, std::size
 
 /// A whole block of columns.
 HWY_ATTR void add_up(const SubsetSums& sums, std::size_t block, const std::uint32_t* places, std::size_t reads,
-                     float* out) {
+                     float* out, std::size_t stride) {
   const float* table = sums.table().data() + block * sums.block_size();
   std::size_t r = 0;
   for (; r + kReads <= reads; r += kReads)
-    add_up_reads<kReads>(table, sums.groups(), places + r * sums.groups(), sums.columns(), out + r * sums.columns());
-  for (; r < reads; ++r)
-    add_up_reads<1>(table, sums.groups(), places + r * sums.groups(), sums.columns(), out + r * sums.columns());
+    add_up_reads<kReads>(table, sums.groups(), places + r * sums.groups(), stride, out + r * stride);
+  for (; r < reads; ++r) add_up_reads<1>(table, sums.groups(), places + r * sums.groups(), stride, out + r * stride);
 }
 #endif
 }  // namespace errata::training::HWY_NAMESPACE
@@ -85,26 +86,52 @@ SubsetSums::SubsetSums(std::span<const float> weight, std::size_t rows, std::siz
     }
 }
 
+namespace {
+
+/// Combinations of `Rows` rows of `bits` bits each, whole groups only.
+template <std::size_t Rows>
+ERRATA_VECTOR_CLONES void combine(const float* inputs, std::size_t groups, int bits, std::uint32_t* combination) {
+  for (std::size_t g = 0; g < groups; ++g) {
+    std::uint32_t sum = 0;
+    for (std::size_t k = 0; k < Rows; ++k)
+      sum |= static_cast<std::uint32_t>(static_cast<std::int32_t>(inputs[g * Rows + k]))
+             << (static_cast<int>(k) * bits);
+    combination[g] = sum;
+  }
+}
+
+}  // namespace
+
 std::vector<std::uint32_t> SubsetSums::places(std::span<const float> inputs) const {
-  const std::size_t reads = inputs.size() / rows_;
+  const std::size_t reads = inputs.size() / rows_, whole = rows_ / rows_per_group_;
   std::vector<std::uint32_t> all(reads * groups_);
-  for (std::size_t r = 0; r < reads; ++r)
-    for (std::size_t g = 0; g < groups_; ++g) {
-      std::uint32_t combination = 0;
-      for (std::size_t k = 0; k < rows_per_group_ && g * rows_per_group_ + k < rows_; ++k)
-        combination |= static_cast<std::uint32_t>(inputs[r * rows_ + g * rows_per_group_ + k])
-                       << (k * static_cast<std::size_t>(bits_));
-      all[r * groups_ + g] = static_cast<std::uint32_t>((g * combinations_ + combination) * kBlockColumns);
-    }
+  for (std::size_t r = 0; r < reads; ++r) {
+    const float* from = inputs.data() + r * rows_;
+    std::uint32_t* to = all.data() + r * groups_;
+    if (rows_per_group_ == 4)
+      combine<4>(from, whole, bits_, to);
+    else if (rows_per_group_ == 2)
+      combine<2>(from, whole, bits_, to);
+    else
+      combine<1>(from, whole, bits_, to);
+    for (std::size_t j = whole * rows_per_group_; j < rows_; ++j)
+      to[whole] |= static_cast<std::uint32_t>(from[j])
+                   << ((j - whole * rows_per_group_) * static_cast<std::size_t>(bits_));
+    for (std::size_t g = 0; g < groups_; ++g)
+      to[g] = static_cast<std::uint32_t>((g * combinations_ + to[g]) * kBlockColumns);
+  }
   return all;
 }
 
 void SubsetSums::multiply(std::span<const std::uint32_t> places, std::span<float> out) const {
-  const std::size_t reads = places.size() / groups_, whole = columns_ / kBlockColumns;
+  const std::size_t reads = places.size() / groups_, whole = columns_ / kBlockColumns, rest = columns_ % kBlockColumns;
   for (std::size_t b = 0; b < whole; ++b)
-    HWY_DYNAMIC_DISPATCH(add_up)(*this, b, places.data(), reads, out.data() + b * kBlockColumns);
-  if (whole * kBlockColumns < columns_)
-    subset_sums_reference(*this, whole, places.data(), reads, out.data() + whole * kBlockColumns);
+    HWY_DYNAMIC_DISPATCH(add_up)(*this, b, places.data(), reads, out.data() + b * kBlockColumns, columns_);
+  if (rest == 0) return;
+  std::vector<float> last(reads * kBlockColumns);
+  HWY_DYNAMIC_DISPATCH(add_up)(*this, whole, places.data(), reads, last.data(), kBlockColumns);
+  for (std::size_t r = 0; r < reads; ++r)
+    for (std::size_t c = 0; c < rest; ++c) out[r * columns_ + whole * kBlockColumns + c] = last[r * kBlockColumns + c];
 }
 
 }  // namespace errata::training

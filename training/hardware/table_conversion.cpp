@@ -13,12 +13,29 @@
 #include "training/hardware/fast_normal.h"
 #include "training/hardware/read_errors.h"
 #include "training/hardware/subset_sums.h"
+#include "training/vector_clones.h"
 
 namespace errata::training {
 
 namespace {
 
 using errormodel::ErrorTable;
+
+/// Σ of the inputs of each read. They are small integers, so that their order does not matter.
+ERRATA_VECTOR_CLONES void activities(std::span<const float> inputs, std::size_t rows, std::span<float> sums) {
+  constexpr std::size_t kLanes = 16;
+  for (std::size_t r = 0; r < sums.size(); ++r) {
+    const float* x = inputs.data() + r * rows;
+    float lanes[kLanes] = {};
+    std::size_t j = 0;
+    for (; j + kLanes <= rows; j += kLanes)
+      for (std::size_t l = 0; l < kLanes; ++l) lanes[l] += x[j + l];
+    for (std::size_t l = 0; j < rows; ++j, ++l) lanes[l] += x[j];
+    float sum = 0.0f;
+    for (const float lane : lanes) sum += lane;
+    sums[r] = sum;
+  }
+}
 
 /// Products with what each input level of each row brings, [levels][rows][columns].
 class LevelProduct {
@@ -84,10 +101,11 @@ class TableTile final : public PreparedTile {
       const auto inputs = reads.inputs.subspan(first * rows_, count * rows_);
       const auto prepared = weight_->prepare(inputs);
       weight_->run(prepared, values);
-      a.assign(drive_ ? values.size() : count, 0.0f);
-      if (drive_) drive_->run(prepared, a);
-      for (std::size_t r = 0; !drive_ && r < count; ++r)
-        for (std::size_t j = 0; j < rows_; ++j) a[r] += inputs[r * rows_ + j];
+      a.resize(drive_ ? values.size() : count);
+      if (drive_)
+        drive_->run(prepared, a);
+      else
+        activities(inputs, rows_, a);
       draw_normals(reads, first, std::span(normal).first(values.size()));
       const ReadErrors errors{offset_.data(), normal.data(), columns_};
       if (drive_)

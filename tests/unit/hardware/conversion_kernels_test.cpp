@@ -39,9 +39,14 @@ TEST(SubsetSums, AreTheProductOnEveryVectorWidth) {
       const auto weight = uniform(steps * n * m, -1, 3, 1), inputs = levels(reads * n, bits, 2);
       const SubsetSums sums(weight, n, m, bits);
       const auto places = sums.places(inputs);
-      std::vector<float> plain(reads * m), got(plain.size());
-      for (std::size_t b = 0; b * SubsetSums::kBlockColumns < m; ++b)
-        subset_sums_reference(sums, b, places.data(), reads, plain.data() + b * SubsetSums::kBlockColumns);
+      constexpr std::size_t kBlock = SubsetSums::kBlockColumns;
+      std::vector<float> plain(reads * m), got(plain.size()), block(reads * kBlock);
+      for (std::size_t b = 0; b * kBlock < m; ++b) {
+        subset_sums_reference(sums, b, places.data(), reads, block.data(), kBlock);
+        for (std::size_t r = 0; r < reads; ++r)
+          for (std::size_t c = b * kBlock; c < std::min(m, (b + 1) * kBlock); ++c)
+            plain[r * m + c] = block[r * kBlock + c % kBlock];
+      }
       for (std::size_t r = 0; r < reads; ++r)
         for (std::size_t c = 0; c < m; ++c) {
           double sum = 0;
