@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "circuit/compose.h"
+#include "circuit/deck_check.h"
 #include "circuit/netlist_roles.h"
 #include "core/hardware_scheme.h"
 
@@ -34,8 +35,6 @@ const std::map<std::string, std::vector<std::string>>& periphery_parameters() {
   return all;
 }
 
-const std::string kSwitchPrefix = "switch.";
-
 /// A star stays within one level of the instance tree: "x*.m1" is "x2.m1", not "x2.x3.m1".
 bool fits(std::string pattern, std::string path) {
   std::ranges::replace(pattern, '.', '/');
@@ -43,33 +42,50 @@ bool fits(std::string pattern, std::string path) {
   return ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0;
 }
 
+/// A part of the column whose values are varied.
+struct Part {
+  std::string prefix;      ///< of its devices in MismatchTerm::device; empty: the cell
+  std::string subcircuit;  ///< what it is an instance of
+  std::string instance;    ///< its name in the decks that nominal values are taken from
+  VariedParameters* values = nullptr;
+};
+
 class Reader {
  public:
-  Reader(const Settings& settings, CircuitProject& project) : s_(settings), p_(project) {}
+  Reader(const Settings& settings, CircuitProject& project)
+      : s_(settings),
+        p_(project),
+        parts_{{"", p_.deck.subcircuit, p_.deck.whole_column ? "xdut" : "x1", &p_.cell},
+               {MismatchTerm::kSwitch, p_.deck.reset_switch, "xreset", &p_.reset_switch},
+               {MismatchTerm::kColumnSwitch, p_.deck.column_switch, "xcol", &p_.column_switch},
+               {MismatchTerm::kColumn, p_.deck.whole_column ? p_.deck.subcircuit : "", "xdut", &p_.column}} {}
 
-  /// "m*" becomes one term for each device of the cell (or of the reset switch) that it fits.
+  /// "m*" becomes one term for each device of its part that it fits. In a whole column a device without {row} is the
+  /// column's own.
   void expand_patterns() {
     std::vector<MismatchTerm> all;
     for (std::size_t i = 0; i < p_.mismatch.size(); ++i) {
-      const MismatchTerm& term = p_.mismatch[i];
-      const auto found = p_.netlist.subcircuits.find(term.in_switch() ? p_.deck.reset_switch : p_.deck.cell);
+      MismatchTerm term = p_.mismatch[i];
+      if (p_.deck.whole_column && !term.in_periphery() && !has_row(term.device) && !has_row(term.parameter))
+        term.device = MismatchTerm::kColumn + term.device;
+      const Part& part = part_of(term);
+      const auto found = p_.netlist.subcircuits.find(part.subcircuit);
       if (term.device.find_first_of("*?") == std::string::npos || found == p_.netlist.subcircuits.end()) {
         all.push_back(term);
         setting_.push_back(i);
         continue;
       }
-      const std::string prefix = term.in_switch() ? kSwitchPrefix : "";
       bool any = false;
-      for (const LeafDevice& leaf : leaf_devices(p_.netlist, found->first)) {
-        if (!fits(term.device.substr(prefix.size()), leaf.path)) continue;
+      for (const auto& device : devices_that_fit(inner_device(term), found->first)) {
         MismatchTerm one = term;
-        one.device = prefix + leaf.path;
-        one.name += "." + leaf.path;
+        one.device = part.prefix + device;
+        one.name += "." + device;
         all.push_back(std::move(one));
         setting_.push_back(i);
         any = true;
       }
-      if (!any) report_setting(i, "device", fmt::format("no device of '{}' fits '{}'", found->first, term.device), "");
+      if (!any)
+        report_setting(i, "device", fmt::format("no device of '{}' fits '{}'", found->first, inner_device(term)), "");
     }
     p_.mismatch = std::move(all);
   }
@@ -104,20 +120,25 @@ class Reader {
   }
 
   void collect_terms() {
-    const bool stores_in_device = p_.deck.storage.kind == Storage::Kind::kInstanceParameter;
-    p_.cell.slots = {stores_in_device ? CellSlot{p_.deck.storage.device, p_.deck.storage.parameter} : CellSlot{}};
+    const Storage& storage = p_.deck.storage;
+    CellSlot stored;
+    if (storage.kind == Storage::Kind::kInstanceParameter) stored = {storage.device, storage.parameter};
+    if (storage.kind == Storage::Kind::kModelParameter)
+      stored = {storage.device, storage.parameter, CellSlot::Owner::kModel};
+    if (storage.kind == Storage::Kind::kSubcircuitParameter)
+      stored = {p_.deck.subcircuit, storage.parameter, CellSlot::Owner::kSubcircuit};
+    p_.cell.slots = {std::move(stored)};
     p_.cell.nominal = {0.0};
     for (std::size_t t = 0; t < p_.mismatch.size(); ++t) {
       const MismatchTerm& term = p_.mismatch[t];
-      if (term.in_switch())
-        add(p_.reset_switch, t, {term.device.substr(kSwitchPrefix.size()), term.parameter});
-      else if (!term.in_periphery())
-        add(p_.cell, t, {term.device, term.parameter});
+      const Part& part = part_of(term);
+      if (part.prefix.empty() && term.in_periphery()) continue;
+      add(part, t, {inner_device(term), term.parameter, owner_of(part, inner_device(term))});
     }
   }
 
   std::vector<Diagnostic> check() {
-    const auto more = check_against_netlist(p_.netlist, p_.deck, p_.cell.slots, p_.reset_switch.slots, s_);
+    const auto more = check_against_netlist(p_.netlist, p_.deck, p_.slots(), rows(), s_);
     problems_.insert(problems_.end(), more.begin(), more.end());
     for (std::size_t i = 0; i < p_.mismatch.size(); ++i) check_term(i, p_.mismatch[i]);
     return std::move(problems_);
@@ -126,13 +147,14 @@ class Reader {
   /// A lognormal draw on a nominal value of 0 does nothing; known only once every nominal value is.
   std::vector<Diagnostic> check_lognormal() {
     problems_.clear();
-    for (const VariedParameters* part : {&p_.cell, &p_.reset_switch})
-      for (std::size_t k = 0; k < part->terms.size(); ++k) {
-        const MismatchTerm& term = p_.mismatch[part->terms[k]];
-        const bool weight = part == &p_.cell && part->slot_of_term[k] == 0;
-        if (weight || !term.lognormal || part->nominal[part->slot_of_term[k]] != 0.0) continue;
+    for (const Part& part : parts_)
+      for (std::size_t k = 0; k < part.values->terms.size(); ++k) {
+        const MismatchTerm& term = p_.mismatch[part.values->terms[k]];
+        const std::size_t slot = part.values->slot_of_term[k];
+        const bool weight = part.values == &p_.cell && slot == 0;
+        if (weight || !term.lognormal || part.values->nominal_at(0, slot) != 0.0) continue;
         report(
-            part->terms[k],
+            part.values->terms[k],
             fmt::format("{} of {} has nominal value 0, so a lognormal draw does nothing", term.parameter, term.device),
             "use distribution = \"normal\", or move the parameter that stores the weight");
       }
@@ -141,44 +163,128 @@ class Reader {
 
   /// σ of Pelgrom's law where the gate's width and length are the netlist's.
   void find_gate_areas(const RunContext& context) {
-    std::vector<std::string> cell, reset;
-    for (const MismatchTerm& term : p_.mismatch)
-      if (term.sigma.empty())
+    for (const Part& part : parts_) {
+      std::vector<std::string> names;
+      std::vector<MismatchTerm*> terms;
+      for (const std::size_t t : part.values->terms) {
+        MismatchTerm& term = p_.mismatch[t];
+        if (!term.sigma.empty()) continue;
+        terms.push_back(&term);
         for (const char* size : {"w", "l"})
-          (term.in_switch() ? reset : cell)
-              .push_back(fmt::format("@{}[{}]", expanded_name(term.in_switch(), inner_device(term)), size));
-    const auto values = [&](const std::vector<std::string>& names, const Deck& deck) {
-      return names.empty() ? std::vector<double>{} : nominal_values(deck, names, context);
-    };
-    const auto cell_sizes = values(cell, compose_cell(p_.netlist, p_.deck, p_.cell.slots));
-    const auto reset_sizes = reset.empty() ? std::vector<double>{}
-                                           : values(reset, compose_switch(p_.netlist, p_.deck, p_.reset_switch.slots));
-    std::size_t next_cell = 0, next_reset = 0;
-    for (MismatchTerm& term : p_.mismatch) {
-      if (!term.sigma.empty()) continue;
-      const double* size = term.in_switch() ? reset_sizes.data() + next_reset : cell_sizes.data() + next_cell;
-      (term.in_switch() ? next_reset : next_cell) += 2;
-      term.sigma = {term.pelgrom_volt_metres / std::sqrt(size[0] * size[1])};
+          names.push_back(fmt::format("@{}[{}]", device_name(part, numbered(inner_device(term), p_.deck, 0, 0)), size));
+      }
+      if (terms.empty()) continue;
+      const auto sizes = nominal_values(deck_of(part), names, context);
+      for (std::size_t i = 0; i < terms.size(); ++i)
+        terms[i]->sigma = {terms[i]->pelgrom_volt_metres / std::sqrt(sizes[2 * i] * sizes[2 * i + 1])};
     }
   }
 
   /// Asks ngspice for the nominal values that are not the same for every device.
   void find_nominal_values(const RunContext& context) {
-    find(p_.cell, compose_cell(p_.netlist, p_.deck, p_.cell.slots), 1, context);
-    if (!p_.deck.reset_switch.empty())
-      find(p_.reset_switch, compose_switch(p_.netlist, p_.deck, p_.reset_switch.slots), 0, context);
+    for (const Part& part : parts_) {
+      VariedParameters& v = *part.values;
+      const std::size_t slots = v.slots.size(), first = &v == &p_.cell ? 1 : 0;
+      const std::size_t rows = &v == &p_.cell && p_.deck.whole_column ? this->rows() : 1;
+      if (rows > 1)
+        for (std::size_t i = slots; i < rows * slots; ++i) v.nominal.push_back(v.nominal[i % slots]);
+      std::vector<std::string> targets;
+      std::vector<std::size_t> places;
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t i = first; i < slots; ++i) {
+          if (!std::isnan(v.nominal[r * slots + i])) continue;
+          places.push_back(r * slots + i);
+          targets.push_back(target(part, v.slots[i], r));
+        }
+      if (targets.empty()) continue;
+      const auto values = nominal_values(deck_of(part), targets, context);
+      for (std::size_t k = 0; k < places.size(); ++k) v.nominal[places[k]] = values[k];
+    }
   }
 
  private:
-  static void add(VariedParameters& part, std::size_t term, CellSlot slot) {
-    auto found = std::ranges::find(part.slots, slot);
-    if (found == part.slots.end()) {
-      part.nominal.push_back(nominal_of(slot.parameter).value_or(std::nan("")));
-      part.slots.push_back(std::move(slot));
-      found = part.slots.end() - 1;
+  static bool has_row(const std::string& name) { return name.find("{row}") != std::string::npos; }
+  std::size_t rows() const { return static_cast<std::size_t>(s_.integer("array.rows")); }
+
+  const Part& part_of(const MismatchTerm& term) const {
+    for (const Part& part : parts_)
+      if (!part.prefix.empty() && term.device.starts_with(part.prefix)) return part;
+    return parts_.front();
+  }
+  /// The device by its path inside its part.
+  std::string inner_device(const MismatchTerm& term) const { return term.device.substr(part_of(term).prefix.size()); }
+
+  /// Paths of the leaf devices that a pattern fits; with {row} those of the first row, the number taken out again.
+  std::vector<std::string> devices_that_fit(const std::string& pattern, const std::string& subcircuit) const {
+    const auto mark = pattern.find("{row}");
+    const std::string whole = numbered(pattern, p_.deck, 0, 0);
+    const std::size_t digits = std::to_string(p_.deck.first_index).size();
+    std::vector<std::string> found;
+    for (const LeafDevice& leaf : leaf_devices(p_.netlist, subcircuit)) {
+      if (!fits(whole, leaf.path)) continue;
+      found.push_back(mark == std::string::npos
+                          ? leaf.path
+                          : leaf.path.substr(0, mark) + "{row}" + leaf.path.substr(mark + digits));
     }
-    part.terms.push_back(term);
-    part.slot_of_term.push_back(static_cast<std::size_t>(found - part.slots.begin()));
+    return found;
+  }
+
+  CellSlot::Owner owner_of(const Part& part, const std::string& device) const {
+    if (device == part.subcircuit) return CellSlot::Owner::kSubcircuit;
+    const std::string first = numbered(device, p_.deck, 0, 0);
+    return find_device(p_.netlist, part.subcircuit, first) == nullptr && has_model(p_.netlist, part.subcircuit, first)
+               ? CellSlot::Owner::kModel
+               : CellSlot::Owner::kDevice;
+  }
+
+  void add(const Part& part, std::size_t term, CellSlot slot) {
+    VariedParameters& v = *part.values;
+    auto found = std::ranges::find(v.slots, slot);
+    if (found == v.slots.end()) {
+      v.nominal.push_back(known_nominal(part, term, slot));
+      v.slots.push_back(std::move(slot));
+      found = v.slots.end() - 1;
+    }
+    v.terms.push_back(term);
+    v.slot_of_term.push_back(static_cast<std::size_t>(found - v.slots.begin()));
+  }
+
+  /// What can be told without asking ngspice; else no number.
+  double known_nominal(const Part& part, std::size_t term, const CellSlot& slot) {
+    if (p_.mismatch[term].nominal) return *p_.mismatch[term].nominal;
+    if (slot.owner == CellSlot::Owner::kDevice) return nominal_of(slot.parameter).value_or(std::nan(""));
+    if (slot.owner == CellSlot::Owner::kModel) return std::nan("");
+    const auto sub = p_.netlist.subcircuits.find(part.subcircuit);
+    if (sub == p_.netlist.subcircuits.end()) return 0.0;
+    const auto given = sub->second.parameters.find(numbered(slot.parameter, p_.deck, 0, 0));
+    if (given == sub->second.parameters.end()) return 0.0;  // check_against_netlist complains
+    const auto value = spice_number(given->second);
+    if (!value)
+      report(term,
+             fmt::format("the netlist gives {} of '{}' by an expression, so its nominal value is not known", slot.parameter,
+                         part.subcircuit),
+             "add nominal = to this [[circuit.mismatch]]");
+    return value.value_or(0.0);
+  }
+
+  Deck deck_of(const Part& part) const {
+    if (part.values == &p_.reset_switch) return compose_switch(p_.netlist, p_.deck, p_.reset_switch.slots);
+    if (part.values == &p_.cell && !p_.deck.whole_column) return compose_cell(p_.netlist, p_.deck, p_.cell.slots);
+    return compose_column(p_.netlist, p_.deck, p_.slots(), p_.deck.whole_column ? rows() : 1);
+  }
+
+  std::string device_name(const Part& part, const std::string& device) const {
+    return expanded_device_name(p_.netlist, part.subcircuit, part.instance, device);
+  }
+
+  /// ngspice's name of a value, of a whole column in its first line.
+  std::string target(const Part& part, const CellSlot& slot, std::size_t row) const {
+    const std::string device = numbered(slot.device, p_.deck, row, 0);
+    return fmt::format("@{}[{}]",
+                       slot.owner == CellSlot::Owner::kModel
+                           ? expanded_model_name(p_.netlist, part.subcircuit, part.instance, device)
+                           : device_name(part, device),
+                       numbered(slot.parameter, p_.deck, row, 0));
   }
 
   std::optional<std::size_t> term_named(const std::string& path) {
@@ -206,21 +312,15 @@ class Reader {
   void report(std::size_t term, std::string message, std::string hint) {
     report_setting(setting_[term], "parameter", std::move(message), std::move(hint));
   }
-  static std::string inner_device(const MismatchTerm& term) {
-    return term.in_switch() ? term.device.substr(kSwitchPrefix.size()) : term.device;
-  }
-
-  /// Of a device of the reset switch or of the cell in the decks that nominal values are taken from.
-  std::string expanded_name(bool in_switch, const std::string& device) const {
-    return in_switch ? expanded_device_name(p_.netlist, p_.deck.reset_switch, "xreset", device)
-                     : expanded_device_name(p_.netlist, p_.deck.cell, "x1", device);
-  }
 
   void check_term(std::size_t i, const MismatchTerm& term) {
     const auto known = periphery_parameters().find(term.device);
     if (known == periphery_parameters().end()) return;
     const bool current = p_.deck.read == ReadMode::kCurrent;
-    if (term.device == "source_line")
+    if (p_.deck.periphery == Periphery::kNetlist)
+      report(i, fmt::format("with array.periphery = \"netlist\" errata adds no {}", term.device),
+             "name the device of the netlist's own periphery");
+    else if (term.device == "source_line")
       report(i, "the source line has no mismatch parameter yet", "");
     else if ((term.device == "clamp") != current)
       report(i, fmt::format("a column with circuit.read = \"{}\" has no {}", s_.text("circuit.read"), term.device),
@@ -235,28 +335,16 @@ class Reader {
           "use distribution = \"normal\"");
   }
 
-  void find(VariedParameters& part, const Deck& deck, std::size_t first, const RunContext& context) const {
-    std::vector<std::string> targets;
-    for (std::size_t i = first; i < part.slots.size(); ++i)
-      if (std::isnan(part.nominal[i]))
-        targets.push_back(fmt::format("@{}[{}]", expanded_name(&part == &p_.reset_switch, part.slots[i].device),
-                                      part.slots[i].parameter));
-    if (targets.empty()) return;
-    const auto values = nominal_values(deck, targets, context);
-    std::size_t at = 0;
-    for (std::size_t i = first; i < part.slots.size(); ++i)
-      if (std::isnan(part.nominal[i])) part.nominal[i] = values[at++];
-  }
-
   const Settings& s_;
   CircuitProject& p_;
+  std::vector<Part> parts_;
   std::vector<std::size_t> setting_;  ///< which entry of [[circuit.mismatch]] a term comes from
   std::vector<Diagnostic> problems_;
 };
 
 /// A behavioural source has no noise in ngspice, so noise must be declared beside it.
 void warn_of_silent_sources(const Settings& s, const CircuitProject& p, const RunContext& context) {
-  const auto cell = p.netlist.subcircuits.find(p.deck.cell);
+  const auto cell = p.netlist.subcircuits.find(p.deck.subcircuit);
   if (cell == p.netlist.subcircuits.end() || s.count("circuit.noise_source") > 0) return;
   for (const LeafDevice& leaf : leaf_devices(p.netlist, cell->first))
     if (leaf.type == 'b')
@@ -270,14 +358,15 @@ void warn_of_silent_sources(const Settings& s, const CircuitProject& p, const Ru
 }  // namespace
 
 std::vector<double> VariedParameters::values(const std::vector<MismatchTerm>& all, std::size_t level,
-                                             std::span<const double> draws) const {
+                                             std::span<const double> draws, std::size_t row) const {
   std::vector<double> normal(slots.size(), 0.0), lognormal(slots.size(), 0.0), out(slots.size());
   for (std::size_t t = 0; t < terms.size(); ++t) {
     const MismatchTerm& term = all[terms[t]];
     (term.lognormal ? lognormal : normal)[slot_of_term[t]] += term.sigma_at(level) * draws[t];
   }
   for (std::size_t s = 0; s < slots.size(); ++s)
-    out[s] = moved_value(s == 0 && !weight_levels.empty() ? weight_levels[level] : nominal[s], normal[s], lognormal[s]);
+    out[s] = moved_value(s == 0 && !weight_levels.empty() ? weight_levels[level] : nominal_at(row, s), normal[s],
+                         lognormal[s]);
   return out;
 }
 
@@ -287,8 +376,9 @@ CircuitProject read_circuit_project(const Settings& s, const RunContext& context
   NetlistOptions options{.trust = s.trusts_netlist(),
                          .corner = s.has("circuit.corner") ? s.text("circuit.corner") : std::string(),
                          .compatibility = p.deck.compatibility,
-                         .roots = {p.deck.cell}};
-  if (!p.deck.reset_switch.empty()) options.roots.push_back(p.deck.reset_switch);
+                         .roots = {p.deck.subcircuit}};
+  for (const auto& part : {p.deck.reset_switch, p.deck.column_switch})
+    if (!part.empty()) options.roots.push_back(part);
   p.netlist = read_netlist(s.folder() / s.text("circuit.netlist"), options);
   for (const auto& warning : p.netlist.warnings) context.warn(warning);
   warn_of_silent_sources(s, p, context);
@@ -324,7 +414,9 @@ CircuitProject read_circuit_project(const Settings& s, const RunContext& context
              .bandwidth_hertz = 0.5 / (current ? s.number("circuit.noise.integration_time") : longest),
              .precharge_volts = p.deck.precharge_volts,
              .line_farads = p.deck.line_farads + static_cast<double>(rows + p.deck.idle_rows) * p.deck.wire_farads,
-             .pulse_seconds = longest};
+             .pulse_seconds = longest,
+             .unit = result_unit(p.deck),
+             .complement = !p.deck.complement_pin.empty()};
   return p;
 }
 

@@ -75,10 +75,10 @@ std::optional<Complaint> complaint_about_role(const Subcircuit& cell, const std:
 
 std::vector<Complaint> complaints_about_globals(const Netlist& netlist, const DeckOptions& options) {
   std::set<std::string> used;
-  for (const auto& name : {options.cell, options.reset_switch})
+  for (const auto& name : {options.subcircuit, options.reset_switch})
     if (const auto sub = netlist.subcircuits.find(name); sub != netlist.subcircuits.end())
       used.insert(sub->second.globals.begin(), sub->second.globals.end());
-  const auto& pins = netlist.subcircuits.at(options.cell).pins;
+  const auto& pins = netlist.subcircuits.at(options.subcircuit).pins;
   std::vector<Complaint> all;
   for (const auto& node : used) {
     if (is_deck_node(node))
@@ -88,7 +88,7 @@ std::vector<Complaint> complaints_about_globals(const Netlist& netlist, const De
     const auto roles = std::ranges::count_if(options.tied_pins, [&](const auto& t) { return t.first == node; }) +
                        (node == options.supply_pin) + (node == options.ground_pin);
     if (roles != 1)
-      all.push_back({fmt::format("global node '{}' of '{}' has {}", node, options.cell,
+      all.push_back({fmt::format("global node '{}' of '{}' has {}", node, options.subcircuit,
                                  roles == 0 ? "no role" : "two roles under [circuit.pins]"),
                      "name it under [circuit.pins] as supply or ground, or as a [[circuit.tied_pin]]"});
   }
@@ -97,24 +97,24 @@ std::vector<Complaint> complaints_about_globals(const Netlist& netlist, const De
 
 std::optional<Complaint> complaint_about_storage(const Netlist& netlist, const DeckOptions& options) {
   const Storage& storage = options.storage;
-  const Subcircuit& cell = netlist.subcircuits.at(options.cell);
+  const Subcircuit& cell = netlist.subcircuits.at(options.subcircuit);
   if (storage.kind == Storage::Kind::kSubcircuitParameter && !cell.parameters.contains(storage.parameter)) {
     std::vector<std::string> names;
     for (const auto& [name, value] : cell.parameters) names.push_back(name);
-    return Complaint{fmt::format("subcircuit '{}' has no parameter '{}'", options.cell, storage.parameter),
+    return Complaint{fmt::format("subcircuit '{}' has no parameter '{}'", options.subcircuit, storage.parameter),
                      names.empty() ? "declare it in the .subckt line" : list_or_nearest(storage.parameter, names)};
   }
   if (storage.kind != Storage::Kind::kModelParameter) return std::nullopt;
   std::string_view model = storage.device;
-  std::string owner = options.cell;
+  std::string owner = options.subcircuit;
   if (const auto dot = model.rfind('.'); dot != std::string_view::npos) {
-    const Device* instance = find_device(netlist, options.cell, model.substr(0, dot));
+    const Device* instance = find_device(netlist, options.subcircuit, model.substr(0, dot));
     owner = instance == nullptr ? std::string() : instance->subcircuit;
     model.remove_prefix(dot + 1);
   }
   const auto sub = netlist.subcircuits.find(owner);
   if (sub != netlist.subcircuits.end() && sub->second.models.contains(std::string(model))) return std::nullopt;
-  return Complaint{fmt::format("subcircuit '{}' has no .model '{}' inside it", options.cell, storage.device),
+  return Complaint{fmt::format("subcircuit '{}' has no .model '{}' inside it", options.subcircuit, storage.device),
                    "move the .model card into the .subckt: one outside is the same for every cell"};
 }
 

@@ -49,7 +49,7 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
   const auto check_device = [&](const Subcircuit& sub, const CellSlot& slot, const std::string& path) {
     add("E208", path, complaint_about_slot(netlist, sub.name, slot));
   };
-  const Subcircuit* cell = subcircuit("circuit.cell", options.cell);
+  const Subcircuit* cell = subcircuit("circuit.cell", options.subcircuit);
   if (cell == nullptr) return problems;
   const auto& pins = cell->pins;
   const Storage& storage = options.storage;
@@ -68,9 +68,9 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
     const auto times = std::ranges::count_if(roles, [&](const auto& role) { return role.second == pin; });
     if (times > 1)
       report("E203", "circuit.cell",
-             fmt::format("pin '{}' of '{}' has two roles under [circuit.pins]", pin, options.cell), "");
+             fmt::format("pin '{}' of '{}' has two roles under [circuit.pins]", pin, options.subcircuit), "");
     if (times == 0)
-      report("E203", "circuit.cell", fmt::format("pin '{}' of '{}' has no role", pin, options.cell),
+      report("E203", "circuit.cell", fmt::format("pin '{}' of '{}' has no role", pin, options.subcircuit),
              "name it under [circuit.pins] as word_line, bit_line, source_line, supply or ground, or as a "
              "[[circuit.tied_pin]] or [[circuit.driven_pin]]");
   }
@@ -80,8 +80,8 @@ std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const Deck
       complaint_about_storage(netlist, options));
   for (const auto& [path, node] : {std::pair<const char*, std::string>{"circuit.weight.node", storage.node},
                                    {"circuit.weight.complement", storage.complement}}) {
-    if (!node.empty() && !has_node(netlist, options.cell, node))
-      report("E208", path, fmt::format("subcircuit '{}' has no node '{}'", options.cell, node), "");
+    if (!node.empty() && !has_node(netlist, options.subcircuit, node))
+      report("E208", path, fmt::format("subcircuit '{}' has no node '{}'", options.subcircuit, node), "");
   }
   for (std::size_t i = 1; i < cell_slots.size(); ++i)
     check_device(*cell, cell_slots[i], who_names(cell_slots[i].device, options, settings));

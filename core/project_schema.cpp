@@ -74,7 +74,12 @@ std::vector<KeySpec> build_schema() {
 
       need(text("circuit.netlist", "", "ngspice netlist with the cell's .subckt, relative to the project's folder."),
            "cell.cir"),
-      need(text("circuit.cell", "", "Name of the subcircuit that is the cell."), "rram_cell"),
+      text("circuit.cell", "", "Name of the subcircuit that is the cell; errata composes the column around it."),
+      text("circuit.column", "",
+           "Instead of circuit.cell: name of the subcircuit that is a whole column, or a small array of "
+           "circuit.design.neighbours columns. Names under [circuit.pins], [circuit.weight] and [[circuit.mismatch]] "
+           "hold `{row}` (and `{line}`) where its rows (and bit lines) are numbered."),
+      integer("circuit.first_index", "0", 0, 1, "Number of the first row and bit line that `{row}` and `{line}` stand for."),
       choice(
           "circuit.read", "current", {"current", "discharge", "charge"},
           "How a column is read: `current` sums the cells' currents on a clamped bit line; `discharge` lets the active "
@@ -101,8 +106,11 @@ std::vector<KeySpec> build_schema() {
       integer("circuit.retries", "2", 0, 20, "How often a failed simulation is tried again in a fresh worker."),
       real("circuit.tolerated_failures", "0.001", 0.0, 1.0, "Fraction of points that may fail."),
 
-      need(text("circuit.pins.word_line", "", "Pin that receives the input level."), "wl"),
-      need(text("circuit.pins.bit_line", "", "Pin whose current is read."), "bl"),
+      need(text("circuit.pins.word_line", "", "Pin that receives the input level; of a column with `{row}`: `wl{row}`."),
+           "wl"),
+      need(text("circuit.pins.bit_line", "", "Pin whose current or voltage is read."), "bl"),
+      text("circuit.pins.complement_bit_line", "",
+           "Second pin with a line and a periphery of its own; the column's output is the difference of the two."),
       text("circuit.pins.source_line", "", "Pin returned to ground through the source line."),
       text("circuit.pins.supply", "", "Supply pin, tied to circuit.supply_voltage."),
       text("circuit.pins.ground", "", "Pin tied to node 0."),
@@ -117,6 +125,25 @@ std::vector<KeySpec> build_schema() {
       need(list(quantity("circuit.driven_pin[].voltages", kVoltage, "", -100, 100,
                          "Its voltage at each of these times.")),
            R"(["0 V", "0 V", "1 V"])"),
+
+      text("circuit.result", "",
+           "Name of the [[circuit.output]] that is the column's result; by default the current or voltage of the bit "
+           "line. The other outputs are stored beside it."),
+      need(text("circuit.output[].name", "", "Name of something that is measured beside the bit line."), "supply_charge"),
+      choice("circuit.output[].quantity", "voltage", {"voltage", "current"}, "Voltage of a node, or current of a device."),
+      text("circuit.output[].node", "",
+           "Voltage: a pin or an inner node of the cell or column, `bit_line` or `complement_bit_line`."),
+      text("circuit.output[].reference", "", "Voltage: node whose voltage is subtracted; ground without it."),
+      text("circuit.output[].device", "",
+           "Current: a voltage source inside the cell or column, counted into its first terminal; or `supply` or "
+           "`bit_line`, counted out of the supply or the clamp."),
+      integer("circuit.output[].row", "0", 0, 4096, "With circuit.cell: the row, from 0, whose cell is meant."),
+      choice("circuit.output[].measure", "sample", {"sample", "average", "integral"},
+             "Transient reads: the value at a time, its mean or its integral over a span (of a current: a charge)."),
+      quantity("circuit.output[].time", kTime, "0 s", 0, 1.0,
+               "Of a sample: when, from the release of the bit line; 0 takes circuit.timing.sample."),
+      quantity("circuit.output[].from", kTime, "0 s", 0, 1.0, "Begin of the span."),
+      quantity("circuit.output[].to", kTime, "0 s", 0, 1.0, "End of the span; 0 takes circuit.timing.sample."),
 
       choice("circuit.input.encoding", "voltage", {"voltage", "pulse_width", "pulse_count"},
              "What of the word line carries an input level: its voltage, the width of its pulse, or the number of its "
@@ -148,15 +175,17 @@ std::vector<KeySpec> build_schema() {
              "One frozen draw per cell, per bit line, or per chip."),
       need(text("circuit.mismatch[].device", "",
                 "Device inside the cell (`m1`, `x2.m1`), or a pattern (`m*`) that stands for every device it fits, "
-                "each with a "
-                "draw of its own; or `clamp`, `precharge`, `sense` of the composed column; or "
-                "`switch.m1`, a device inside array.reset_switch."),
+                "each with a draw of its own; a .model inside the cell; the cell's own name, for a parameter of its "
+                ".subckt line; or `clamp`, `precharge`, `sense` of the composed column; or `switch.m1`, a device "
+                "inside array.reset_switch, and `column_switch.m1`."),
            "m1"),
       need(text("circuit.mismatch[].parameter", "",
-                "Instance parameter: `delvto`, `mulu0`, `resistance`, `capacitance`; for `clamp`: `voltage`, "
-                "`resistance`, "
-                "`offset_current`; for `precharge`: `voltage`; for `sense`: `offset_voltage`."),
+                "Instance, model or subcircuit parameter: `delvto`, `mulu0`, `resistance`, `capacitance`, `vth0`; for "
+                "`clamp`: `voltage`, `resistance`, `offset_current`; for `precharge`: `voltage`; for `sense`: "
+                "`offset_voltage`."),
            "delvto"),
+      any(quantity("circuit.mismatch[].nominal", kNone, "", -kBig, kBig,
+                   "Value that the draw moves; by default the netlist's.")),
       choice("circuit.mismatch[].distribution", "normal", {"normal", "lognormal", "uniform"},
              "normal adds σ·z to the nominal value; lognormal multiplies it by exp(σ·z); uniform adds a value spread "
              "evenly over ±√3·σ."),
@@ -239,8 +268,23 @@ std::vector<KeySpec> build_schema() {
            "Subcircuit of the netlist that holds the line until it is released; its pins are `line`, `reference`, "
            "`control` and, where it has them, `control_bar`, `supply`, `ground`. Without it the release is ideal."),
 
-      choice("behavioral.model", "automatic", {"automatic", "current_mode", "floating_line"},
-             "Family of the column model; `automatic` takes the one that fits circuit.read."),
+      choice("array.periphery", "errata", {"errata", "netlist"},
+             "With circuit.column: whether errata adds the clamp, or the precharge and the line's capacitance, or the "
+             "netlist has its own and circuit.result names what comes out."),
+      text("array.column_switch", "",
+           "Subcircuit of the netlist between a bit line and the clamp or sense node: a column multiplexer or sense "
+           "switch. Its pins are `line`, `sense`, `control` and, where it has them, `control_bar`, `supply`, `ground`."),
+      integer("array.multiplexed_columns", "1", 1, 256,
+              "Column switches on one sense node; all but the measured column's are open."),
+      quantity("array.sense_capacitance", kCapacitance, "1 fF", 0, 1.0,
+               "Transient reads: capacitance of the sense node behind a column switch."),
+      quantity("circuit.timing.connect", kTime, "0 s", 0, 1.0,
+               "Transient reads: when the column switch closes, from the release of the bit line; 0: it is closed "
+               "always."),
+
+      choice("behavioral.model", "automatic", {"automatic", "current_mode", "floating_line", "black_box"},
+             "Family of the column model; `automatic` takes the one composed from the cell that fits circuit.read, or "
+             "`black_box` where there are only columns."),
       real("behavioral.maximum_rms", "0.1", 0, 1e6,
            "Specification of the fit against held-out ngspice columns, RMS in MAC units."),
       real("behavioral.maximum_rms_full_scale", "0.01", 0, 1, "The same relative to the full scale of the design."),

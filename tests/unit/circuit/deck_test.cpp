@@ -21,7 +21,7 @@ Netlist netlist_of(const std::string& subcircuit) {
 const char* const kCell = ".subckt cell bl wl sl\nrmem bl sl 1k\n.ends\n";
 
 DeckOptions options_of(double wire, double source_wire = 0.0) {
-  return {.cell = "cell",
+  return {.subcircuit = "cell",
           .word_line_pin = "wl",
           .bit_line_pin = "bl",
           .source_line_pin = "sl",
@@ -298,7 +298,7 @@ Settings example(const std::vector<SettingOverride>& overrides) {
 TEST(DeckOptionsOf, AProjectAreScaledBySeverity) {
   const auto o = deck_options(
       example({{"circuit.severity", "2"}, {"array.source_line_resistance", "3 Ohm"}, {"circuit.cell", "CELL"}}));
-  EXPECT_EQ(o.cell, "cell");
+  EXPECT_EQ(o.subcircuit, "cell");
   EXPECT_EQ(o.wire_ohms, 2);
   EXPECT_EQ(o.source_line_ohms, 6);
   EXPECT_EQ(o.clamp_ohms, 100);
