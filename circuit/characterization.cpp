@@ -100,7 +100,7 @@ void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, const ArrayConstan
   f.write("/columns/output", Real(m.output), shape, array.unit);
   f.write("/columns/status", std::span<const std::uint8_t>(m.status), shape, "1");
   f.write("/columns/noise_variance", Real(m.noise_square), {m.noise_chips, m.columns, m.branches, m.noise_operands},
-          array.unit + "^2");
+          fmt::format("{}^2", array.unit));
   std::vector<std::string> names, units;
   for (std::size_t i = 0; i < m.records.size(); ++i) {
     names.push_back(m.records[i].name);
@@ -170,7 +170,7 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
   f.write_scalar("/array/precharge_voltage", a.precharge_volts, "V");
   f.write_scalar("/array/line_capacitance", a.line_farads, "F");
   f.write_scalar("/array/pulse", a.pulse_seconds, "s");
-  f.attribute("/array", "unit", std::string_view(a.unit));
+  f.attribute("/array", "unit", a.unit);
   f.attribute("/array", "complement", std::int64_t{a.complement});
   f.attribute("/mismatch", "count", static_cast<std::int64_t>(mismatch.size()));
   for (std::size_t i = 0; i < mismatch.size(); ++i) {
@@ -187,7 +187,8 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
   f.attribute("/noise", "count", static_cast<std::int64_t>(noise.size()));
   for (std::size_t i = 0; i < noise.size(); ++i) {
     const std::string at = fmt::format("/noise/{}", i);
-    f.write(at + "/sigma", Real(noise[i].sigma), {noise[i].sigma.size()}, noise[i].cell_relative ? "1" : "A");
+    f.write(at + "/sigma", Real(noise[i].sigma), {noise[i].sigma.size()},
+            noise[i].cell_relative ? "1" : a.unit);
     f.attribute(at, "name", std::string_view(noise[i].name));
     f.attribute(at, "cell_relative", std::int64_t{noise[i].cell_relative});
   }
@@ -222,7 +223,10 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
   a.precharge_volts = f.scalar("/array/precharge_voltage");
   a.line_farads = f.scalar("/array/line_capacitance");
   a.pulse_seconds = f.scalar("/array/pulse");
-  a.unit = f.text("/array", "unit");
+  const std::string unit = f.text("/array", "unit");
+  const auto known = std::ranges::find(kOutputUnits, unit);
+  if (known == std::end(kOutputUnits)) damaged(f, fmt::format("/array: unknown unit '{}'", unit));
+  a.unit = *known;
   a.complement = f.integer("/array", "complement") != 0;
   const auto count = [&](const char* group) {
     const std::int64_t n = f.integer(group, "count");

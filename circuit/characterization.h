@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "circuit/input_encoding.h"
@@ -77,7 +78,8 @@ struct ColumnMeasurements {
   std::vector<ColumnRecord> records;    ///< what else was measured
   std::size_t noise_chips = 0;          ///< chips whose noise was simulated, the first ones; 0 for transient reads
   std::size_t noise_operands = 0;       ///< operands likewise
-  std::vector<double> noise_square;     ///< output noise, square of the output's unit [noise_chips][columns][branches][noise_operands]
+  std::vector<double>
+      noise_square;  ///< output noise, square of the output's unit [noise_chips][columns][branches][noise_operands]
 
   const ColumnOperands& design(std::size_t chip, std::size_t column) const { return designs[chip * columns + column]; }
   double value(std::size_t chip, std::size_t column, std::size_t branch, std::size_t operand) const {
@@ -89,6 +91,9 @@ struct ColumnMeasurements {
     return branches == 2 ? plus - value(chip, column, 1, operand) : plus;
   }
 };
+
+/// What a column may yield.
+inline constexpr std::string_view kOutputUnits[] = {"A", "V", "C", "V*s"};
 
 /// Constants of the array, SI units.
 struct ArrayConstants {
@@ -106,7 +111,7 @@ struct ArrayConstants {
   double precharge_volts = 0.0;  ///< transient reads
   double line_farads = 0.0;      ///< bit line and wire, without the cells
   double pulse_seconds = 0.0;    ///< how long the word line is up at the highest input level
-  std::string unit = "A";        ///< of a column's output
+  std::string_view unit = "A";   ///< of a column's output, one of kOutputUnits
   bool complement = false;       ///< a column has a second bit line, which is subtracted
 
   std::size_t all_rows() const { return rows + unselected_rows + dummy_rows; }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "circuit/tolerances.h"
 
 namespace errata::circuit {
@@ -37,7 +39,7 @@ Deck ColumnDeck::compose() {
     periphery(line_suffix(l));
     if (!options_.complement_pin.empty()) periphery(complement_of(line_suffix(l)));
     if (!options_.whole_column) continue;
-    c_.varied(kColumn, options_.subcircuit, "column" + line_suffix(l), slots_.column);
+    c_.varied(kColumn, options_.subcircuit, "column" + line_suffix(l), numbered_slots(slots_.column, 0, l));
   }
   if (current_ && periphery_) noise_output();
   if (!current_) c_.word_line_sources();
@@ -49,6 +51,7 @@ Deck ColumnDeck::compose() {
   } else {
     for (std::size_t j = 1; j <= all_rows_; ++j) row(j);
   }
+  c_.deck().bit_lines = options_.lines;
   if (current_)
     c_.deck().outputs = outputs();
   else
@@ -71,7 +74,9 @@ std::vector<std::string> ColumnDeck::suffixes() const {
   return all;
 }
 
-std::string ColumnDeck::bit(std::size_t j, const std::string& s) const { return fmt::format("b{}{}", wire_ ? j : 1, s); }
+std::string ColumnDeck::bit(std::size_t j, const std::string& s) const {
+  return fmt::format("b{}{}", wire_ ? j : 1, s);
+}
 
 std::string ColumnDeck::source(std::size_t j, const std::string& s) const {
   return source_wire_ && j > 1 ? fmt::format("s{}{}", j, s) : "0";
@@ -108,13 +113,12 @@ void ColumnDeck::release(const std::string& s) {
   for (std::size_t j = 1; j <= (wire_ ? all_rows_ : 1); ++j) nodes.push_back(bit(j, s));
   const bool behind_switch = !options_.column_switch.empty();
   if (behind_switch && options_.reset_switch.empty()) nodes.push_back(sense(s));
-  c_.precharge(s, nodes, {});
+  c_.precharge(s, nodes, slots_.reset_switch);
   if (behind_switch && !options_.reset_switch.empty() && options_.timing.connect > 0)
     c_.add(fmt::format(".ic v({})={}", sense(s), number_text(options_.precharge_volts)));
   c_.add(fmt::format("voffset{0} out{0} {1} dc 0", s, sense(s)));
   c_.slot(fmt::format("@voffset{}[dc]", s));
-  if (options_.reset_switch.empty()) return;
-  c_.varied("xreset" + s, options_.reset_switch, "reset" + s, slots_.reset_switch);
+  if (!options_.reset_switch.empty()) c_.varied_reset_switch(s, slots_.reset_switch);
 }
 
 /// The measured column's switch, and the open ones of the others, whose lines rest at the clamp's or precharge's
@@ -123,10 +127,9 @@ void ColumnDeck::column_switch(const std::string& s) {
   const double supply = options_.supply_volts, edge = options_.timing.edge, at = options_.timing.connect;
   if (s.empty()) {
     const auto control = [&](const char* net, double before, double after) {
-      c_.add(at > 0 && !current_
-                 ? fmt::format("vcol{0} col{0} 0 dc {1} pwl(0 {1} {3} {1} {4} {2})", net, before, after,
-                               number_text(at), number_text(at + edge))
-                 : fmt::format("vcol{0} col{0} 0 dc {1}", net, after));
+      c_.add(at > 0 && !current_ ? fmt::format("vcol{0} col{0} 0 dc {1} pwl(0 {1} {3} {1} {4} {2})", net, before, after,
+                                               number_text(at), number_text(at + edge))
+                                 : fmt::format("vcol{0} col{0} 0 dc {1}", net, after));
     };
     control("on", 0.0, supply);
     control("onbar", supply, 0.0);
@@ -206,40 +209,54 @@ std::map<std::string, std::string> ColumnDeck::pin_nets() const {
   return nets;
 }
 
+std::vector<CellSlot> ColumnDeck::numbered_slots(std::span<const CellSlot> slots, std::size_t row,
+                                                 std::size_t line) const {
+  std::vector<CellSlot> all(slots.begin(), slots.end());
+  for (auto& slot : all)
+    for (std::string* text : {&slot.device, &slot.parameter}) *text = numbered(*text, options_, row, line);
+  return all;
+}
+
+Storage ColumnDeck::numbered_storage(std::size_t row, std::size_t line) const {
+  Storage storage = options_.storage;
+  for (std::string* text : {&storage.device, &storage.parameter, &storage.node, &storage.complement, &storage.pin})
+    *text = numbered(*text, options_, row, line);
+  return storage;
+}
+
 /// One instance of the netlist's column; then per row the word line and what its cells store.
 void ColumnDeck::whole_column() {
+  const Subcircuit& sub = netlist_.subcircuits.at(options_.subcircuit);
   const auto nets = pin_nets();
   std::string line = kColumn;
-  for (const auto& pin : netlist_.subcircuits.at(options_.subcircuit).pins) {
+  for (const auto& pin : sub.pins) {
     const auto known = nets.find(pin);
     line += " " + (known != nets.end() ? known->second : c_.common_net(pin, kColumn));
   }
-  line += " " + netlist_.subcircuits.at(options_.subcircuit).deck_name;
-  for (std::size_t l = 0; l < options_.lines; ++l) line += c_.overrides("column" + line_suffix(l), slots_.column);
-  const std::size_t place = c_.deck().lines.size();
+  line += " " + sub.deck_name;
+  for (std::size_t l = 0; l < options_.lines; ++l) {
+    line += c_.overrides("column" + line_suffix(l), numbered_slots(slots_.column, 0, l));
+    for (std::size_t r = 0; r < rows_; ++r) line += own_parameters(r, l);
+  }
+  c_.add(line);
   for (std::size_t r = 0; r < rows_; ++r) {
     const std::string key = fmt::format("{}", r + 1);
     c_.word_line(key);
     for (std::size_t l = 0; l < options_.lines; ++l) {
       const std::string own = key + line_suffix(l);
-      Storage storage = options_.storage;
-      for (std::string* text : {&storage.device, &storage.parameter, &storage.node, &storage.complement, &storage.pin})
-        *text = numbered(*text, options_, r, l);
-      std::vector<CellSlot> moved(slots_.cell.begin() + 1, slots_.cell.end());
-      for (auto& slot : moved) {
-        slot.device = numbered(slot.device, options_, r, l);
-        slot.parameter = numbered(slot.parameter, options_, r, l);
-      }
-      if (storage.kind == Storage::Kind::kSubcircuitParameter)
-        line += fmt::format(" {}={{errata_level{}}}", storage.parameter, own);
-      line += c_.overrides(own, moved);
-      c_.store(kColumn, own, storage);
-      c_.varied(kColumn, options_.subcircuit, own, moved);
+      c_.store(kColumn, own, numbered_storage(r, l));
+      c_.varied(kColumn, options_.subcircuit, own, numbered_slots(std::span(slots_.cell).subspan(1), r, l));
     }
   }
-  auto& deck = c_.deck();
-  deck.lines.insert(deck.lines.begin() + static_cast<std::ptrdiff_t>(place), line);
-  deck.positions.insert(deck.positions.begin() + static_cast<std::ptrdiff_t>(place), SourcePosition{});
+}
+
+/// What the instance line of a whole column sets for one of its cells.
+std::string ColumnDeck::own_parameters(std::size_t row, std::size_t line) const {
+  const std::string key = fmt::format("{}{}", row + 1, line_suffix(line));
+  std::string text;
+  if (options_.storage.kind == Storage::Kind::kSubcircuitParameter)
+    text = fmt::format(" {}={{errata_level{}}}", numbered_storage(row, line).parameter, key);
+  return text + c_.overrides(key, numbered_slots(std::span(slots_.cell).subspan(1), row, line));
 }
 
 std::vector<Output> ColumnDeck::outputs() const {
@@ -279,9 +296,9 @@ Output ColumnDeck::output(const OutputOptions& wanted, std::size_t l) const {
     return o;
   }
   const std::string instance = options_.whole_column ? kColumn : fmt::format("x{}{}", wanted.row + 1, s);
-  o.vector = expanded_device_name(netlist_, options_.subcircuit, instance,
-                                  numbered(wanted.device, options_, wanted.row, l)) +
-             "#branch";
+  o.vector =
+      expanded_device_name(netlist_, options_.subcircuit, instance, numbered(wanted.device, options_, wanted.row, l)) +
+      "#branch";
   return o;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ class ColumnDeck {
   void wires(std::size_t j, const std::string& suffix);
 
   void whole_column();
+  std::string own_parameters(std::size_t row, std::size_t line) const;
+  std::vector<CellSlot> numbered_slots(std::span<const CellSlot> slots, std::size_t row, std::size_t line) const;
+  Storage numbered_storage(std::size_t row, std::size_t line) const;
   std::map<std::string, std::string> pin_nets() const;
 
   void noise_output();

@@ -66,6 +66,7 @@ Deck compose_switch(const Netlist& netlist, const DeckOptions& options, const st
   c.add("eprobe probe 0 step 0 0");
   c.slot("@eprobe[gain]");
   c.precharge("", {"line"}, switch_slots);
+  c.varied_reset_switch("", switch_slots);
   c.transient({{.vector = "line"}});
   return c.finish();
 }

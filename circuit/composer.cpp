@@ -91,8 +91,7 @@ void Composer::cell(const std::string& name, const std::string& key, const CellN
 std::string Composer::overrides(const std::string& key, std::span<const CellSlot> slots) const {
   std::string text;
   for (const auto& s : slots)
-    if (s.owner == CellSlot::Owner::kSubcircuit)
-      text += fmt::format(" {0}={{errata_moved_{0}_{1}}}", s.parameter, key);
+    if (s.owner == CellSlot::Owner::kSubcircuit) text += fmt::format(" {0}={{errata_moved_{0}_{1}}}", s.parameter, key);
   return text;
 }
 
@@ -166,7 +165,7 @@ void Composer::word_wire(const std::string& key) {
 }
 
 void Composer::precharge(const std::string& suffix, const std::vector<std::string>& nodes,
-                         const std::vector<CellSlot>& switches) {
+                         std::span<const CellSlot> switches) {
   if (options_.reset_switch.empty()) {
     parameter("errata_precharge" + suffix);
     for (const auto& n : nodes) add(fmt::format(".ic v({})={{errata_precharge{}}}", n, suffix));
@@ -189,7 +188,10 @@ void Composer::precharge(const std::string& suffix, const std::vector<std::strin
                                         : pin);
   const std::string key = "reset" + suffix;
   add(line + " " + netlist_.subcircuits.at(options_.reset_switch).deck_name + overrides(key, switches));
-  varied(name, options_.reset_switch, key, switches);
+}
+
+void Composer::varied_reset_switch(const std::string& suffix, std::span<const CellSlot> switches) {
+  varied("xreset" + suffix, options_.reset_switch, "reset" + suffix, switches);
 }
 
 void Composer::transient(std::vector<Output> outputs) {

@@ -33,8 +33,8 @@ class Composer {
   void cell(const std::string& name, const std::string& key, const CellNets& nets,
             const std::vector<CellSlot>& cell_slots);
 
-  /// Slots of the varied values of an instance of a subcircuit, from the `first` on; parameters of its .subckt line must
-  /// stand in the instance line as `overrides` says.
+  /// Slots of the varied values of an instance of a subcircuit, from the `first` on; parameters of its .subckt line
+  /// must stand in the instance line as `overrides` says.
   void varied(const std::string& instance, const std::string& subcircuit, const std::string& key,
               std::span<const CellSlot> slots);
   std::string overrides(const std::string& key, std::span<const CellSlot> slots) const;
@@ -54,8 +54,9 @@ class Composer {
   std::string word_net(const std::string& key, std::size_t line) const;
 
   /// The nodes of a line and its reset switch, which opens at time 0 within one edge. Adds the slot of the voltage.
-  void precharge(const std::string& suffix, const std::vector<std::string>& nodes,
-                 const std::vector<CellSlot>& switches);
+  void precharge(const std::string& suffix, const std::vector<std::string>& nodes, std::span<const CellSlot> switches);
+  /// Slots of what is varied inside that switch.
+  void varied_reset_switch(const std::string& suffix, std::span<const CellSlot> switches);
 
   /// The transient up to the sampling time, which keeps only what the outputs need.
   void transient(std::vector<Output> outputs);

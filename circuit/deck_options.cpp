@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "circuit/netlist_text.h"
 #include "core/text.h"
 
@@ -34,7 +36,9 @@ std::vector<OutputOptions> output_options(const Settings& s) {
   std::vector<OutputOptions> all;
   for (std::size_t i = 0; i < s.count("circuit.output"); ++i) {
     const std::string at = fmt::format("circuit.output[{}].", i);
-    const auto optional = [&](const char* key) { return s.has(at + key) ? lower_case(s.text(at + key)) : std::string(); };
+    const auto optional = [&](const char* key) {
+      return s.has(at + key) ? lower_case(s.text(at + key)) : std::string();
+    };
     const std::string& measure = s.text(at + "measure");
     all.push_back({.name = s.text(at + "name"),
                    .current = s.text(at + "quantity") == "current",
@@ -68,9 +72,6 @@ DeckOptions deck_options(const Settings& s) {
   o.source_line_pin = optional("circuit.pins.source_line");
   o.supply_pin = optional("circuit.pins.supply");
   o.ground_pin = optional("circuit.pins.ground");
-  for (std::size_t i = 0; i < s.count("circuit.tied_pin"); ++i)
-    o.tied_pins.emplace_back(lower_case(s.text(fmt::format("circuit.tied_pin[{}].pin", i))),
-                             s.number(fmt::format("circuit.tied_pin[{}].voltage", i)));
   o.supply_volts = s.number("circuit.supply_voltage");
   o.compatibility = inlined_compatibility(optional("circuit.compatibility"));
   o.storage = {storage_kind(s.text("circuit.weight.store")), optional("circuit.weight.device"),
@@ -78,7 +79,7 @@ DeckOptions deck_options(const Settings& s) {
                optional("circuit.weight.complement"),        optional("circuit.weight.pin")};
   const std::string& read = s.text("circuit.read");
   o.read = read == "discharge" ? ReadMode::kDischarge : read == "charge" ? ReadMode::kCharge : ReadMode::kCurrent;
-  o.timing = {s.number("circuit.timing.delay"), s.number("circuit.timing.edge"), s.number("circuit.timing.pulse"),
+  o.timing = {s.number("circuit.timing.delay"),  s.number("circuit.timing.edge"), s.number("circuit.timing.pulse"),
               s.number("circuit.timing.sample"), s.number("circuit.timing.step"), s.number("circuit.timing.connect")};
   o.input = input_encoding(s);
   o.temperature_kelvin = s.number("circuit.temperature");
@@ -100,9 +101,16 @@ DeckOptions deck_options(const Settings& s) {
                  .position = s.number("array.column_position")};
   o.idle_rows = static_cast<std::size_t>(s.integer("array.unselected_rows") + s.integer("array.dummy_rows"));
   o.lines = static_cast<std::size_t>(s.integer("circuit.design.neighbours"));
+  const auto rows = static_cast<std::size_t>(s.integer("array.rows"));
+  for (std::size_t i = 0; i < s.count("circuit.tied_pin"); ++i) {
+    const std::string at = fmt::format("circuit.tied_pin[{}]", i);
+    for (const auto& pin : numbered_names(lower_case(s.text(at + ".pin")), o, rows))
+      o.tied_pins.emplace_back(pin, s.number(at + ".voltage"));
+  }
   for (std::size_t i = 0; i < s.count("circuit.driven_pin"); ++i) {
     const std::string at = fmt::format("circuit.driven_pin[{}]", i);
-    o.driven_pins.push_back({lower_case(s.text(at + ".pin")), s.numbers(at + ".times"), s.numbers(at + ".voltages")});
+    for (const auto& pin : numbered_names(lower_case(s.text(at + ".pin")), o, rows))
+      o.driven_pins.push_back({pin, s.numbers(at + ".times"), s.numbers(at + ".voltages")});
   }
   o.outputs = output_options(s);
   for (std::size_t i = 0; i < o.outputs.size(); ++i)
@@ -110,7 +118,7 @@ DeckOptions deck_options(const Settings& s) {
   return o;
 }
 
-std::string OutputOptions::unit() const {
+std::string_view OutputOptions::unit() const {
   if (measure != Output::Measure::kIntegral) return current ? "A" : "V";
   return current ? "C" : "V*s";
 }
@@ -119,7 +127,7 @@ bool composable(const DeckOptions& o) {
   return !o.whole_column && o.complement_pin.empty() && o.column_switch.empty() && !o.result;
 }
 
-std::string result_unit(const DeckOptions& o) {
+std::string_view result_unit(const DeckOptions& o) {
   if (o.result) return o.outputs[*o.result].unit();
   return o.read == ReadMode::kCurrent ? "A" : "V";
 }
@@ -129,6 +137,31 @@ std::string numbered(std::string name, const DeckOptions& o, std::size_t row, st
     for (std::size_t at; (at = name.find(mark)) != std::string::npos;)
       name.replace(at, mark.size(), std::to_string(o.first_index + index));
   return name;
+}
+
+CellSlot stored_level_slot(const DeckOptions& o) {
+  const Storage& storage = o.storage;
+  switch (storage.kind) {
+    case Storage::Kind::kInstanceParameter:
+      return {storage.device, storage.parameter};
+    case Storage::Kind::kModelParameter:
+      return {storage.device, storage.parameter, CellSlot::Owner::kModel};
+    case Storage::Kind::kSubcircuitParameter:
+      return {o.subcircuit, storage.parameter, CellSlot::Owner::kSubcircuit};
+    default:
+      return {};
+  }
+}
+
+std::vector<std::string> numbered_names(const std::string& pattern, const DeckOptions& o, std::size_t rows) {
+  if (pattern.empty()) return {};
+  if (!o.whole_column) return {pattern};
+  std::vector<std::string> all;
+  std::set<std::string> seen;
+  for (std::size_t l = 0; l < o.lines; ++l)
+    for (std::size_t r = 0; r < rows; ++r)
+      if (auto name = numbered(pattern, o, r, l); seen.insert(name).second) all.push_back(std::move(name));
+  return all;
 }
 
 }  // namespace errata::circuit

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -53,7 +54,7 @@ struct OutputOptions {
   Output::Measure measure = Output::Measure::kSample;
   double time_seconds = 0.0, from_seconds = 0.0, to_seconds = 0.0;  ///< 0: the sampling time
 
-  std::string unit() const;
+  std::string_view unit() const;
 };
 
 /// Whether errata adds clamp or precharge around a whole column.
@@ -61,13 +62,13 @@ enum class Periphery { kErrata, kNetlist };
 
 /// What a column or cell deck needs to know of the project, in SI units.
 struct DeckOptions {
-  std::string subcircuit;     ///< of the cell or of the whole column, lower case
-  bool whole_column = false;  ///< names of pins, devices and nodes then hold {row} and {line}
+  std::string subcircuit;       ///< of the cell or of the whole column, lower case
+  bool whole_column = false;    ///< names of pins, devices and nodes then hold {row} and {line}
   std::size_t first_index = 0;  ///< number of the first row and line
   Periphery periphery = Periphery::kErrata;
   std::string word_line_pin, bit_line_pin, source_line_pin, supply_pin, ground_pin;  ///< empty: the cell has none
-  std::string complement_pin;  ///< second bit line of each column, subtracted
-  std::vector<std::pair<std::string, double>> tied_pins;                             ///< pin and its voltage
+  std::string complement_pin;                             ///< second bit line of each column, subtracted
+  std::vector<std::pair<std::string, double>> tied_pins;  ///< pin and its voltage
   double supply_volts = 1.0;
   std::string compatibility;
   Storage storage;
@@ -81,8 +82,8 @@ struct DeckOptions {
   double wire_farads = 0.0;  ///< for each cell
   double line_farads = 0.0;  ///< at the sense end
   double precharge_volts = 0.0;
-  std::string reset_switch;   ///< subcircuit, lower case; empty: ideal release
-  std::string column_switch;  ///< subcircuit between a bit line and its clamp or sense node; empty: none
+  std::string reset_switch;             ///< subcircuit, lower case; empty: ideal release
+  std::string column_switch;            ///< subcircuit between a bit line and its clamp or sense node; empty: none
   std::size_t multiplexed_columns = 1;  ///< column switches on a sense node, all but one open
   double sense_farads = 0.0;            ///< of the node behind the column switch
   WordLine word_line;
@@ -99,10 +100,13 @@ struct DeckOptions {
 bool composable(const DeckOptions& options);
 
 /// Unit of what a column yields: "A", "V", "C", "V*s".
-std::string result_unit(const DeckOptions& options);
+std::string_view result_unit(const DeckOptions& options);
 
 /// A name with {row} and {line} (from 0) replaced by their numbers.
 std::string numbered(std::string name, const DeckOptions& options, std::size_t row, std::size_t line);
+
+/// The names that a pattern of a whole column stands for, each once; of a cell the name itself.
+std::vector<std::string> numbered_names(const std::string& pattern, const DeckOptions& options, std::size_t rows);
 
 /// Reads DeckOptions from a project; resistances scaled by circuit.severity.
 DeckOptions deck_options(const Settings& settings);
@@ -115,5 +119,8 @@ struct CellSlot {
   Owner owner = Owner::kDevice;
   bool operator==(const CellSlot&) const = default;
 };
+
+/// What stores a cell's level; empty where a node or pin voltage does.
+CellSlot stored_level_slot(const DeckOptions& options);
 
 }  // namespace errata::circuit

@@ -16,7 +16,7 @@ enum class MismatchScope { kCell, kColumn, kChip };
 struct MismatchTerm {
   std::string name;
   MismatchScope scope = MismatchScope::kCell;
-  std::string device;     ///< inside the cell ("m1"), or of the column: "clamp", "precharge", "switch.m1", "column.m9", …
+  std::string device;  ///< inside the cell ("m1"), or of the column: "clamp", "precharge", "switch.m1", "column.m9", …
   std::string parameter;  ///< "delvto", "resistance", …
   bool lognormal = false;
   bool uniform = false;       ///< the unit draw is even over ±√3 instead of normal
@@ -24,7 +24,7 @@ struct MismatchTerm {
 
   static constexpr const char* kSwitch = "switch.";               ///< devices of the reset switch
   static constexpr const char* kColumnSwitch = "column_switch.";  ///< of the column switch
-  static constexpr const char* kColumn = "column.";  ///< of a whole column, outside of its rows
+  static constexpr const char* kColumn = "column.";               ///< of a whole column, outside of its rows
 
   bool in_switch() const { return device.starts_with(kSwitch); }
   bool in_column_switch() const { return device.starts_with(kColumnSwitch); }

@@ -79,7 +79,8 @@ std::vector<KeySpec> build_schema() {
            "Instead of circuit.cell: name of the subcircuit that is a whole column, or a small array of "
            "circuit.design.neighbours columns. Names under [circuit.pins], [circuit.weight] and [[circuit.mismatch]] "
            "hold `{row}` (and `{line}`) where its rows (and bit lines) are numbered."),
-      integer("circuit.first_index", "0", 0, 1, "Number of the first row and bit line that `{row}` and `{line}` stand for."),
+      integer("circuit.first_index", "0", 0, 1,
+              "Number of the first row and bit line that `{row}` and `{line}` stand for."),
       choice(
           "circuit.read", "current", {"current", "discharge", "charge"},
           "How a column is read: `current` sums the cells' currents on a clamped bit line; `discharge` lets the active "
@@ -106,8 +107,9 @@ std::vector<KeySpec> build_schema() {
       integer("circuit.retries", "2", 0, 20, "How often a failed simulation is tried again in a fresh worker."),
       real("circuit.tolerated_failures", "0.001", 0.0, 1.0, "Fraction of points that may fail."),
 
-      need(text("circuit.pins.word_line", "", "Pin that receives the input level; of a column with `{row}`: `wl{row}`."),
-           "wl"),
+      need(
+          text("circuit.pins.word_line", "", "Pin that receives the input level; of a column with `{row}`: `wl{row}`."),
+          "wl"),
       need(text("circuit.pins.bit_line", "", "Pin whose current or voltage is read."), "bl"),
       text("circuit.pins.complement_bit_line", "",
            "Second pin with a line and a periphery of its own; the column's output is the difference of the two."),
@@ -129,8 +131,10 @@ std::vector<KeySpec> build_schema() {
       text("circuit.result", "",
            "Name of the [[circuit.output]] that is the column's result; by default the current or voltage of the bit "
            "line. The other outputs are stored beside it."),
-      need(text("circuit.output[].name", "", "Name of something that is measured beside the bit line."), "supply_charge"),
-      choice("circuit.output[].quantity", "voltage", {"voltage", "current"}, "Voltage of a node, or current of a device."),
+      need(text("circuit.output[].name", "", "Name of something that is measured beside the bit line."),
+           "supply_charge"),
+      choice("circuit.output[].quantity", "voltage", {"voltage", "current"},
+             "Voltage of a node, or current of a device."),
       text("circuit.output[].node", "",
            "Voltage: a pin or an inner node of the cell or column, `bit_line` or `complement_bit_line`."),
       text("circuit.output[].reference", "", "Voltage: node whose voltage is subtracted; ground without it."),
@@ -205,12 +209,13 @@ std::vector<KeySpec> build_schema() {
       quantity("circuit.noise.integration_time", kTime, "10 ns", 1e-15, 1.0,
                "Integration time of a read; the noise bandwidth is 1 / (2 · integration_time)."),
       need(text("circuit.noise_source[].name", "", "Name of a declared noise source."), "rtn"),
-      choice("circuit.noise_source[].kind", "cell_relative", {"cell_relative", "output_current", "output_voltage"},
-             "`cell_relative`: each active cell's current or charge fluctuates by σ relative; `output_current` and "
-             "`output_voltage`: σ at the output of each bit line."),
-      need(any(list(quantity(
-               "circuit.noise_source[].sigma", kNone, "", 0, kBig,
-               "rms of the source over one read: relative (one value or one per level), or in ampere or volt."))),
+      choice("circuit.noise_source[].kind", "cell_relative",
+             {"cell_relative", "output_current", "output_voltage", "output_charge", "output_voltage_time"},
+             "`cell_relative`: each active cell's current or charge fluctuates by σ relative; the others: σ at the "
+             "output of each bit line, by its unit."),
+      need(any(list(quantity("circuit.noise_source[].sigma", kNone, "", 0, kBig,
+                             "rms of the source over one read: relative (one value or one per level), or in the "
+                             "output's unit."))),
            "1 %"),
 
       quantity("circuit.timing.delay", kTime, "0.2 ns", 0, 1.0,
@@ -271,9 +276,10 @@ std::vector<KeySpec> build_schema() {
       choice("array.periphery", "errata", {"errata", "netlist"},
              "With circuit.column: whether errata adds the clamp, or the precharge and the line's capacitance, or the "
              "netlist has its own and circuit.result names what comes out."),
-      text("array.column_switch", "",
-           "Subcircuit of the netlist between a bit line and the clamp or sense node: a column multiplexer or sense "
-           "switch. Its pins are `line`, `sense`, `control` and, where it has them, `control_bar`, `supply`, `ground`."),
+      text(
+          "array.column_switch", "",
+          "Subcircuit of the netlist between a bit line and the clamp or sense node: a column multiplexer or sense "
+          "switch. Its pins are `line`, `sense`, `control` and, where it has them, `control_bar`, `supply`, `ground`."),
       integer("array.multiplexed_columns", "1", 1, 256,
               "Column switches on one sense node; all but the measured column's are open."),
       quantity("array.sense_capacitance", kCapacitance, "1 fF", 0, 1.0,
