@@ -55,11 +55,6 @@ class DeviceRules {
   }
 
   bool one_device() {
-    if (!whole_ && !s_.has("circuit.cell")) {
-      problem("circuit.netlist", "circuit.cell is missing: name of the subcircuit that is the cell",
-              "for example: cell = \"rram_cell\"; or column = \"…\" where the netlist has a whole column", "E106");
-      return false;
-    }
     if (whole_ && s_.has("circuit.cell")) {
       problem("circuit.column", "circuit.cell and circuit.column exclude each other",
               "errata composes columns from a cell, or simulates the netlist's own column");

@@ -56,6 +56,10 @@ KeySpec need(KeySpec spec, std::string example) {
   spec.example = std::move(example);
   return spec;
 }
+KeySpec unless(std::string other, KeySpec spec) {
+  spec.unless = std::move(other);
+  return spec;
+}
 KeySpec any(KeySpec spec) {
   spec.any_dimension = true;
   return spec;
@@ -74,7 +78,10 @@ std::vector<KeySpec> build_schema() {
 
       need(text("circuit.netlist", "", "ngspice netlist with the cell's .subckt, relative to the project's folder."),
            "cell.cir"),
-      text("circuit.cell", "", "Name of the subcircuit that is the cell; errata composes the column around it."),
+      unless("circuit.column",
+             need(text("circuit.cell", "",
+                       "Name of the subcircuit that is the cell; errata composes the column around it."),
+                  "rram_cell")),
       text("circuit.column", "",
            "Instead of circuit.cell: name of the subcircuit that is a whole column, or a small array of "
            "circuit.design.neighbours columns. Names under [circuit.pins], [circuit.weight] and [[circuit.mismatch]] "
@@ -445,7 +452,8 @@ std::string schema_reference_page() {
     if (key.kind == ValueKind::kChoice) value += fmt::format(" `{}`", fmt::join(key.choices, "`, `"));
     if (key.kind == ValueKind::kQuantity || key.kind == ValueKind::kQuantityList)
       value += key.any_dimension ? "" : fmt::format(" in {}", unit_symbol(key.dimension));
-    const std::string fallback = key.required               ? fmt::format("required, e.g. `{}`", key.example)
+    const std::string required = key.unless.empty() ? "required" : fmt::format("required without {}", key.unless);
+    const std::string fallback = key.required               ? fmt::format("{}, e.g. `{}`", required, key.example)
                                  : key.default_text.empty() ? "absent"
                                                             : fmt::format("`{}`", key.default_text);
     page += fmt::format("| `{}` | {} | {} | {} |\n", key.path, value, fallback, key.description);
