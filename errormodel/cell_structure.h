@@ -8,8 +8,8 @@
 
 namespace errata::errormodel {
 
-/// One part of the cells' covariance: s(x, w) s(x', w) of one stored level w and a pair of input levels, or, where there
-/// are many input levels, s(X − 1, w)² with s(x, w) in proportion to the mean level g(x, w).
+/// One part of the cells' covariance: s(x, w) s(x', w) of one stored level w and a pair of input levels, or, where
+/// there are many input levels, s(X − 1, w)² with s(x, w) in proportion to the mean level g(x, w).
 struct CellComponent {
   std::size_t level = 0;
   std::size_t first = 1, second = 1;  ///< input levels; unused when proportional

@@ -6,7 +6,7 @@
 
 namespace errata::errormodel {
 
-std::string_view name_of(Covariate covariate) {
+std::string_view name_of(CovariateKind covariate) {
   static constexpr std::string_view kNames[kCovariates] = {"1", "y", "a", "y^2", "P"};
   return kNames[static_cast<std::size_t>(covariate)];
 }
@@ -36,7 +36,7 @@ std::vector<double> CovariateBasis::phi(const std::array<double, kCovariates>& v
   return result;
 }
 
-CovariateBasis orthogonal_basis(const std::vector<Covariate>& offered,
+CovariateBasis orthogonal_basis(const std::vector<CovariateKind>& offered,
                                 const std::vector<std::array<double, kCovariates>>& values) {
   const auto q = static_cast<Eigen::Index>(offered.size());
   Eigen::MatrixXd moments = Eigen::MatrixXd::Zero(q, q);

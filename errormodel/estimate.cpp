@@ -58,6 +58,7 @@ class Estimator {
     fit_dynamic();
     fit_mean();
     fit_static(kRough);
+    if (options_.effort == EstimateOptions::Effort::kRough) return evidence();
     // g once more, now by generalised least squares: K and C blur the first estimate. The predicted C + K are taken out
     // before μ is smoothed again.
     correct_levels();
@@ -72,11 +73,11 @@ class Estimator {
   }
 
  private:
-  struct Effort {
-    int iterations;
+  struct Iterations {
+    int most;
     double tolerance;
   };
-  static constexpr Effort kRough{4, 0.03}, kFine{8, 3e-3};
+  static constexpr Iterations kRough{4, 0.03}, kFine{8, 3e-3};
 
   Point& at(std::size_t chip, std::size_t column, std::size_t p) {
     return points_[(chip * o_.columns + column) * count_ + p];
@@ -96,9 +97,11 @@ class Estimator {
         a_high = std::max(a_high, values.back()[2]);
       }
     basis_ = orthogonal_basis(options_.covariates, values);
-    for (std::size_t k = 0; k < 3; ++k)
-      for (std::size_t j = 0; j < 3; ++j)
-        t_.basis[3 * k + j] = k < basis_.offered.size() && j <= k ? basis_.transform[k][j] : 0.0;
+    t_.basis.fill(0.0);
+    for (std::size_t k = 0; k < basis_.offered.size(); ++k)
+      for (std::size_t j = 0; j <= k && table_place(basis_.offered[k]) >= 0; ++j)
+        t_.basis[static_cast<std::size_t>(3 * table_place(basis_.offered[k]) + table_place(basis_.offered[j]))] =
+            basis_.transform[k][j];
     t_.axes = {options_.y_low, options_.y_limit, 0.0, a_high, options_.y_points, options_.a_points};
   }
 
@@ -170,8 +173,7 @@ class Estimator {
 
   /// μ(y_a, a) as a smooth surface, its slope and the residuals.
   void fit_mean() {
-    const SurfaceFit f =
-        fit([&](std::size_t k) { return o_.value[k] - points_[k].ya - points_[k].predicted; });
+    const SurfaceFit f = fit([&](std::size_t k) { return o_.value[k] - points_[k].ya - points_[k].predicted; });
     t_.mu = f.nodes;
     t_.support_count = f.count;
     t_.support_error = f.error;
@@ -235,7 +237,7 @@ class Estimator {
     return m;
   }
 
-  void fit_static(const Effort& effort) {
+  void fit_static(const Iterations& iterations) {
     const CellStructure cells(o_.levels, o_.inputs, t_.level);
     const auto count = static_cast<Eigen::Index>(cells.components().size());
     double square = 0.0, noise = 0.0;
@@ -262,8 +264,8 @@ class Estimator {
     }
     options.start = options.start.cwiseMax(options.floor);
     options.admissible = [&](const Vector& v) { return cells.admissible(v); };
-    options.most_iterations = effort.iterations;
-    options.tolerance = effort.tolerance;
+    options.most_iterations = iterations.most;
+    options.tolerance = iterations.tolerance;
     options.threads = threads_;
     estimate_ = estimate_components(
         o_.chips, o_.columns, [&](std::size_t chip, std::size_t column) { return column_model(chip, column, cells); },
@@ -293,8 +295,7 @@ class Estimator {
         const std::size_t kind = t_.kind(x, w);
         Vector contrast = Vector::Unit(mean_terms(), static_cast<Eigen::Index>(kind));
         if (differential()) contrast(static_cast<Eigen::Index>(t_.kind(x, 0))) -= 1.0;
-        t_.record.level[kind] =
-            student_interval(t_.level[kind], estimate_.mean_covariance.of(contrast), freedom);
+        t_.record.level[kind] = student_interval(t_.level[kind], estimate_.mean_covariance.of(contrast), freedom);
       }
     record_cells(freedom);
   }
@@ -312,8 +313,8 @@ class Estimator {
     for (Eigen::Index k = 0; k < count; ++k) {
       const CellComponent& c = cells.components()[static_cast<std::size_t>(k)];
       if (c.first != c.second) continue;
-      const Interval i = student_interval(
-          estimate_.cells(k), estimate_.cells_covariance.of(Vector::Unit(count + 1, k)), freedom);
+      const Interval i =
+          student_interval(estimate_.cells(k), estimate_.cells_covariance.of(Vector::Unit(count + 1, k)), freedom);
       const bool all = cells.proportional();
       for (std::size_t x = all ? 1 : c.first; x <= (all ? o_.inputs - 1 : c.first); ++x) {
         const std::size_t kind = t_.kind(x, c.level);

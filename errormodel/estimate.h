@@ -17,7 +17,8 @@ struct Observations {
   std::size_t inputs = 2;  ///< input levels
   double minimum_conductance = 0.0;
   std::vector<ColumnOperands> designs;  ///< [chips][columns]
-  /// v in MAC units, [chips][columns][operands]: noise-free where it is simulated, the mean of the reads where there are.
+  /// v in MAC units, [chips][columns][operands]: noise-free where it is simulated, the mean of the reads where there
+  /// are.
   std::vector<double> value;
   std::vector<std::string> source_names;  ///< named dynamic sources
   std::vector<double> source_variance;    ///< [sources][chips][columns][operands], MAC unit²
@@ -34,12 +35,15 @@ struct EstimateOptions {
   std::size_t y_points = 33, a_points = 13;
   double y_limit = 40.0;  ///< the surfaces cover y_low … y_limit
   double y_low = -40.0;
-  /// What static terms may depend on; the table holds the first three. One whose variance inflation factor exceeds 20 is
-  /// dropped.
-  std::vector<Covariate> covariates{Covariate::kOne, Covariate::kMac, Covariate::kAxis};
-  /// Whether μ and σ_D may depend on the second axis; off only for baselines: tables on y alone do not transfer to other
-  /// operands (methods.md §3.2).
+  /// What static terms may depend on, in the enumeration's order; the table holds 1, y and a. One whose variance
+  /// inflation factor exceeds 20 is dropped.
+  std::vector<CovariateKind> covariates{CovariateKind::kOne, CovariateKind::kMac, CovariateKind::kAxis};
+  /// Whether μ and σ_D may depend on the second axis; off only for baselines: tables on y alone do not transfer to
+  /// other operands (methods.md §3.2).
   enum class Surfaces { kMacAndAxis, kMac } surfaces = Surfaces::kMacAndAxis;
+  /// Rough: one pass without the generalised least squares of g and without intervals, several times faster; for
+  /// comparisons between choices of covariates.
+  enum class Effort { kFull, kRough } effort = Effort::kFull;
   int threads = 0;  ///< 0: as many as OpenMP likes; results are the same
 };
 

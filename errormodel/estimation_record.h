@@ -6,6 +6,11 @@
 
 #include "core/statistics.h"
 
+namespace errata {
+class Hdf5Writer;
+class Hdf5Reader;
+}  // namespace errata
+
 namespace errata::errormodel {
 
 /// How successive reads of one operand go together.
@@ -25,9 +30,10 @@ struct ReadMemory {
   std::vector<double> variogram;  ///< ½ mean (e_r − e_{r+l})² of lags l = 1 …, MAC unit²; empty without reads
 };
 
-/// One covariate that the error's mean or its static terms could depend on, and what it buys (methods.md §3.3: covariates
-/// are chosen by transfer, not by variance explained). The errors of transfer are the rms over bins of y between what a
-/// table built on other operands predicts and what the operands show, in units of the whole error's σ.
+/// One covariate that the error's mean or its static terms could depend on, and what it buys (methods.md §3.3:
+/// covariates are chosen by transfer, not by variance explained). The errors of transfer are the rms over cells of (y,
+/// a) between what a table built on other operands predicts and what the operands show, in units of the whole error's
+/// σ.
 struct CovariateTrial {
   std::string term;             ///< "mean" or "static"
   std::string covariate;        ///< what is added: "y", "a", "y^2", "P"
@@ -47,5 +53,10 @@ struct EstimationRecord {
   ReadMemory memory;
   std::vector<CovariateTrial> covariates;
 };
+
+/// Writes the record below a group of a file, and reads it; an empty record where the file has none. Throws Error
+/// (artefact) when it is damaged.
+void save_record(Hdf5Writer& file, const std::string& group, const EstimationRecord& record);
+EstimationRecord load_record(const Hdf5Reader& file, const std::string& group);
 
 }  // namespace errata::errormodel

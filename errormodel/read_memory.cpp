@@ -147,7 +147,8 @@ double variance_correction(const ReadMemory& m, std::size_t reads) {
 double mean_variance(const ReadMemory& m, std::size_t reads) {
   const auto n = static_cast<double>(reads);
   double sum = n;
-  for (std::size_t lag = 1; lag < reads; ++lag) sum += 2.0 * static_cast<double>(reads - lag) * read_correlation(m, lag);
+  for (std::size_t lag = 1; lag < reads; ++lag)
+    sum += 2.0 * static_cast<double>(reads - lag) * read_correlation(m, lag);
   return sum / (n * n);
 }
 

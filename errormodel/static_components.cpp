@@ -42,9 +42,7 @@ Vector to_entries(const Matrix& m) {
   return v;
 }
 
-Matrix pseudo_inverse(const Matrix& symmetric) {
-  return symmetric.completeOrthogonalDecomposition().pseudoInverse();
-}
+Matrix pseudo_inverse(const Matrix& symmetric) { return symmetric.completeOrthogonalDecomposition().pseudoInverse(); }
 
 /// Weights of one chip's columns under working Σ_C and Σ_K, in the notation of docs/methods/error-model.md.
 struct ChipWeights {
@@ -103,8 +101,7 @@ ChipEquations equations(const std::vector<StaticEvidence>& columns, const ChipWe
   e.information.topLeftCorner(n, n) = 0.5 * d.transpose() * kronecker(w.g, w.g) * d;
   e.information.topRightCorner(n, n) = 0.5 * d.transpose() * cross * d;
   e.information.bottomLeftCorner(n, n) = e.information.topRightCorner(n, n).transpose();
-  e.information.bottomRightCorner(n, n) =
-      0.5 * d.transpose() * (own - mixed + own * kronecker(w.t, w.t) * own) * d;
+  e.information.bottomRightCorner(n, n) = 0.5 * d.transpose() * (own - mixed + own * kronecker(w.t, w.t) * own) * d;
   // How E[b bᵀ] depends on θ through the sampling covariance of b.
   const std::size_t parts = columns[0].dependence.size();
   e.on_cells = Matrix::Zero(2 * n, static_cast<Eigen::Index>(parts));
@@ -155,8 +152,7 @@ class StaticEstimator {
     chip_weights_.clear();
     chip_weights_.resize(chips);
 #pragma omp parallel for schedule(static) num_threads(threads_)
-    for (std::size_t c = 0; c < chips; ++c)
-      chip_weights_[c] = std::make_unique<ChipWeights>(of_chip_[c], weights_);
+    for (std::size_t c = 0; c < chips; ++c) chip_weights_[c] = std::make_unique<ChipWeights>(of_chip_[c], weights_);
     Matrix g = Matrix::Zero(q_, q_);
     Vector w = Vector::Zero(q_);
     for (const auto& c : chip_weights_) g += c->g, w += c->w;

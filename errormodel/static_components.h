@@ -5,7 +5,8 @@
 
 namespace errata::errormodel {
 
-/// What one column says of its static coefficients C + K: f = ΦᵀV⁻¹Φ and h = ΦᵀV⁻¹e, V the covariance of cells and rest.
+/// What one column says of its static coefficients C + K: f = ΦᵀV⁻¹Φ and h = ΦᵀV⁻¹e, V the covariance of cells and
+/// rest.
 struct StaticEvidence {
   Eigen::MatrixXd f;                        ///< [q][q]; zero where the column has no vote
   Eigen::VectorXd h;                        ///< [q]
@@ -21,12 +22,13 @@ struct StaticWeights {
 struct StaticEstimate {
   Eigen::MatrixXd chip, column;  ///< raw: a variance may come out negative
   StaticWeights weights;         ///< of the last iteration
-  /// Of the distinct entries (0,0) (0,1) … (q−1,q−1), first those of Σ_C, then those of Σ_K: by the REML information with
-  /// the uncertainty of V carried over, and by the scatter of the chips' scores.
+  /// Of the distinct entries (0,0) (0,1) … (q−1,q−1), first those of Σ_C, then those of Σ_K: by the REML information
+  /// with the uncertainty of V carried over, and by the scatter of the chips' scores.
   Eigen::MatrixXd model, sandwich;
-  Eigen::VectorXd common;                                ///< mean of C over these chips, generalised least squares
-  std::vector<std::vector<Eigen::VectorXd>> prediction;  ///< best linear prediction of C + K less `common` [chips][columns]
-  std::size_t chips = 0, columns = 0;                    ///< chips and columns that took part
+  Eigen::VectorXd common;  ///< mean of C over these chips, generalised least squares
+  std::vector<std::vector<Eigen::VectorXd>>
+      prediction;                      ///< best linear prediction of C + K less `common` [chips][columns]
+  std::size_t chips = 0, columns = 0;  ///< chips and columns that took part
 };
 
 /// Number of distinct entries of a symmetric q × q matrix, and the place of entry (i, j), i ≤ j, among them.

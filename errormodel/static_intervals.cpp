@@ -65,13 +65,14 @@ StaticIntervals static_intervals(const StaticEstimate& s, const CovariateBasis& 
   std::vector<Eigen::Index> place(3, -1);
   for (std::size_t k = 0, next = 0; k < basis.offered.size(); ++k) {
     if (!basis.kept[k]) continue;
-    if (k < 3) place[k] = static_cast<Eigen::Index>(next);
+    const int at = table_place(basis.offered[k]);
+    if (at >= 0) place[static_cast<std::size_t>(at)] = static_cast<Eigen::Index>(next);
     ++next;
   }
   const Eigen::Index n = distinct(s.chip.rows());
   const auto chips = static_cast<double>(s.chips), columns = static_cast<double>(s.columns);
-  const Part chip{s.chip, s.weights.chip,
-                  [&](const Vector& w) { return w.dot(s.model.topLeftCorner(n, n) * w); }, std::max(1.0, chips - 1.0)};
+  const Part chip{s.chip, s.weights.chip, [&](const Vector& w) { return w.dot(s.model.topLeftCorner(n, n) * w); },
+                  std::max(1.0, chips - 1.0)};
   const Part column{s.column, s.weights.column,
                     [&](const Vector& w) {
                       return std::max(w.dot(s.model.bottomRightCorner(n, n) * w),

@@ -86,8 +86,8 @@ class ComponentEstimator {
       statics_ = estimate_statics(evidence_, weights, cells_model_, options_.threads);
       weights = statics_.weights;
       const Vector next = working(cells_);
-      const double change = ((next - theta_).cwiseAbs().array() / (next.cwiseAbs() + 1e2 * options_.floor).array())
-                                .maxCoeff();
+      const double change =
+          ((next - theta_).cwiseAbs().array() / (next.cwiseAbs() + 1e2 * options_.floor).array()).maxCoeff();
       if (change < options_.tolerance || iteration + 1 >= options_.most_iterations) break;
       theta_ = next;
     }

@@ -59,8 +59,8 @@ struct ComponentEstimate {
 
 /// REML in two independent parts (methods.md §3.3, docs/methods/error-model.md). Cells and rest: Φ is projected out of
 /// every column, so that C and K, however large, cannot leak into them. Σ_C and Σ_K: REML of the generalised
-/// least-squares coefficients of all columns of a chip, their common mean removed. Unbiased whatever the working weights;
-/// efficient where they are right. The same bytes for any number of threads.
+/// least-squares coefficients of all columns of a chip, their common mean removed. Unbiased whatever the working
+/// weights; efficient where they are right. The same bytes for any number of threads.
 ComponentEstimate estimate_components(std::size_t chips, std::size_t columns, const ColumnSource& source,
                                       const ComponentOptions& options);
 

@@ -3,7 +3,8 @@
 //
 //   errata_coverage_bench [--repetitions N] [--scenario NAME] [--chips N] [--columns N] [--operands N] [--reads N]
 //
-// Every component must be covered in 91 … 98.5 % of 400 repetitions, with a median width of at most 1.3 times the bound.
+// Every component must be covered in 91 … 98.5 % of 400 repetitions, with a median width of at most 1.3 times the
+// bound.
 
 #include <fmt/format.h>
 #include <omp.h>
@@ -78,7 +79,8 @@ std::map<std::string, Component> run(const Scenario& s, const testing::Synthetic
     const auto o = testing::synthetic_observations(s.truth, size, static_cast<std::uint64_t>(1000 + r));
     errormodel::ErrorTable t;
     estimate_terms(o, options, t);
-    const auto chip = testing::in_basis_of(t, s.truth, s.truth.chip), column = testing::in_basis_of(t, s.truth, s.truth.column);
+    const auto chip = testing::in_basis_of(t, s.truth, s.truth.chip),
+               column = testing::in_basis_of(t, s.truth, s.truth.column);
     testing::FisherBound bound;
     if (r == 0) bound = testing::fisher_bound(o, s.truth, t, 2);
 #pragma omp critical
@@ -104,8 +106,7 @@ std::map<std::string, Component> run(const Scenario& s, const testing::Synthetic
       Component& d = all["sigma_D"];
       d.add(t.record.read_sigma, sigma);
       // Var σ̂ = σ²/(2 ν) with ν = operands (reads − 1).
-      if (size.reads > 1)
-        d.bound = sigma / std::sqrt(2.0 * static_cast<double>(o.size() * (size.reads - 1)));
+      if (size.reads > 1) d.bound = sigma / std::sqrt(2.0 * static_cast<double>(o.size() * (size.reads - 1)));
     }
   }
   return all;
@@ -119,8 +120,8 @@ int report(const std::map<std::string, Component>& all, bool judged) {
     const double bound = 2 * 1.96 * c.bound, width = quantile(c.width, 0.5);
     const bool missed = judged && (coverage < 0.91 || coverage > 0.985 || (c.bound > 0 && width > 1.3 * bound));
     bad += missed;
-    fmt::print("  {:<10} {:>9.5f}  {:>9.5f} {:>12.4f} {:>12.3f} {:>12.3f}{}\n", name, mean(c.truth), mean(c.error), coverage,
-               c.bound > 0 ? width / bound : 0.0, c.bound > 0 ? root_mean_square(c.error) / c.bound : 0.0,
+    fmt::print("  {:<10} {:>9.5f}  {:>9.5f} {:>12.4f} {:>12.3f} {:>12.3f}{}\n", name, mean(c.truth), mean(c.error),
+               coverage, c.bound > 0 ? width / bound : 0.0, c.bound > 0 ? root_mean_square(c.error) / c.bound : 0.0,
                missed ? "  <--" : "");
   }
   return bad;
@@ -148,8 +149,8 @@ int main(int argc, char** argv) {
     const auto start = std::chrono::steady_clock::now();
     const auto all = run(s, size, repetitions);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    fmt::print("{}: {} repetitions of {} chips x {} columns x {} operands x {} reads, {:.2f} s each on {} threads\n", s.name,
-               repetitions, size.chips, size.columns, size.operands, size.reads, seconds / repetitions,
+    fmt::print("{}: {} repetitions of {} chips x {} columns x {} operands x {} reads, {:.2f} s each on {} threads\n",
+               s.name, repetitions, size.chips, size.columns, size.operands, size.reads, seconds / repetitions,
                omp_get_max_threads());
     bad += report(all, true);
   }

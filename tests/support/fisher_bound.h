@@ -8,7 +8,8 @@
 namespace errata::testing {
 
 /// Smallest standard errors that any unbiased estimator can have (Cramér and Rao), from the Gaussian likelihood's
-/// information at the truth: plain dense algebra over all observations of a chip, the reference for the estimators' own.
+/// information at the truth: plain dense algebra over all observations of a chip, the reference for the estimators'
+/// own.
 struct FisherBound {
   std::vector<double> chip, column;  ///< of the 6 distinct entries over the table's φ
   std::vector<double> cell;          ///< of s²(w), [levels]
@@ -25,14 +26,16 @@ struct ChipCovariance {
 
 inline ChipCovariance covariance_of(const errormodel::Observations& o, const SyntheticTruth& t,
                                     const errormodel::ErrorTable& table, std::size_t chip) {
-  const auto n = static_cast<Eigen::Index>(o.operands()), columns = static_cast<Eigen::Index>(o.columns), all = n * columns;
+  const auto n = static_cast<Eigen::Index>(o.operands()), columns = static_cast<Eigen::Index>(o.columns),
+             all = n * columns;
   const auto levels = static_cast<Eigen::Index>(t.levels);
   const errormodel::Covariance sc = in_basis_of(table, t, t.chip), sk = in_basis_of(table, t, t.column);
   ChipCovariance c;
   c.omega = Eigen::MatrixXd::Zero(all, all);
   c.counts = Eigen::MatrixXd::Zero(all, levels);
   Eigen::MatrixXd phi(all, 3);
-  std::vector<Eigen::MatrixXd> active(t.levels, Eigen::MatrixXd::Zero(all, 2 * columns * static_cast<Eigen::Index>(t.rows)));
+  std::vector<Eigen::MatrixXd> active(t.levels,
+                                      Eigen::MatrixXd::Zero(all, 2 * columns * static_cast<Eigen::Index>(t.rows)));
   for (Eigen::Index k = 0; k < all; ++k) {
     const Eigen::Index i = k / n;
     const ColumnOperands& d = o.designs[chip * o.columns + static_cast<std::size_t>(i)];
@@ -48,7 +51,8 @@ inline ChipCovariance covariance_of(const errormodel::Observations& o, const Syn
         active[w](k, static_cast<Eigen::Index>((2 * static_cast<std::size_t>(i) + b) * d.rows + j)) = slope;
         c.counts(k, static_cast<Eigen::Index>(w)) += b == 0 ? slope : -slope;
       }
-    if (o.reads_per_operand > 0) c.omega(k, k) += std::pow(t.read_sigma(y, a), 2) / static_cast<double>(o.reads_per_operand);
+    if (o.reads_per_operand > 0)
+      c.omega(k, k) += std::pow(t.read_sigma(y, a), 2) / static_cast<double>(o.reads_per_operand);
   }
   Eigen::MatrixXd same(all, all);
   for (Eigen::Index k = 0; k < all; ++k)
@@ -88,9 +92,9 @@ inline FisherBound fisher_bound(const errormodel::Observations& o, const Synthet
     Eigen::MatrixXd own(n, n);
     for (Eigen::Index k = 0; k < n; ++k)
       for (Eigen::Index l = 0; l < n; ++l)
-        own(k, l) = 0.5 * weighted[static_cast<std::size_t>(k)]
-                              .cwiseProduct(weighted[static_cast<std::size_t>(l)].transpose())
-                              .sum();
+        own(k, l) =
+            0.5 *
+            weighted[static_cast<std::size_t>(k)].cwiseProduct(weighted[static_cast<std::size_t>(l)].transpose()).sum();
     const Eigen::MatrixXd of_mean = c.counts.transpose() * llt.solve(c.counts);
 #pragma omp critical
     {

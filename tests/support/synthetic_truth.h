@@ -15,8 +15,8 @@ struct SyntheticTruth {
   std::size_t rows = 64, levels = 4, inputs = 2;
   bool differential = true;
   double minimum_conductance = 0.2;
-  std::vector<double> level{0.0, 1.05, 1.95, 3.1};    ///< g(x, w) [inputs − 1][levels]
-  std::vector<double> cell{0.04, 0.10, 0.14, 0.18};   ///< s(x, w) likewise
+  std::vector<double> level{0.0, 1.05, 1.95, 3.1};   ///< g(x, w) [inputs − 1][levels]
+  std::vector<double> cell{0.04, 0.10, 0.14, 0.18};  ///< s(x, w) likewise
   /// φ = basis · [1, y, a], and the covariances of C and K over it.
   errormodel::Covariance basis{1, 0, 0, 0, 1.0 / 15, 0, -1.5, 0, 1.0 / 30};
   errormodel::Covariance chip{0.09, 0.02, 0, 0.02, 0.04, 0.01, 0, 0.01, 0.02};
@@ -24,7 +24,7 @@ struct SyntheticTruth {
   /// μ(y_s, a): even in y, so that it has no part that levels could take, on a symmetric design.
   std::function<double(double, double)> mean = [](double y, double a) { return 0.1 - 0.0004 * y * y + 0.002 * a; };
   std::function<double(double, double)> read_sigma = [](double, double) { return 0.3; };
-  double cell_tail = 0.0;  ///< degrees of freedom of t-distributed cells, scaled to unit variance; 0: normal
+  double cell_tail = 0.0;         ///< degrees of freedom of t-distributed cells, scaled to unit variance; 0: normal
   double read_correlation = 0.0;  ///< AR(1) between successive reads
 
   std::size_t kind(std::size_t x, std::size_t w) const { return (x - 1) * levels + w; }
