@@ -295,7 +295,7 @@ class Estimator {
         const std::size_t kind = t_.kind(x, w);
         Vector contrast = Vector::Unit(mean_terms(), static_cast<Eigen::Index>(kind));
         if (differential()) contrast(static_cast<Eigen::Index>(t_.kind(x, 0))) -= 1.0;
-        t_.record.level[kind] = student_interval(t_.level[kind], estimate_.mean_covariance.of(contrast), freedom);
+        t_.record.level[kind] = estimate_.mean_covariance.interval(t_.level[kind], contrast, freedom);
       }
     record_cells(freedom);
   }
@@ -305,16 +305,16 @@ class Estimator {
   void record_cells(double freedom) {
     const CellStructure cells(o_.levels, o_.inputs, t_.level);
     const auto count = static_cast<Eigen::Index>(cells.components().size());
-    const double error = std::sqrt(estimate_.cells_covariance.of(Vector::Unit(count + 1, count)));
-    constexpr double kBeyondChance = 1.645;
-    const double unexplained = std::max(0.0, estimate_.cells(count) - kBeyondChance * error);
+    const Interval rest =
+        estimate_.cells_covariance.interval(estimate_.cells(count), Vector::Unit(count + 1, count), freedom);
+    constexpr double kBeyondChance = 1.645 / 1.960;  // of the half width of a 95 % interval: 5 % one-sided
+    const double unexplained = std::max(0.0, rest.estimate - kBeyondChance * (rest.estimate - rest.low));
     const Vector active = active_per_read();
     t_.cell_interval.assign(kinds(), {});
     for (Eigen::Index k = 0; k < count; ++k) {
       const CellComponent& c = cells.components()[static_cast<std::size_t>(k)];
       if (c.first != c.second) continue;
-      const Interval i =
-          student_interval(estimate_.cells(k), estimate_.cells_covariance.of(Vector::Unit(count + 1, k)), freedom);
+      const Interval i = estimate_.cells_covariance.interval(estimate_.cells(k), Vector::Unit(count + 1, k), freedom);
       const bool all = cells.proportional();
       for (std::size_t x = all ? 1 : c.first; x <= (all ? o_.inputs - 1 : c.first); ++x) {
         const std::size_t kind = t_.kind(x, c.level);

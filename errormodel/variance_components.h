@@ -1,12 +1,12 @@
 #pragma once
 
 #include <Eigen/Dense>
-#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <vector>
 
 #include "errormodel/static_components.h"
+#include "errormodel/variance_interval.h"
 
 namespace errata::errormodel {
 
@@ -40,9 +40,9 @@ struct ComponentOptions {
 /// which does not trust the draws to be normal.
 struct EstimateCovariance {
   Eigen::MatrixXd model, sandwich;
-  /// Variance of the combination `weights` of the estimates: the larger of the two.
-  double of(const Eigen::VectorXd& weights) const {
-    return std::max(weights.dot(model * weights), weights.dot(sandwich * weights));
+  /// 95 % interval of the combination `weights` of the estimates: the wider of the two, the sandwich's a Student-t one.
+  Interval interval(double estimate, const Eigen::VectorXd& weights, double freedom) const {
+    return student_interval(estimate, {weights.dot(model * weights), weights.dot(sandwich * weights)}, freedom);
   }
 };
 

@@ -31,9 +31,10 @@ Interval covariance_interval(const Interval& sum, const Interval& difference, do
           estimate + scale * std::hypot(sum.high - sum.estimate, difference.estimate - difference.low)};
 }
 
-Interval student_interval(double estimate, double variance_of_estimate, double freedom) {
-  const double half =
-      student_t_quantile(0.5 + kConfidence / 2, freedom) * std::sqrt(std::max(0.0, variance_of_estimate));
+Interval student_interval(double estimate, const TwoVariances& v, double freedom) {
+  const double p = 0.5 + kConfidence / 2;
+  const double half = std::max(normal_quantile(p) * std::sqrt(std::max(0.0, v.model)),
+                               student_t_quantile(p, freedom) * std::sqrt(std::max(0.0, v.scatter)));
   return {estimate, estimate - half, estimate + half};
 }
 

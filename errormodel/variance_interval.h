@@ -20,7 +20,12 @@ double with_floor(double estimate, double working, double variance_of_estimate, 
 /// 2008).
 Interval covariance_interval(const Interval& sum, const Interval& difference, double scale);
 
-/// 95 % Student-t interval.
-Interval student_interval(double estimate, double variance_of_estimate, double freedom);
+/// Variance of an estimate twice: as the model gives it, and as the scatter of independent units does.
+struct TwoVariances {
+  double model = 0.0, scatter = 0.0;
+};
+
+/// 95 % interval: normal by the model's variance or Student-t by that of the scatter, whichever is wider.
+Interval student_interval(double estimate, const TwoVariances& variances, double freedom);
 
 }  // namespace errata::errormodel
