@@ -58,7 +58,10 @@ class Estimator {
     fit_dynamic();
     fit_mean();
     fit_static(kRough);
-    if (options_.effort == EstimateOptions::Effort::kRough) return evidence();
+    if (options_.effort == EstimateOptions::Effort::kRough) {
+      record_intervals();
+      return evidence();
+    }
     // g once more, now by generalised least squares: K and C blur the first estimate. The predicted C + K are taken out
     // before μ is smoothed again.
     correct_levels();
@@ -347,9 +350,16 @@ class Estimator {
     std::vector<double> total(t_.axes.size(), 0.0), mean_of_chip(o_.chips, 0.0);
     const auto add = [&](const std::function<double(std::size_t)>& variance) {
       const SurfaceFit f = fit(variance);
+      // Where a surface is continued beyond its data it may fall below zero. Such a node would promise reads without
+      // noise; it gets a variance that some operands do have.
+      std::vector<double> seen;
+      for (std::size_t k = 0; k < points_.size(); ++k) seen.push_back(variance(k));
+      constexpr double kSmall = 0.05, kSupported = 10.0;
+      const double least = quantile(seen, kSmall);
       for (std::size_t node = 0; node < f.nodes.size(); ++node) {
-        t_.source_variance.push_back(std::max(0.0, f.nodes[node]));
-        total[node] += std::max(0.0, f.nodes[node]);
+        const double v = std::max(f.count[node] < kSupported ? least : 0.0, f.nodes[node]);
+        t_.source_variance.push_back(v);
+        total[node] += v;
       }
       const std::size_t per_chip = o_.columns * count_;
       for (std::size_t k = 0; k < points_.size(); ++k)

@@ -41,8 +41,8 @@ struct EstimateOptions {
   /// Whether μ and σ_D may depend on the second axis; off only for baselines: tables on y alone do not transfer to
   /// other operands (methods.md §3.2).
   enum class Surfaces { kMacAndAxis, kMac } surfaces = Surfaces::kMacAndAxis;
-  /// Rough: one pass without the generalised least squares of g and without intervals, several times faster; for
-  /// comparisons between choices of covariates.
+  /// Rough: one pass without the generalised least squares of g, several times faster; as unbiased, less efficient. For
+  /// comparisons.
   enum class Effort { kFull, kRough } effort = Effort::kFull;
   int threads = 0;  ///< 0: as many as OpenMP likes; results are the same
 };
