@@ -19,6 +19,7 @@
 #include "verification/conversions.h"
 #include "verification/level_three.h"
 #include "verification/level_two.h"
+#include "verification/network_state.h"
 #include "verification/portability.h"
 #include "verification/simultaneous.h"
 #include "verification/workload.h"
@@ -428,6 +429,7 @@ AccuracyRow evaluate_chips(const training::TrainedArm& arm, const std::string& h
                            const RunContext& context) {
   const std::size_t images = std::min(evaluation.images, data.test.count());
   std::vector<double> accuracy;
+  const NetworkState before(*arm.network);
   for (std::size_t chip = 0; chip < evaluation.chips; ++chip) {
     stop_if_cancelled(context);
     training::BitTrueHook hook(model, options, seed, evaluation.first_chip + chip, evaluation.pass);
@@ -438,6 +440,7 @@ AccuracyRow evaluate_chips(const training::TrainedArm& arm, const std::string& h
     accuracy.push_back(100.0 * result->sums.accuracy());
     context.progress(fmt::format("{} on {}", arm.name, hardware), chip + 1, evaluation.chips);
   }
+  before.require_unchanged();
   return accuracy_row(arm.name, hardware, images, std::move(accuracy));
 }
 
