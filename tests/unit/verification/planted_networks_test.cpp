@@ -110,9 +110,9 @@ std::unique_ptr<training::PreparedTile> Planted::prepare(const training::Tile& t
 }
 
 /// Gratings of eight directions, in noise: the class shows at every position.
-training::DataSet gratings() {
+training::DataSet gratings(std::size_t test_images) {
   training::DataSet data{"gratings", {16, 16, 1}, 8, {}, {}};
-  for (const auto& [set, count] : {std::pair{&data.train, 800u}, {&data.test, 104u}})
+  for (const auto& [set, count] : {std::pair{&data.train, std::size_t{800}}, {&data.test, test_images}})
     for (std::size_t i = 0; i < count; ++i) {
       RandomStream stream(7, StreamPurpose::kTest, set == &data.train ? 0 : 1, i);
       const double angle = 3.14159 * static_cast<double>(i % 8) / 8.0, phase = 6.28318 * stream.uniform();
@@ -129,13 +129,13 @@ training::DataSet gratings() {
 
 /// A small network trained in a second, and a table under which its chips differ by several points.
 struct Example {
-  training::DataSet data = gratings();
+  training::DataSet data;
   std::unique_ptr<training::Network> network;
   errormodel::ErrorTable table = testing::synthetic_table();
   training::HardwareOptions hardware{
       .rows_per_tile = 64, .cell_levels = 4, .weight_bits = 3, .input_bits = 4, .adc = {6, 32}};
 
-  explicit Example(const char* layers) {
+  Example(const char* layers, std::size_t test_images) : data(gratings(test_images)) {
     training::NetworkOptions options;
     options.name = "small";
     options.input = data.shape;
@@ -168,7 +168,8 @@ struct Example {
 const Example& example() {
   static const Example e(
       "[[layer]]\ntype = \"convolution\"\nchannels = 12\nkernel = 7\nstride = 3\n[[layer]]\ntype = \"relu\"\n"
-      "[[layer]]\ntype = \"linear\"\nfeatures = \"classes\"\n");
+      "[[layer]]\ntype = \"linear\"\nfeatures = \"classes\"\n",
+      160);
   return e;
 }
 
@@ -177,7 +178,8 @@ const Example& pooled_example() {
   static const Example e(
       "[[layer]]\ntype = \"convolution\"\nchannels = 16\nkernel = 7\nstride = 3\n[[layer]]\ntype = \"relu\"\n"
       "[[layer]]\ntype = \"global_average_pooling\"\n"
-      "[[layer]]\ntype = \"linear\"\nfeatures = \"classes\"\ndigital = true\n");
+      "[[layer]]\ntype = \"linear\"\nfeatures = \"classes\"\ndigital = true\n",
+      80);
   return e;
 }
 
