@@ -25,6 +25,7 @@ struct SyntheticTruth {
   std::function<double(double, double)> mean = [](double y, double a) { return 0.1 - 0.0004 * y * y + 0.002 * a; };
   std::function<double(double, double)> read_sigma = [](double, double) { return 0.3; };
   double cell_tail = 0.0;         ///< degrees of freedom of t-distributed cells, scaled to unit variance; 0: normal
+  double position_gain = 0.0;     ///< of a row's contribution to y, from one end of the line to the other: wire drop
   double read_correlation = 0.0;  ///< AR(1) between successive reads
 
   std::size_t kind(std::size_t x, std::size_t w) const { return (x - 1) * levels + w; }
@@ -83,6 +84,13 @@ inline double quadratic(const errormodel::Covariance& basis, const std::array<do
 
 }  // namespace synthetic
 
+/// What the position of a row adds to its weight, for a unit of position_gain: the moment P of methods.md §2, less its
+/// mean.
+inline double position_weight(std::size_t row, std::size_t rows) {
+  const double from_end = 1.0 - static_cast<double>(row) / static_cast<double>(rows);
+  return 1.0 - from_end * from_end - 2.0 / 3.0;
+}
+
 /// Noise-free values of one column; a pure function of (truth, operands, seed, chip, column).
 inline std::vector<double> synthetic_column(const SyntheticTruth& t, const ColumnOperands& d, std::uint64_t seed,
                                             std::uint64_t chip, std::uint64_t column) {
@@ -97,7 +105,8 @@ inline std::vector<double> synthetic_column(const SyntheticTruth& t, const Colum
     for (std::size_t j = 0; j < d.rows; ++j)
       for (std::size_t b = 0; b < d.branches() && d.input(p)[j] > 0; ++b) {
         const std::size_t kind = t.kind(d.input(p)[j], d.branch(b)[j]);
-        v += (b == 0 ? 1 : -1) * (t.level[kind] + t.cell[kind] * z[d.branches() * j + b]);
+        const double place = t.position_gain * position_weight(j, d.rows) * d.input(p)[j] * d.branch(b)[j];
+        v += (b == 0 ? 1 : -1) * (t.level[kind] + t.cell[kind] * z[d.branches() * j + b] + place);
       }
     value.push_back(v + t.mean(v, a));
   }
