@@ -119,6 +119,8 @@ constexpr DiagnosticEntry kCatalogue[] = {
      "Take the automatic back end, and report it."},
     {"E522", "fit description", "A fit's starts, bounds or residuals contradict each other.",
      "The message names what is wrong."},
+    {"E523", "chips seen before", "Two steps would use the same chips, so a check on them would prove nothing.",
+     "Use fewer chips for the step that the message names."},
     {"E601", "cannot write", "A file could not be written.", "Check permissions and free space."},
     {"E602", "library missing", "A library or file that errata needs at run time is missing.", "Run `errata doctor`."},
     {"E603", "worker processes fail", "Simulation workers die before they can answer.", "Run `errata doctor`."},

@@ -10,6 +10,7 @@
 #include "core/operand_design.h"
 #include "core/readout.h"
 #include "core/statistics.h"
+#include "errormodel/estimation_record.h"
 #include "errormodel/surface.h"
 
 namespace errata::errormodel {
@@ -56,6 +57,7 @@ struct ErrorTable {
   std::vector<Interval> cell_interval;  ///< of s²(x, w) [kinds]
   std::size_t columns_used = 1;         ///< chips × columns behind the static terms
   double residual_sigma = 0.0;          ///< what the deterministic part leaves unexplained without mismatch
+  EstimationRecord record;              ///< intervals of g and σ_D, memory of the reads, covariates offered and kept
   std::vector<double> code_pmf;         ///< marginal view: P(code | ideal code), [codes][codes]
 
   /// Kinds of active cells: input level x ≥ 1 and stored level w.
