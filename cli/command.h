@@ -28,7 +28,7 @@ struct Invocation {
   std::filesystem::path data_dir;
   std::size_t chips = 0, images = 0;  ///< for `evaluate`; 0: the project's
   std::string hardware;
-  std::filesystem::path out;      ///< folder, for `reproduce`
+  std::filesystem::path out;      ///< folder, for `reproduce`; file, for `export`
   std::filesystem::path capture;  ///< operand file that `evaluate` writes
 };
 
@@ -81,6 +81,7 @@ ExitStatus run_status(Session&);
 ExitStatus run_evaluate(Session&);
 ExitStatus run_reproduce(Session& session);
 ExitStatus run_inspect(Session&);
+ExitStatus run_export(Session&);
 ExitStatus run_data(Session&);
 ExitStatus run_doctor(Session&);
 ExitStatus run_explain(Session&);

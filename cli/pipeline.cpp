@@ -13,6 +13,7 @@
 #include "core/sha256.h"
 #include "errormodel/compile.h"
 #include "training/data_catalogue.h"
+#include "training/project_network.h"
 #include "training/stage.h"
 #include "verification/verify.h"
 
@@ -72,6 +73,7 @@ Provenance train_provenance(const Session& session, const Settings& s) {
   std::vector<ArtifactInput> inputs;
   if (adapts(s)) inputs.push_back(input(session, "error_table", "error_table.h5"));
   inputs.push_back(data_input(session, s));
+  for (auto& file : training::network_file_input(s)) inputs.push_back(std::move(file));
   return make<training::TrainedNetworks>(std::move(inputs), s, "train");
 }
 Provenance verify_provenance(const Session& session, const Settings& s) {

@@ -27,6 +27,15 @@ add_library(errata_dnnl INTERFACE)
 target_include_directories(errata_dnnl SYSTEM INTERFACE ${ERRATA_DNNL_INCLUDE})
 target_link_libraries(errata_dnnl INTERFACE ${ERRATA_DNNL_LIBRARY})
 
+# The classes of ONNX's files; the definitions are those that Debian's library was built with.
+find_package(Protobuf REQUIRED)
+find_library(ERRATA_ONNX_PROTO_LIBRARY onnx_proto REQUIRED)
+find_path(ERRATA_ONNX_INCLUDE onnx/onnx-ml.pb.h REQUIRED)
+add_library(errata_onnx INTERFACE)
+target_include_directories(errata_onnx SYSTEM INTERFACE ${ERRATA_ONNX_INCLUDE} ${Protobuf_INCLUDE_DIRS})
+target_compile_definitions(errata_onnx INTERFACE ONNX_ML=1 ONNX_NAMESPACE=onnx)
+target_link_libraries(errata_onnx INTERFACE ${ERRATA_ONNX_PROTO_LIBRARY} ${Protobuf_LIBRARIES})
+
 # CHOLMOD's supernodal module is under the GPL: NOTICE says what that means for a binary.
 if(ERRATA_WITH_CHOLMOD)
   find_library(ERRATA_CHOLMOD_LIBRARY cholmod REQUIRED)

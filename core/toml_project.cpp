@@ -13,6 +13,7 @@
 
 #include "core/project_rules.h"
 #include "core/settings.h"
+#include "core/toml_document.h"
 
 namespace errata {
 
@@ -310,6 +311,54 @@ Settings read_project(const std::filesystem::path& folder, std::span<const Setti
   std::ostringstream text;
   text << file.rdbuf();
   return parse_project(text.str(), path.string(), std::filesystem::absolute(folder), overrides);
+}
+
+namespace {
+
+SourcePosition begin_of(const toml::source_region& where, const std::string& file) {
+  return {file, static_cast<int>(where.begin.line), static_cast<int>(where.begin.column)};
+}
+
+TomlValue plain_value(const toml::node& node, const std::string& file) {
+  TomlValue value;
+  value.position = begin_of(node.source(), file);
+  using Kind = TomlValue::Kind;
+  if (const auto* text = node.as_string()) {
+    value.kind = Kind::kText;
+    value.text = text->get();
+  } else if (const auto* integer = node.as_integer()) {
+    value.kind = Kind::kInteger;
+    value.integer = integer->get();
+    value.real = static_cast<double>(integer->get());
+  } else if (const auto* real = node.as_floating_point()) {
+    value.kind = Kind::kReal;
+    value.real = real->get();
+  } else if (const auto* boolean = node.as_boolean()) {
+    value.kind = Kind::kBoolean;
+    value.boolean = boolean->get();
+  } else if (const auto* array = node.as_array()) {
+    value.kind = Kind::kArray;
+    for (const auto& item : *array) value.items.push_back(plain_value(item, file));
+  } else if (const auto* table = node.as_table()) {
+    value.kind = Kind::kTable;
+    for (const auto& [key, member] : *table)
+      value.members.push_back({std::string(key.str()), begin_of(key.source(), file), plain_value(member, file)});
+  }
+  return value;
+}
+
+}  // namespace
+
+TomlValue parse_toml(std::string_view text, const std::string& file) {
+  return plain_value(parse_or_throw(text, file), file);
+}
+
+std::string line_of(std::string_view text, const SourcePosition& position) {
+  std::istringstream lines{std::string(text)};
+  std::string line;
+  for (int number = 0; number < position.line; ++number)
+    if (!std::getline(lines, line)) return {};
+  return line;
 }
 
 }  // namespace errata

@@ -65,14 +65,18 @@ void BatchLoader::work_ahead() {
 }
 
 bool BatchLoader::prepare(LoadedBatch& batch) {
-  const std::size_t count = set_.count();
+  const std::size_t count = options_.images.empty() ? set_.count() : options_.images.size();
   if (number_ * options_.batch_size >= count) {
     ++epoch_;
     number_ = 0;
     order_.clear();
   }
   if (count == 0 || epoch_ >= options_.epochs) return false;
-  if (order_.empty()) order_ = shuffled_order(count, options_.seed, epoch_);
+  if (order_.empty()) {
+    order_ = shuffled_order(count, options_.seed, epoch_);
+    if (!options_.images.empty())
+      for (std::uint32_t& number : order_) number = options_.images[number];
+  }
   const std::size_t first = number_ * options_.batch_size;
   const auto images =
       std::span<const std::uint32_t>(order_).subspan(first, std::min(options_.batch_size, count - first));

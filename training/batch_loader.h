@@ -21,6 +21,7 @@ struct BatchLoaderOptions {
   std::uint64_t first_batch = 0;  ///< within first_epoch; where a resumed training goes on
   Augmentation augmentation = {};
   InputNormalization normalization = {};
+  std::vector<std::uint32_t> images = {};  ///< numbers of those to draw from; empty: the whole set
   /// Batches that a thread of its own prepares while the caller works on one; 0: no thread, next() does the work.
   std::size_t ahead = 2;
 };

@@ -19,24 +19,40 @@ class BatchNorm : public Layer {
   static constexpr double kMomentum = 0.1;
   static constexpr double kEpsilon = 1e-5;
 
-  BatchNorm(std::string name, ImageShape shape);
+  BatchNorm(std::string name, ImageShape shape, double epsilon = kEpsilon);
 
   std::string_view name() const override { return name_; }
   ImageShape output_shape() const override { return shape_; }
-  bool joins_shards(const Pass& pass) const override { return pass.context.training; }
-  void begin_forward(const Pass& pass, const Tensor& input) override;
-  void forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) override;
-  void begin_backward(const Pass& pass, const Tensor& input, const Tensor& output_gradient) override;
+  LayerTraits traits() const override { return {.backward_reads_input = true}; }
+  bool joins_forward(const Pass& pass) const override { return pass.context.training; }
+  bool joins_backward(const Pass&) const override { return true; }
+  void begin_forward(const Pass& pass, Shards input) override;
+  void forward_shard(const Pass& pass, std::size_t shard, std::span<const Tensor* const> inputs,
+                     Tensor& output) override;
+  void begin_backward(const Pass& pass, Shards input, Shards output_gradient) override;
   void backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor& output,
-                      const Tensor& output_gradient, Tensor& input_gradient) override;
+                      Tensor& output_gradient, Tensor& input_gradient) override;
   std::vector<Parameter*> parameters() override { return {&scale_, &shift_}; }
   std::vector<StateBuffer> buffers() override;
 
+  double epsilon() const { return epsilon_; }
+  const Parameter& scale() const { return scale_; }
+  const Parameter& shift() const { return shift_; }
+  const std::vector<float>& running_mean() const { return running_mean_; }
+  const std::vector<float>& running_variance() const { return running_variance_; }
+
+  /// What evaluation does to channel c: y = factor · x + offset.
+  struct Affine {
+    double factor = 1.0, offset = 0.0;
+  };
+  Affine affine(std::size_t channel) const;
+
  private:
-  void take_batch_statistics(const Pass& pass, const Tensor& input);
+  void take_batch_statistics(const Pass& pass, Shards input);
 
   std::string name_;
   ImageShape shape_;
+  double epsilon_;
   Parameter scale_, shift_;
   std::vector<float> running_mean_, running_variance_;
   std::vector<double> mean_, inverse_deviation_;     ///< of the last batch

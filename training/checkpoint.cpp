@@ -6,16 +6,19 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/error.h"
+#include "training/network_text.h"
 
 namespace errata::training {
 
 namespace {
 
-constexpr std::int64_t kMajor = 1, kMinor = 0;
+constexpr std::int64_t kMajor = 1, kMinor = 1;
 constexpr std::string_view kFormat = "checkpoint";
 
 [[noreturn]] void damaged(const Hdf5Reader& file, std::string_view what) {
@@ -81,6 +84,10 @@ struct TrainingKeys {
   std::vector<std::pair<std::string, std::string>> texts;
   std::vector<std::pair<std::string, std::int64_t>> integers;
   std::vector<std::pair<std::string, double>> reals;
+  /// Keys that came with version 1.1: name, value, and what files without them mean.
+  std::vector<std::tuple<std::string, std::string, std::string>> later_texts;
+  std::vector<std::tuple<std::string, std::int64_t, std::int64_t>> later_integers;
+  std::vector<std::tuple<std::string, double, double>> later_reals;
 };
 
 TrainingKeys keys_of(const Trainer& trainer) {
@@ -89,6 +96,12 @@ TrainingKeys keys_of(const Trainer& trainer) {
   const auto& s = options.schedule;
   TrainingKeys keys;
   keys.texts = {{"optimizer", o.name}, {"schedule", s.name}};
+  keys.later_texts = {{"keep", options.keep == Keep::kBest ? "best" : "last", "last"},
+                      {"precision", options.precision == Precision::kBf16 ? "bf16" : "fp32", "fp32"}};
+  keys.later_integers = {{"nesterov", o.nesterov ? 1 : 0, 0},
+                         {"validation_images", signed_of(options.validation_images), 0},
+                         {"patience", signed_of(options.patience), 0}};
+  keys.later_reals = {{"label_smoothing", options.label_smoothing, 0.0}, {"average_decay", options.average_decay, 0.0}};
   keys.integers = {{"seed", signed_of(options.seed)},
                    {"epochs", signed_of(options.epochs)},
                    {"batch_size", signed_of(options.batch_size)},
@@ -118,6 +131,13 @@ void check_same_training(const Hdf5Reader& file, const Trainer& trainer) {
   for (const auto& [name, value] : keys.texts) compare(name, file.text("/progress", name), value);
   for (const auto& [name, value] : keys.integers) compare(name, file.integer("/progress", name), value);
   for (const auto& [name, value] : keys.reals) compare(name, file.real("/progress", name), value);
+  const auto has = [&](const std::string& name) { return file.has_attribute("/progress", name); };
+  for (const auto& [name, value, before] : keys.later_texts)
+    compare(name, has(name) ? file.text("/progress", name) : before, value);
+  for (const auto& [name, value, before] : keys.later_integers)
+    compare(name, has(name) ? file.integer("/progress", name) : before, value);
+  for (const auto& [name, value, before] : keys.later_reals)
+    compare(name, has(name) ? file.real("/progress", name) : before, value);
   if (!differences.empty())
     throw Error(ExitStatus::kArtifact, "E405",
                 fmt::format("{} belongs to another training: {}", file.path().string(), fmt::join(differences, "; ")),
@@ -136,19 +156,36 @@ double stored_values(const Hdf5Reader& file, const std::string& group) {
   return std::min(total, kDeflateLimit * static_cast<double>(std::filesystem::file_size(file.path())));
 }
 
-/// A lower bound of a network's weights, known without taking memory for it: the linear layers.
-double least_values(const NetworkOptions& options) {
-  // Convolutions of lenet5 leave at least (height − 12)(width − 12) features.
-  const double border = options.name == "mlp" ? 0.0 : 12.0;
-  const double channels = options.name == "mlp" ? static_cast<double>(options.input.channels) : 1.0;
-  double before = std::max(0.0, static_cast<double>(options.input.height) - border) *
-                  std::max(0.0, static_cast<double>(options.input.width) - border) * channels;
-  double total = 0.0;
-  for (const std::size_t width : options.hidden) {
-    total += before * static_cast<double>(width);
-    before = static_cast<double>(width);
-  }
-  return total + before * static_cast<double>(options.classes);
+void write_weights(Hdf5Writer& file, const std::string& group, const Network& network, const WeightSet& weights) {
+  if (weights.empty()) return;
+  const auto places = weight_places(network);
+  for (std::size_t i = 0; i < places.size(); ++i)
+    file.write(group + "/" + places[i].name, std::span<const float>(weights.values[i]), places[i].shape, "1");
+}
+
+WeightSet read_weights(const Hdf5Reader& file, const std::string& group, const Network& network) {
+  WeightSet weights;
+  if (!file.has(group)) return weights;
+  for (const auto& place : weight_places(network))
+    weights.values.push_back(finite_floats(file, group + "/" + place.name, place.shape));
+  return weights;
+}
+
+/// The stored description; files of version 1.0 have none, their networks are known by name.
+NetworkDescription read_description(const Hdf5Reader& file, const std::string& group, NetworkOptions& options) {
+  const std::string name = group + "/layers";
+  if (!file.has(name)) return describe_network(options);
+  std::string text;
+  for (const auto& line : file.strings(name)) text += line + "\n";
+  if (std::ranges::find(network_names(), options.name) == network_names().end()) options.layers = text;
+  return parse_network_text(text, "layers", options.input, options.classes);
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
 }
 
 }  // namespace
@@ -180,11 +217,12 @@ void write_network(Hdf5Writer& file, const Network& network, const std::string& 
   file.attribute(group, "name", o.name);
   file.attribute(group, "input", std::span<const std::int64_t>(input));
   file.attribute(group, "classes", static_cast<std::int64_t>(o.classes));
-  file.attribute(group, "hidden", std::span<const std::int64_t>(hidden));
+  if (!hidden.empty()) file.attribute(group, "hidden", std::span<const std::int64_t>(hidden));
   file.attribute(group, "weight_bits", static_cast<std::int64_t>(o.quantization.weight_bits));
   file.attribute(group, "input_bits", static_cast<std::int64_t>(o.quantization.input_bits));
   file.attribute(group, "batch_norm", static_cast<std::int64_t>(o.batch_norm ? 1 : 0));
   file.attribute(group, "dropout", o.dropout);
+  file.write_strings(group + "/layers", lines_of(network_text(network.description())));
   if (!o.normalization.empty()) {
     std::vector<float> rows = o.normalization.mean;
     rows.insert(rows.end(), o.normalization.deviation.begin(), o.normalization.deviation.end());
@@ -204,7 +242,7 @@ std::unique_ptr<Network> read_network(const Hdf5Reader& file, const std::string&
   o.name = file.text(group, "name");
   o.input = {input[0], input[1], input[2]};
   o.classes = count_attribute(file, group, "classes", 256);
-  o.hidden = size_list(file, group, "hidden");
+  if (file.has_attribute(group, "hidden")) o.hidden = size_list(file, group, "hidden");
   o.quantization.weight_bits = static_cast<int>(count_attribute(file, group, "weight_bits", 16));
   o.quantization.input_bits = static_cast<int>(count_attribute(file, group, "input_bits", 16));
   o.batch_norm = count_attribute(file, group, "batch_norm", 1) == 1;
@@ -212,9 +250,10 @@ std::unique_ptr<Network> read_network(const Hdf5Reader& file, const std::string&
   o.normalization = read_normalization(file, group + "/input_normalization", o.input.channels);
   std::unique_ptr<Network> network;
   try {
-    if (least_values(o) > stored_values(file, group))
+    const NetworkDescription description = read_description(file, group, o);
+    if (check_description(description).values > stored_values(file, group))
       damaged(file, "describes a larger network than it has values for");
-    network = make_network(o, 0);
+    network = build_network(o, description);
   } catch (const Error& failure) {
     damaged(file, failure.what());
   }
@@ -239,12 +278,19 @@ void write_training_state(Hdf5Writer& file, const Trainer& trainer) {
   for (const auto& [name, value] : keys.texts) file.attribute("/progress", name, std::string_view(value));
   for (const auto& [name, value] : keys.integers) file.attribute("/progress", name, value);
   for (const auto& [name, value] : keys.reals) file.attribute("/progress", name, value);
+  for (const auto& [name, value, before] : keys.later_texts) file.attribute("/progress", name, std::string_view(value));
+  for (const auto& [name, value, before] : keys.later_integers) file.attribute("/progress", name, value);
+  for (const auto& [name, value, before] : keys.later_reals) file.attribute("/progress", name, value);
+  write_weights(file, "/average", trainer.network(), trainer.average());
+  write_weights(file, "/best", trainer.network(), trainer.best());
   const TrainingPosition& position = trainer.position();
   file.attribute("/progress", "epoch", signed_of(position.epoch));
   file.attribute("/progress", "batch", signed_of(position.batch));
   file.attribute("/progress", "step", signed_of(position.step));
   write_sums(file, "epoch", position.epoch_sums);
   write_sums(file, "recent", position.recent_sums);
+  file.attribute("/progress", "best_epoch", signed_of(position.best_epoch));
+  write_sums(file, "best", position.best_sums);
 }
 
 void read_training_state(const Hdf5Reader& file, Trainer& trainer) {
@@ -265,9 +311,14 @@ void read_training_state(const Hdf5Reader& file, Trainer& trainer) {
             fmt::format("step {} does not fit epoch {}, batch {}", position.step, position.epoch, position.batch));
   position.epoch_sums = read_sums(file, "epoch");
   position.recent_sums = read_sums(file, "recent");
+  if (file.has_attribute("/progress", "best_epoch")) {
+    position.best_epoch = count_attribute(file, "/progress", "best_epoch", signed_of(position.epoch));
+    position.best_sums = read_sums(file, "best");
+  }
   const auto steps = count_attribute(file, "/optimizer", "steps", std::numeric_limits<std::int64_t>::max());
   trainer.optimizer().restore(steps, std::move(moments));
   trainer.set_position(position);
+  trainer.restore(read_weights(file, "/average", trainer.network()), read_weights(file, "/best", trainer.network()));
 }
 
 void save_checkpoint(const std::filesystem::path& path, const Trainer& trainer) {

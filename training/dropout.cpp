@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <utility>
 
 #include "core/random_stream.h"
 #include "training/shards.h"
@@ -24,30 +23,32 @@ void draw_mask(RandomStream stream, double probability, std::span<float> mask) {
 
 }  // namespace
 
-void Dropout::begin_forward(const Pass&, const Tensor& input) { mask_.resize(input.images(), shape_); }
-
-void Dropout::forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) {
-  const BatchContext& context = pass.context;
-  if (!context.training) {
-    std::ranges::copy(shard_values(input, shard), shard_values(output, shard).begin());
-    return;
-  }
-  const std::size_t end = shard_begin(shard) + shard_size(input.images(), shard);
-  for (std::size_t i = shard_begin(shard); i < end; ++i) {
-    draw_mask(RandomStream(context.seed, StreamPurpose::kDropout, context.first_image + i, context.epoch, index_),
-              probability_, mask_.image(i));
-    const auto x = input.image(i), mask = std::as_const(mask_).image(i);
-    const auto y = output.image(i);
-    for (std::size_t k = 0; k < x.size(); ++k) y[k] = x[k] * mask[k];
-  }
+void Dropout::begin_forward(const Pass& pass, Shards) {
+  masks_.resize(std::max(masks_.size(), shard_count(pass.images)));
 }
 
-void Dropout::backward_shard(const Pass&, std::size_t shard, const Tensor&, const Tensor&,
-                             const Tensor& output_gradient, Tensor& input_gradient) {
-  const auto dy = shard_values(output_gradient, shard);
-  const auto mask = shard_values(std::as_const(mask_), shard);
-  const auto dx = shard_values(input_gradient, shard);
-  for (std::size_t i = 0; i < dy.size(); ++i) dx[i] = dy[i] * mask[i];
+void Dropout::forward_shard(const Pass& pass, std::size_t shard, std::span<const Tensor* const> inputs,
+                            Tensor& output) {
+  const BatchContext& context = pass.context;
+  const Tensor& input = *inputs[0];
+  if (!context.training) {
+    if (output.data() != input.data()) std::ranges::copy(input.values(), output.data());
+    return;
+  }
+  Tensor& mask = masks_[shard];
+  mask.resize(input.images(), shape_);
+  for (std::size_t i = 0; i < input.images(); ++i)
+    draw_mask(RandomStream(context.seed, StreamPurpose::kDropout, context.first_image + shard_begin(shard) + i,
+                           context.epoch, index_),
+              probability_, mask.image(i));
+  const float *x = input.data(), *factor = mask.data();
+  for (std::size_t k = 0; k < input.size(); ++k) output.data()[k] = x[k] * factor[k];
+}
+
+void Dropout::backward_shard(const Pass&, std::size_t shard, const Tensor&, const Tensor&, Tensor& output_gradient,
+                             Tensor& input_gradient) {
+  const float *dy = output_gradient.data(), *factor = masks_[shard].data();
+  for (std::size_t k = 0; k < output_gradient.size(); ++k) input_gradient.data()[k] = dy[k] * factor[k];
 }
 
 }  // namespace errata::training

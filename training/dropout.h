@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string_view>
+#include <vector>
 
 #include "training/layer.h"
 
@@ -18,16 +19,18 @@ class Dropout : public Layer {
 
   std::string_view name() const override { return "dropout"; }
   ImageShape output_shape() const override { return shape_; }
-  void begin_forward(const Pass& pass, const Tensor& input) override;
-  void forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) override;
+  LayerTraits traits() const override { return {.in_place = true}; }
+  void begin_forward(const Pass& pass, Shards input) override;
+  void forward_shard(const Pass& pass, std::size_t shard, std::span<const Tensor* const> inputs,
+                     Tensor& output) override;
   void backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor& output,
-                      const Tensor& output_gradient, Tensor& input_gradient) override;
+                      Tensor& output_gradient, Tensor& input_gradient) override;
 
  private:
   ImageShape shape_;
   double probability_;
   std::size_t index_;
-  Tensor mask_;
+  std::vector<Tensor> masks_;  ///< per shard
 };
 
 }  // namespace errata::training

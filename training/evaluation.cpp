@@ -8,9 +8,13 @@
 namespace errata::training {
 
 std::optional<Evaluation> evaluate(Network& network, const ImageSet& set, const EvaluationOptions& options) {
-  const std::size_t count = options.images > 0 ? std::min(options.images, set.count()) : set.count();
-  std::vector<std::uint32_t> numbers(count);
-  std::iota(numbers.begin(), numbers.end(), 0u);
+  std::vector<std::uint32_t> numbers(options.numbers.begin(), options.numbers.end());
+  if (numbers.empty()) {
+    numbers.resize(set.count());
+    std::iota(numbers.begin(), numbers.end(), 0u);
+  }
+  if (options.images > 0) numbers.resize(std::min(options.images, numbers.size()));
+  const std::size_t count = numbers.size();
   Evaluation result;
   result.predictions.reserve(count);
   Batch batch;

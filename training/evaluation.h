@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "training/data_set.h"
@@ -13,11 +14,12 @@ namespace errata::training {
 
 /// How a data set is run through a network.
 struct EvaluationOptions {
-  ProductHook* hook = nullptr;   ///< null: ideal products
-  std::uint64_t seed = 1;        ///< given to the hook
-  std::uint64_t epoch = 0;       ///< given to the hook
-  std::size_t batch_size = 256;  ///< results are the same for every multiple of kShardImages
-  std::size_t images = 0;        ///< first so many images; 0: all
+  ProductHook* hook = nullptr;                  ///< null: ideal products
+  std::uint64_t seed = 1;                       ///< given to the hook
+  std::uint64_t epoch = 0;                      ///< given to the hook
+  std::size_t batch_size = 256;                 ///< results are the same for every multiple of kShardImages
+  std::size_t images = 0;                       ///< first so many images; 0: all
+  std::span<const std::uint32_t> numbers = {};  ///< numbers of the images; empty: all
   int threads = 1;
   std::function<bool()> should_stop;  ///< asked between batches; may be empty
 };

@@ -2,17 +2,10 @@
 
 #include <algorithm>
 
-#include "training/shards.h"
-
 namespace errata::training {
 
-void Flatten::forward_shard(const Pass&, std::size_t shard, const Tensor& input, Tensor& output) {
-  std::ranges::copy(shard_values(input, shard), shard_values(output, shard).begin());
-}
-
-void Flatten::backward_shard(const Pass&, std::size_t shard, const Tensor&, const Tensor&,
-                             const Tensor& output_gradient, Tensor& input_gradient) {
-  std::ranges::copy(shard_values(output_gradient, shard), shard_values(input_gradient, shard).begin());
+void Flatten::forward_shard(const Pass&, std::size_t, std::span<const Tensor* const> inputs, Tensor& output) {
+  if (output.data() != inputs[0]->data()) std::ranges::copy(inputs[0]->values(), output.data());
 }
 
 }  // namespace errata::training

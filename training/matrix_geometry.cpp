@@ -1,33 +1,16 @@
 #include "training/matrix_geometry.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-
-#include "core/error.h"
 
 namespace errata::training {
 
+MatrixGeometry convolution_geometry(ImageShape input, const Window& window, std::size_t out_channels) {
+  const ImageShape output = slide(window, input, "kernel");
+  return {input.height, input.width, input.channels, window, output.height, output.width, out_channels};
+}
+
 MatrixGeometry convolution_geometry(ImageShape input, const ConvolutionOptions& options) {
-  const std::size_t padded_h = input.height + 2 * options.pad, padded_w = input.width + 2 * options.pad;
-  const bool fits = options.kernel > 0 && options.stride > 0 && options.kernel <= padded_h &&
-                    options.kernel <= padded_w && options.pad < options.kernel;
-  if (!fits)
-    throw Error(ExitStatus::kComputation, "E505",
-                fmt::format("a {0}×{0} kernel with stride {1} and padding {2} does not fit a {3}×{4} image",
-                            options.kernel, options.stride, options.pad, input.height, input.width),
-                "choose larger images or another network");
-  MatrixGeometry geometry;
-  geometry.in_h = input.height;
-  geometry.in_w = input.width;
-  geometry.in_c = input.channels;
-  geometry.kernel_h = geometry.kernel_w = options.kernel;
-  geometry.stride = options.stride;
-  geometry.pad = options.pad;
-  geometry.out_h = (padded_h - options.kernel) / options.stride + 1;
-  geometry.out_w = (padded_w - options.kernel) / options.stride + 1;
-  geometry.out_c = options.out_channels;
-  return geometry;
+  return convolution_geometry(input, Window::square(options.kernel, options.stride, options.pad), options.out_channels);
 }
 
 MatrixGeometry linear_geometry(std::size_t in_features, std::size_t out_features) {
@@ -46,8 +29,8 @@ void gather_patch(const MatrixGeometry& g, const float* image, std::ptrdiff_t to
   while (row < last) {
     const std::size_t tap = row / g.in_c;
     const std::size_t tap_end = std::min(last, (tap + 1) * g.in_c);
-    const std::ptrdiff_t y = top + static_cast<std::ptrdiff_t>(tap / g.kernel_w);
-    const std::ptrdiff_t x = left + static_cast<std::ptrdiff_t>(tap % g.kernel_w);
+    const std::ptrdiff_t y = top + static_cast<std::ptrdiff_t>(tap / g.window.kernel_w);
+    const std::ptrdiff_t x = left + static_cast<std::ptrdiff_t>(tap % g.window.kernel_w);
     const bool inside =
         y >= 0 && x >= 0 && y < static_cast<std::ptrdiff_t>(g.in_h) && x < static_cast<std::ptrdiff_t>(g.in_w);
     if (inside)
@@ -67,10 +50,10 @@ void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_
   for (std::size_t k = 0; k < count; ++k, out += row_count) {
     const std::size_t position = first_position + k;
     const std::size_t image = position / geometry.positions(), p = position % geometry.positions();
-    const auto top =
-        static_cast<std::ptrdiff_t>(p / geometry.out_w * geometry.stride) - static_cast<std::ptrdiff_t>(geometry.pad);
-    const auto left =
-        static_cast<std::ptrdiff_t>(p % geometry.out_w * geometry.stride) - static_cast<std::ptrdiff_t>(geometry.pad);
+    const auto top = static_cast<std::ptrdiff_t>(p / geometry.out_w * geometry.window.stride_h) -
+                     static_cast<std::ptrdiff_t>(geometry.window.pad_top);
+    const auto left = static_cast<std::ptrdiff_t>(p % geometry.out_w * geometry.window.stride_w) -
+                      static_cast<std::ptrdiff_t>(geometry.window.pad_left);
     gather_patch(geometry, codes.image(image).data(), top, left, first_row, first_row + row_count, out);
   }
 }

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "training/tensor.h"
+#include "training/window.h"
 
 namespace errata::training {
 
@@ -10,20 +11,19 @@ namespace errata::training {
 /// matrix. A linear layer is a 1×1 kernel on a 1×1 image.
 struct MatrixGeometry {
   std::size_t in_h = 1, in_w = 1, in_c = 1;
-  std::size_t kernel_h = 1, kernel_w = 1;
-  std::size_t stride = 1, pad = 0;
+  Window window = {};
   std::size_t out_h = 1, out_w = 1, out_c = 1;
 
   /// Rows of the matrix, in the order (kernel row, kernel column, channel), channel fastest.
-  std::size_t rows() const { return kernel_h * kernel_w * in_c; }
+  std::size_t rows() const { return window.taps() * in_c; }
   /// Products per image.
   std::size_t positions() const { return out_h * out_w; }
   ImageShape input() const { return {in_h, in_w, in_c}; }
   ImageShape output() const { return {out_h, out_w, out_c}; }
-  bool is_linear() const { return in_h * in_w * kernel_h * kernel_w * out_h * out_w == 1 && pad == 0; }
+  bool is_linear() const { return in_h * in_w * window.taps() * out_h * out_w == 1 && !window.is_padded(); }
 };
 
-/// Kernel of a convolution.
+/// Kernel of a convolution that is the same in both directions.
 struct ConvolutionOptions {
   std::size_t kernel = 3;
   std::size_t stride = 1;
@@ -31,7 +31,8 @@ struct ConvolutionOptions {
   std::size_t out_channels = 1;
 };
 
-/// Geometry of a square-kernel convolution. Throws Error (computation, E505) when the kernel does not fit.
+/// Geometry of a convolution. Throws Error (computation, E505) when the kernel does not fit.
+MatrixGeometry convolution_geometry(ImageShape input, const Window& window, std::size_t out_channels);
 MatrixGeometry convolution_geometry(ImageShape input, const ConvolutionOptions& options);
 /// Geometry of a fully connected layer.
 MatrixGeometry linear_geometry(std::size_t in_features, std::size_t out_features);

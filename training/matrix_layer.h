@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,8 +21,10 @@ namespace errata::training {
 /// weights. Backward passes the rounds straight through; where a hook made z, dz/dz_ideal is its slope.
 class MatrixLayer : public Layer {
  public:
+  enum class Bias { kLearned, kNone };
   /// `name` prefixes the parameters' names; `index` counts the network's matrix layers from 0.
-  MatrixLayer(std::string name, std::size_t index, const MatrixGeometry& geometry, QuantizationOptions options);
+  MatrixLayer(std::string name, std::size_t index, const MatrixGeometry& geometry, QuantizationOptions options,
+              Bias bias = Bias::kLearned);
 
   std::string_view name() const override { return name_; }
   std::size_t index() const { return index_; }
@@ -31,11 +34,14 @@ class MatrixLayer : public Layer {
   bool is_quantized() const { return options_.weight_bits > 0 && options_.input_bits > 0; }
 
   /// Integer weight codes as floats, [rows][out_c]; the weights themselves in floating point.
-  std::span<const float> weight_codes() const { return weight_codes_; }
+  std::span<const float> weight_codes() const { return quantizes_weights() ? weight_codes_ : weight_.value; }
   /// s_w; 1 in floating point.
   float weight_step() const;
   /// s_x; 1 in floating point, 0 before the first batch.
   float input_step() const;
+
+  /// Precision of the products from the next batch on; one that the processor has.
+  void set_precision(Precision precision) { kernel_ = std::make_unique<MatrixKernel>(geometry_, precision); }
 
   /// Recomputes the weight codes from the weights. Network calls it before each batch.
   void update_codes();
@@ -43,16 +49,24 @@ class MatrixLayer : public Layer {
   void ideal_product(const Tensor& codes, Tensor& product) const;
 
   ImageShape output_shape() const override { return geometry_.output(); }
-  bool joins_shards(const Pass&) const override { return quantizes_input() && input_step_.value[0] <= 0.0f; }
-  void begin_forward(const Pass& pass, const Tensor& input) override;
-  void forward_shard(const Pass& pass, std::size_t shard, const Tensor& input, Tensor& output) override;
+  LayerTraits traits() const override { return {.backward_reads_input = true}; }
+  bool joins_forward(const Pass&) const override { return quantizes_input() && input_step_.value[0] <= 0.0f; }
+  bool joins_backward(const Pass&) const override { return geometry_.is_linear(); }
+  void begin_forward(const Pass& pass, Shards input) override;
+  void forward_shard(const Pass& pass, std::size_t shard, std::span<const Tensor* const> inputs,
+                     Tensor& output) override;
+  void begin_backward(const Pass& pass, Shards input, Shards output_gradient) override;
   void backward_shard(const Pass& pass, std::size_t shard, const Tensor& input, const Tensor& output,
-                      const Tensor& output_gradient, Tensor& input_gradient) override;
-  void end_backward(std::size_t shards) override;
+                      Tensor& output_gradient, Tensor& input_gradient) override;
+  void end_backward(const Pass& pass) override;
   std::vector<Parameter*> parameters() override;
 
   Parameter& weight() { return weight_; }
+  const Parameter& weight() const { return weight_; }
+  bool has_bias() const { return has_bias_; }
+  /// Zeros without a learned bias.
   Parameter& bias() { return bias_; }
+  const Parameter& bias() const { return bias_; }
 
  private:
   /// Memory of one shard between forward and backward.
@@ -67,17 +81,25 @@ class MatrixLayer : public Layer {
 
   bool quantizes_input() const { return options_.input_bits > 0; }
   bool quantizes_weights() const { return options_.weight_bits > 0; }
-  void backward_input_shard(const Pass& pass, std::size_t shard, std::span<const float> values,
-                            const float* product_gradient, Tensor& input_gradient);
+  const float* operand_of(std::size_t shard, const Tensor& input) const;
+  /// Σ gradient · z, the bias' gradient and, after hardware, gradient · slope of one shard.
+  void begin_backward_shard(std::size_t shard, const Tensor& output_gradient);
+  const float* product_gradient_of(std::size_t shard, const Tensor& output_gradient) const;
+  void linear_weight_gradient(const Pass& pass, Shards input, Shards output_gradient);
+  void backward_input_shard(const Pass& pass, std::size_t shard, const Tensor& input, const float* product_gradient,
+                            Tensor& input_gradient);
+  void sum_shards(const Pass& pass);
 
   std::string name_;
   std::size_t index_;
   MatrixGeometry geometry_;
   QuantizationOptions options_;
+  bool has_bias_;
   Parameter weight_, bias_, weight_step_, input_step_;
   std::vector<float> weight_codes_;
-  MatrixKernel kernel_;
+  std::unique_ptr<MatrixKernel> kernel_;
   std::vector<Workspace> workspaces_;
+  std::vector<float> no_bias_;  ///< zeros
 };
 
 }  // namespace errata::training

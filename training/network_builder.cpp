@@ -1,17 +1,18 @@
+// From a description to layers with drawn weights.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <iterator>
-#include <string_view>
 
 #include "core/error.h"
 #include "core/random_stream.h"
+#include "training/addition.h"
 #include "training/batch_norm.h"
+#include "training/depthwise_layer.h"
 #include "training/dropout.h"
 #include "training/flatten.h"
 #include "training/network.h"
+#include "training/network_text.h"
 #include "training/pooling.h"
 #include "training/relu.h"
 
@@ -19,129 +20,136 @@ namespace errata::training {
 
 namespace {
 
-/// Collects layers and keeps track of the shape between them.
-class Builder {
- public:
-  explicit Builder(const NetworkOptions& options) : options_(options), shape_(options.input) {}
-
-  /// Convolution, batch norm, 2×2 max pooling, ReLU. Pooling comes before ReLU: both orders are the same
-  /// function with the same gradient, and this one has a quarter of the work.
-  void convolution_block(ConvolutionOptions convolution) {
-    add_matrix(fmt::format("conv{}", ++convolutions_), convolution_geometry(shape_, convolution));
-    if (options_.batch_norm) add_batch_norm();
-    add(std::make_unique<MaxPooling>(shape_, PoolingOptions{}));
-    add(std::make_unique<Relu>(shape_));
-  }
-
-  void hidden_block(std::size_t width) {
-    add_matrix(fmt::format("linear{}", ++linears_), linear_geometry(shape_.size(), width));
-    if (options_.batch_norm) add_batch_norm();
-    add(std::make_unique<Relu>(shape_));
-    if (options_.dropout > 0.0) add(std::make_unique<Dropout>(shape_, options_.dropout, dropouts_++));
-  }
-
-  void output_block() {
-    add_matrix(fmt::format("linear{}", ++linears_), linear_geometry(shape_.size(), options_.classes));
-  }
-
-  void flatten() { add(std::make_unique<Flatten>(shape_)); }
-
-  std::vector<std::unique_ptr<Layer>> take() { return std::move(layers_); }
-
- private:
-  void add(std::unique_ptr<Layer> layer) {
-    shape_ = layer->output_shape();
-    layers_.push_back(std::move(layer));
-  }
-  void add_matrix(const std::string& name, const MatrixGeometry& geometry) {
-    last_matrix_ = name;
-    add(std::make_unique<MatrixLayer>(name, matrices_++, geometry, options_.quantization));
-  }
-  void add_batch_norm() { add(std::make_unique<BatchNorm>(last_matrix_ + ".norm", shape_)); }
-
-  const NetworkOptions& options_;
-  ImageShape shape_;
-  std::vector<std::unique_ptr<Layer>> layers_;
-  std::string last_matrix_;
-  std::size_t matrices_ = 0, convolutions_ = 0, linears_ = 0, dropouts_ = 0;
-};
-
-void build_lenet5(const NetworkOptions& options, Builder& builder) {
-  builder.convolution_block({.kernel = 5, .stride = 1, .pad = 2, .out_channels = 6});
-  builder.convolution_block({.kernel = 5, .stride = 1, .pad = 0, .out_channels = 16});
-  builder.flatten();
-  for (const std::size_t width : options.hidden) builder.hidden_block(width);
-  builder.output_block();
-}
-
-void build_mlp(const NetworkOptions& options, Builder& builder) {
-  builder.flatten();
-  for (const std::size_t width : options.hidden) builder.hidden_block(width);
-  builder.output_block();
-}
-
-/// One message for each option out of its domain; sizes are limited so that a hostile file can't ask for all
-/// memory.
+/// One message for each option out of its domain.
 std::vector<std::string> problems_of(const NetworkOptions& options) {
-  constexpr std::size_t kLargestSide = 4096, kLargestWidth = 65536, kMostLayers = 64;
   std::vector<std::string> problems;
   const auto need = [&](bool holds, std::string text) {
     if (!holds) problems.push_back(std::move(text));
   };
   const auto& q = options.quantization;
-  const auto& in = options.input;
-  need(options.classes >= 2 && options.classes <= 256, fmt::format("classes = {}, need 2 … 256", options.classes));
   need(q.weight_bits == 0 || (q.weight_bits >= 2 && q.weight_bits <= 16),
        fmt::format("weight_bits = {}, need 0 (floating point) or 2 … 16", q.weight_bits));
   need(q.input_bits == 0 || (q.input_bits >= 1 && q.input_bits <= 16),
        fmt::format("input_bits = {}, need 0 (floating point) or 1 … 16", q.input_bits));
   need(options.dropout >= 0.0 && options.dropout < 1.0,
        fmt::format("dropout = {}, need 0 ≤ dropout < 1", options.dropout));
-  need(in.height >= 1 && in.width >= 1 && in.channels >= 1 && in.height <= kLargestSide && in.width <= kLargestSide &&
-           in.channels <= kLargestSide && in.size() <= kLargestSide * kLargestSide,
-       fmt::format("input = {}×{}×{}, need 1 … {} on each axis", in.height, in.width, in.channels, kLargestSide));
-  need(options.hidden.size() <= kMostLayers,
-       fmt::format("{} hidden layers, need at most {}", options.hidden.size(), kMostLayers));
-  for (const std::size_t width : options.hidden)
-    need(width >= 1 && width <= kLargestWidth, fmt::format("hidden width {}, need 1 … {}", width, kLargestWidth));
   return problems;
 }
 
-void draw_weights(Network& network, std::uint64_t seed) {
-  for (MatrixLayer* layer : network.matrix_layers()) {
-    RandomStream stream(seed, StreamPurpose::kWeightInit, layer->index());
-    const double bound = std::sqrt(6.0 / static_cast<double>(layer->geometry().rows()));
-    for (float& weight : layer->weight().value) weight = static_cast<float>((2.0 * stream.uniform() - 1.0) * bound);
-  }
+[[noreturn]] void refuse(const std::vector<std::string>& problems) {
+  throw Error(ExitStatus::kInvalidProject, "E508", fmt::format("network: {}", fmt::join(problems, "; ")));
 }
 
-struct Architecture {
-  std::string_view name;
-  void (*build)(const NetworkOptions&, Builder&);
-  std::array<std::size_t, 2> hidden;  ///< standard widths; 0: no such layer
+/// An unknown name, with whatever else is wrong.
+[[noreturn]] void refuse_name(const NetworkOptions& options) {
+  std::vector<std::string> problems{
+      fmt::format("no network is called '{}'; known: {}", options.name, fmt::join(network_names(), ", "))};
+  for (auto& problem : problems_of(options)) problems.push_back(std::move(problem));
+  NetworkOptions instead = options;
+  instead.name = "mlp";
+  for (auto& problem : check_description(describe_network(instead)).problems)
+    problems.push_back(std::move(problem.message));
+  refuse(problems);
+}
+
+class Builder {
+ public:
+  Builder(const NetworkOptions& options, const NetworkDescription& description, const CheckedDescription& checked)
+      : options_(options), description_(description), checked_(checked) {}
+
+  std::vector<std::unique_ptr<Layer>> build() {
+    std::vector<std::unique_ptr<Layer>> layers;
+    for (std::size_t i = 0; i < description_.layers.size(); ++i) {
+      const std::size_t input = checked_.inputs[i][0];
+      layers.push_back(make(description_.layers[i],
+                            input == CheckedDescription::kImageInput ? description_.input : checked_.shapes[input]));
+    }
+    return layers;
+  }
+
+ private:
+  std::unique_ptr<Layer> make(const LayerDescription& d, ImageShape in) {
+    switch (d.kind) {
+      case LayerKind::kConvolution:
+        return matrix(d, convolution_geometry(in, d.window, d.outputs));
+      case LayerKind::kLinear:
+        return matrix(d, linear_geometry(in.size(), d.outputs));
+      case LayerKind::kDepthwiseConvolution:
+        return std::make_unique<DepthwiseLayer>(d.name, in, d.window,
+                                                d.bias ? DepthwiseLayer::Bias::kLearned : DepthwiseLayer::Bias::kNone);
+      case LayerKind::kBatchNorm:
+        return std::make_unique<BatchNorm>(d.name, in, d.epsilon);
+      case LayerKind::kRelu:
+        return d.ceiling ? std::make_unique<Relu>(in, static_cast<float>(*d.ceiling)) : std::make_unique<Relu>(in);
+      case LayerKind::kMaxPooling:
+        return std::make_unique<MaxPooling>(in, d.window);
+      case LayerKind::kAveragePooling:
+        return std::make_unique<AveragePooling>(
+            in, d.window,
+            d.counts_padding ? AveragePooling::Padding::kCountsAsZero : AveragePooling::Padding::kLeftOut);
+      case LayerKind::kGlobalAveragePooling:
+        return std::make_unique<AveragePooling>(in, Window{in.height, in.width});
+      case LayerKind::kFlatten:
+        return std::make_unique<Flatten>(in);
+      case LayerKind::kDropout:
+        return std::make_unique<Dropout>(in, d.probability, dropouts_++);
+      case LayerKind::kAddition:
+        return std::make_unique<Addition>(in);
+    }
+    throw Error(ExitStatus::kBug, "E700", "a layer of no kind");
+  }
+
+  std::unique_ptr<Layer> matrix(const LayerDescription& d, const MatrixGeometry& geometry) {
+    return std::make_unique<MatrixLayer>(d.name, matrices_++, geometry,
+                                         d.digital ? QuantizationOptions{} : options_.quantization,
+                                         d.bias ? MatrixLayer::Bias::kLearned : MatrixLayer::Bias::kNone);
+  }
+
+  const NetworkOptions& options_;
+  const NetworkDescription& description_;
+  const CheckedDescription& checked_;
+  std::size_t matrices_ = 0, dropouts_ = 0;
 };
-constexpr std::array<Architecture, 2> kArchitectures{
-    {{"lenet5", build_lenet5, {120, 84}}, {"mlp", build_mlp, {128, 0}}}};
-constexpr std::array<std::string_view, 2> kNames{kArchitectures[0].name, kArchitectures[1].name};
+
+void draw(RandomStream stream, std::size_t inputs, Parameter& weight) {
+  const double bound = std::sqrt(6.0 / static_cast<double>(inputs));
+  for (float& value : weight.value) value = static_cast<float>((2.0 * stream.uniform() - 1.0) * bound);
+}
+
+void draw_weights(Network& network, std::uint64_t seed) {
+  for (MatrixLayer* layer : network.matrix_layers())
+    draw(RandomStream(seed, StreamPurpose::kWeightInit, layer->index()), layer->geometry().rows(), layer->weight());
+  std::size_t depthwise = 0;
+  for (const auto& layer : network.layers())
+    if (auto* d = dynamic_cast<DepthwiseLayer*>(layer.get()))
+      draw(RandomStream(seed, StreamPurpose::kWeightInit, depthwise++, 1), d->weight().shape[0], d->weight());
+}
 
 }  // namespace
 
-std::span<const std::string_view> network_names() { return kNames; }
+std::unique_ptr<Network> build_network(const NetworkOptions& options, const NetworkDescription& description) {
+  auto problems = problems_of(options);
+  const CheckedDescription checked = check_description(description);
+  for (const auto& problem : checked.problems)
+    problems.push_back(problem.layer
+                           ? fmt::format("layer '{}': {}", description.layers[*problem.layer].name, problem.message)
+                           : problem.message);
+  if (!problems.empty()) refuse(problems);
+  return std::make_unique<Network>(options, description, Builder(options, description, checked).build());
+}
 
 std::unique_ptr<Network> make_network(const NetworkOptions& options, std::uint64_t seed) {
-  auto problems = problems_of(options);
-  const auto* found = std::ranges::find(kArchitectures, options.name, &Architecture::name);
-  if (found == kArchitectures.end())
-    problems.push_back(fmt::format("no network is called '{}'; known: {}", options.name, fmt::join(kNames, ", ")));
-  if (!problems.empty())
-    throw Error(ExitStatus::kInvalidProject, "E508", fmt::format("network: {}", fmt::join(problems, "; ")));
   NetworkOptions complete = options;
-  if (complete.hidden.empty())
-    std::ranges::copy_if(found->hidden, std::back_inserter(complete.hidden),
-                         [](std::size_t width) { return width > 0; });
-  Builder builder(complete);
-  found->build(complete, builder);
-  auto network = std::make_unique<Network>(complete, builder.take());
+  NetworkDescription description;
+  if (!options.layers.empty()) {
+    description = parse_network_text(options.layers, options.name, options.input, options.classes);
+  } else {
+    const bool known = std::ranges::find(network_names(), options.name) != network_names().end();
+    if (!known) refuse_name(options);
+    description = describe_network(options);
+    complete.hidden = hidden_widths(options);
+  }
+  auto network = build_network(complete, description);
   draw_weights(*network, seed);
   return network;
 }

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "training/sums.h"
+#include "training/vector_clones.h"
 
 namespace errata::training {
 
@@ -30,6 +31,44 @@ void check(const OptimizerOptions& options) {
     problems.push_back(fmt::format("weight_decay = {}, need ≥ 0", options.weight_decay));
   if (!problems.empty())
     throw Error(ExitStatus::kInvalidProject, "E509", fmt::format("optimiser: {}", fmt::join(problems, "; ")));
+}
+
+struct SgdStep {
+  float momentum, rate, decay;
+};
+
+ERRATA_VECTOR_CLONES void sgd_step(const SgdStep& s, std::span<const float> gradient, std::span<float> velocity,
+                                   std::span<float> value) {
+  ERRATA_INDEPENDENT
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    velocity[i] = s.momentum * velocity[i] + (gradient[i] + s.decay * value[i]);
+    value[i] -= s.rate * velocity[i];
+  }
+}
+
+ERRATA_VECTOR_CLONES void nesterov_step(const SgdStep& s, std::span<const float> gradient, std::span<float> velocity,
+                                        std::span<float> value) {
+  ERRATA_INDEPENDENT
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const float decayed = gradient[i] + s.decay * value[i];
+    velocity[i] = s.momentum * velocity[i] + decayed;
+    value[i] -= s.rate * (decayed + s.momentum * velocity[i]);
+  }
+}
+
+struct AdamStep {
+  float added, kept, beta1, beta2, new1, new2, rate, epsilon;
+};
+
+ERRATA_VECTOR_CLONES void adam_step(const AdamStep& s, std::span<const float> gradients, std::span<float> first,
+                                    std::span<float> second, std::span<float> value) {
+  ERRATA_INDEPENDENT
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const float gradient = gradients[i] + s.added * value[i];
+    first[i] = s.beta1 * first[i] + s.new1 * gradient;
+    second[i] = s.beta2 * second[i] + s.new2 * gradient * gradient;
+    value[i] = s.kept * value[i] - s.rate * first[i] / (std::sqrt(second[i]) + s.epsilon);
+  }
 }
 
 }  // namespace
@@ -59,38 +98,34 @@ void Optimizer::step(double learning_rate) {
 
 void Optimizer::step_sgd(std::size_t index, double learning_rate) {
   Parameter& parameter = *parameters_[index];
-  auto& velocity = moments_[0][index];
-  const auto momentum = static_cast<float>(options_.momentum), rate = static_cast<float>(learning_rate);
-  const auto decay = static_cast<float>(parameter.decays ? options_.weight_decay : 0.0);
-  for (std::size_t i = 0; i < velocity.size(); ++i) {
-    const float gradient = parameter.gradient[i] + decay * parameter.value[i];
-    velocity[i] = momentum * velocity[i] + gradient;
-    parameter.value[i] -= rate * velocity[i];
-  }
+  SgdStep step;
+  step.momentum = static_cast<float>(options_.momentum);
+  step.rate = static_cast<float>(learning_rate);
+  step.decay = static_cast<float>(parameter.decays ? options_.weight_decay : 0.0);
+  if (options_.nesterov)
+    nesterov_step(step, parameter.gradient, moments_[0][index], parameter.value);
+  else
+    sgd_step(step, parameter.gradient, moments_[0][index], parameter.value);
 }
 
 void Optimizer::step_adam(std::size_t index, double learning_rate) {
   Parameter& parameter = *parameters_[index];
-  auto& first = moments_[0][index];
-  auto& second = moments_[1][index];
   const double decay = parameter.decays ? options_.weight_decay : 0.0;
   const bool decoupled = options_.name == "adamw";
-  const auto added = static_cast<float>(decoupled ? 0.0 : decay);
-  const auto kept = static_cast<float>(decoupled ? 1.0 - learning_rate * decay : 1.0);
-  const auto beta1 = static_cast<float>(options_.beta1), beta2 = static_cast<float>(options_.beta2);
-  const auto new1 = static_cast<float>(1.0 - options_.beta1), new2 = static_cast<float>(1.0 - options_.beta2);
   const auto count = static_cast<double>(steps_);
   // rate · m̂ / (√v̂ + ε) with both bias corrections moved into the two constants.
   const double correction1 = 1.0 - std::pow(options_.beta1, count);
   const double correction2 = std::sqrt(1.0 - std::pow(options_.beta2, count));
-  const auto rate = static_cast<float>(learning_rate * correction2 / correction1);
-  const auto epsilon = static_cast<float>(options_.epsilon * correction2);
-  for (std::size_t i = 0; i < first.size(); ++i) {
-    const float gradient = parameter.gradient[i] + added * parameter.value[i];
-    first[i] = beta1 * first[i] + new1 * gradient;
-    second[i] = beta2 * second[i] + new2 * gradient * gradient;
-    parameter.value[i] = kept * parameter.value[i] - rate * first[i] / (std::sqrt(second[i]) + epsilon);
-  }
+  AdamStep step;
+  step.added = static_cast<float>(decoupled ? 0.0 : decay);
+  step.kept = static_cast<float>(decoupled ? 1.0 - learning_rate * decay : 1.0);
+  step.beta1 = static_cast<float>(options_.beta1);
+  step.beta2 = static_cast<float>(options_.beta2);
+  step.new1 = static_cast<float>(1.0 - options_.beta1);
+  step.new2 = static_cast<float>(1.0 - options_.beta2);
+  step.rate = static_cast<float>(learning_rate * correction2 / correction1);
+  step.epsilon = static_cast<float>(options_.epsilon * correction2);
+  adam_step(step, parameter.gradient, moments_[0][index], moments_[1][index], parameter.value);
 }
 
 void Optimizer::restore(std::uint64_t steps, std::vector<std::vector<std::vector<float>>> moments) {

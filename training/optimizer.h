@@ -14,9 +14,10 @@ namespace errata::training {
 struct OptimizerOptions {
   std::string name = "adam";  ///< "sgd", "adam", "adamw"
   double momentum = 0.9;      ///< sgd: v ← momentum · v + g, w ← w − rate · v; 0 … below 1
-  double beta1 = 0.9;         ///< adam, adamw: decay of the first moment
-  double beta2 = 0.999;       ///< adam, adamw: decay of the second moment
-  double epsilon = 1e-8;      ///< adam, adamw: added to √v̂
+  bool nesterov = false;  ///< sgd: w ← w − rate · (g + momentum · v) with the new v (Nesterov, as Sutskever 2013)
+  double beta1 = 0.9;     ///< adam, adamw: decay of the first moment
+  double beta2 = 0.999;   ///< adam, adamw: decay of the second moment
+  double epsilon = 1e-8;  ///< adam, adamw: added to √v̂
   /// Pull of matrices towards 0, not of biases, batch norm and quantiser steps. sgd, adam: added to the
   /// gradient; adamw: w ← w − rate · decay · w (Loshchilov and Hutter 2019).
   double weight_decay = 0.0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "training/vector_clones.h"
+
 namespace errata::training {
 
 namespace {
@@ -24,7 +26,8 @@ QuantizerRange QuantizerRange::of_weights(int bits) {
 
 QuantizerRange QuantizerRange::of_inputs(int bits) { return {0.0f, static_cast<float>((1 << bits) - 1)}; }
 
-void quantize(std::span<const float> values, float step, QuantizerRange range, std::span<float> codes) {
+ERRATA_VECTOR_CLONES void quantize(std::span<const float> values, float step, QuantizerRange range,
+                                   std::span<float> codes) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const float ratio = values[i] / step;
     const float above = ratio < range.low ? range.low : ratio;
@@ -32,7 +35,8 @@ void quantize(std::span<const float> values, float step, QuantizerRange range, s
   }
 }
 
-void inside_ratio(std::span<const float> values, float step, QuantizerRange range, std::span<float> ratios) {
+ERRATA_VECTOR_CLONES void inside_ratio(std::span<const float> values, float step, QuantizerRange range,
+                                       std::span<float> ratios) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const float ratio = values[i] / step;
     const float above = ratio > range.low ? ratio : 0.0f;
@@ -40,8 +44,8 @@ void inside_ratio(std::span<const float> values, float step, QuantizerRange rang
   }
 }
 
-double pass_straight_through(std::span<const float> values, float step, QuantizerRange range, float scale,
-                             std::span<float> gradient) {
+ERRATA_VECTOR_CLONES double pass_straight_through(std::span<const float> values, float step, QuantizerRange range,
+                                                  float scale, std::span<float> gradient) {
   double sums[kLanes] = {};
   const auto one = [&](std::size_t i, double& sum) {
     const float ratio = values[i] / step;
@@ -62,8 +66,11 @@ double pass_straight_through(std::span<const float> values, float step, Quantize
 float initial_step(std::span<const float> values, QuantizerRange range) {
   double sum = 0.0;
   for (const float value : values) sum += std::fabs(static_cast<double>(value));
-  const double mean = values.empty() ? 0.0 : sum / static_cast<double>(values.size());
-  return std::max(kMinimumStep, static_cast<float>(2.0 * mean / std::sqrt(static_cast<double>(range.high))));
+  return initial_step(values.empty() ? 0.0 : sum / static_cast<double>(values.size()), range);
+}
+
+float initial_step(double mean_magnitude, QuantizerRange range) {
+  return std::max(kMinimumStep, static_cast<float>(2.0 * mean_magnitude / std::sqrt(static_cast<double>(range.high))));
 }
 
 double step_gradient_scale(std::size_t count, QuantizerRange range) {

@@ -41,6 +41,8 @@ double pass_straight_through(std::span<const float> values, float step, Quantize
 
 /// First step for these values, 2 · mean|v| / √high, at least kMinimumStep.
 float initial_step(std::span<const float> values, QuantizerRange range);
+/// The same from mean|v|.
+float initial_step(double mean_magnitude, QuantizerRange range);
 
 /// LSQ's scale of the step's gradient, 1 / √(count · high).
 double step_gradient_scale(std::size_t count, QuantizerRange range);

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <span>
-
-#include "training/tensor.h"
+#include <memory>
 
 namespace errata::training {
 
@@ -19,25 +17,34 @@ inline std::size_t shard_size(std::size_t images, std::size_t shard) {
   return std::min(kShardImages, images - shard_begin(shard));
 }
 
-/// Values of one shard's images.
-inline std::span<const float> shard_values(const Tensor& tensor, std::size_t shard) {
-  const std::size_t size = tensor.shape().size();
-  return tensor.values().subspan(shard_begin(shard) * size, shard_size(tensor.images(), shard) * size);
-}
-inline std::span<float> shard_values(Tensor& tensor, std::size_t shard) {
-  const std::size_t size = tensor.shape().size();
-  return tensor.values().subspan(shard_begin(shard) * size, shard_size(tensor.images(), shard) * size);
-}
+/// Threads that work on shards together. Waiting for work they spin for some microseconds and then sleep, and the
+/// caller never waits for a thread that has not begun: on a busy machine little is lost. (OpenMP's own threads spin for
+/// milliseconds at every barrier, which made small networks ten times slower there.)
+class ShardTeam {
+ public:
+  /// A team of `threads` (at least 1), the caller of for_each() among them.
+  explicit ShardTeam(int threads);
+  ~ShardTeam();
+  ShardTeam(const ShardTeam&) = delete;
+  ShardTeam& operator=(const ShardTeam&) = delete;
 
-/// Runs `work(shard)` for every shard on up to `threads` threads; inside, OpenMP and oneDNN see one thread.
-/// When shards throw, the exception of the lowest shard is rethrown after all have ended.
+  int threads() const;
+
+  /// Runs `work(item)` for every item below `count` and returns when all are done; inside, OpenMP and oneDNN see one
+  /// thread. When items throw, the exception of the lowest is rethrown after all have ended. One caller at a time, and
+  /// not from inside `work`.
+  void for_each(std::size_t count, const std::function<void(std::size_t)>& work);
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+/// The same with a team for this call only.
 void for_each_shard(std::size_t shards, int threads, const std::function<void(std::size_t)>& work);
 
 /// Runs `work` in the environment that a shard has, on the calling thread (oneDNN primitives made here suit
 /// shards).
 void run_as_shard(const std::function<void()>& work);
-
-/// Number of the calling thread within for_each_shard, below its `threads`.
-std::size_t worker_number();
 
 }  // namespace errata::training

@@ -10,6 +10,8 @@
 #include "training/checkpoint.h"
 #include "training/hardware/composed_hook.h"
 #include "training/hardware/table_conversion.h"
+#include "training/learning_rate_finder.h"
+#include "training/project_network.h"
 #include "training/tensorboard_log.h"
 #include "training/trainer.h"
 
@@ -37,6 +39,10 @@ MetricsRecord scalars_of(const TrainingProgress& p) {
     record.values.emplace_back("epoch/test_loss", p.test->mean_loss());
     record.values.emplace_back("epoch/test_accuracy", p.test->accuracy());
   }
+  if (p.validation) {
+    record.values.emplace_back("epoch/validation_loss", p.validation->mean_loss());
+    record.values.emplace_back("epoch/validation_accuracy", p.validation->accuracy());
+  }
   return record;
 }
 
@@ -52,15 +58,9 @@ class Stage {
         hardware_(hardware) {}
 
   TrainedArm ideal() {
-    NetworkOptions options;
-    options.name = s_.text("training.network");
-    options.input = data_.shape;
-    options.classes = data_.classes;
-    options.quantization = {hardware_.weight_bits, hardware_.input_bits};
-    options.batch_norm = s_.flag("training.batch_norm");
-    if (s_.text("training.normalization") == "scale")
-      options.normalization = scale_normalization(data_.train, data_.shape.channels);
-    return run("ideal", make_network(options, s_.seed()), nullptr, "training.epochs", "training.learning_rate");
+    ProjectNetwork made = project_network(s_, data_, {hardware_.weight_bits, hardware_.input_bits});
+    for (const auto& note : made.notes) context_.note(fmt::format("{}: {}", made.network->options().name, note));
+    return run("ideal", std::move(made.network), nullptr, "training.epochs", "training.learning_rate");
   }
 
   /// Goes on from `start` with a table in the loop; no table means no errors.
@@ -88,17 +88,16 @@ class Stage {
     return read_network(Hdf5Reader(shards_ / (arm.name + ".h5")));
   }
 
-  TrainingOptions options(const char* epochs, const char* rate) const {
-    TrainingOptions o;
-    o.seed = s_.seed();
-    o.epochs = static_cast<std::uint64_t>(s_.integer(epochs));
-    o.batch_size = static_cast<std::size_t>(s_.integer("training.batch_size"));
-    o.optimizer.name = s_.text("training.optimizer");
-    o.optimizer.weight_decay = s_.number("training.weight_decay");
-    o.schedule.name = s_.text("training.schedule");
-    o.schedule.learning_rate = s_.number(rate);
-    o.shift_pixels = static_cast<std::size_t>(s_.integer("training.shift"));
-    o.flip = s_.flag("training.augmentation.flip");
+  TrainingOptions options(const Network& network, const char* epochs, const char* rate) const {
+    TrainingOptions o = training_options(s_, epochs, rate);
+    if (o.schedule.learning_rate > 0.0) return o;
+    o.schedule.learning_rate = 1.0;  // any, for the test's own checks
+    const RateTest test = test_learning_rates(network, data_, o, {.threads = context_.jobs});
+    if (!test.suggestion)
+      throw Error(ExitStatus::kComputation, "E503", fmt::format("{} = 0: the loss falls at no learning rate", rate),
+                  "give a rate; check the network and the data");
+    context_.note(fmt::format("{} = {:.3g}, by a range test", rate, *test.suggestion));
+    o.schedule.learning_rate = *test.suggestion;
     return o;
   }
 
@@ -106,7 +105,7 @@ class Stage {
                  const char* rate) {
     const auto shard = shards_ / (name + ".h5");
     TrainedArm arm{name, std::move(network), {}};
-    const TrainingOptions o = options(epochs, rate);
+    const TrainingOptions o = options(*arm.network, epochs, rate);
     std::vector<EpochRecord> records;
     std::optional<Trainer> trainer;
     if (std::filesystem::exists(shard)) {

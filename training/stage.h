@@ -33,7 +33,7 @@ struct TrainedArm {
 /// checkpoint.h5 of the train stage.
 struct TrainedNetworks {
   static constexpr const char* kFormat = "trained_networks";
-  static constexpr std::int64_t kMajor = 1, kMinor = 0;
+  static constexpr std::int64_t kMajor = 1, kMinor = 1;
 
   Provenance provenance;
   std::string data_set;

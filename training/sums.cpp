@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "training/vector_clones.h"
+
 namespace errata::training {
 
 namespace {
@@ -12,9 +14,15 @@ constexpr std::size_t kLanes = 8;
 constexpr std::size_t kWide = 64;
 std::size_t rows_together(std::size_t columns) { return columns >= kWide ? 1 : kWide / columns; }
 
+ERRATA_VECTOR_CLONES void scale_and_add(const float* matrix, float scale, const float* addend, std::size_t count,
+                                        float* out) {
+  ERRATA_INDEPENDENT
+  for (std::size_t k = 0; k < count; ++k) out[k] = scale * matrix[k] + addend[k];
+}
+
 }  // namespace
 
-double dot(std::span<const float> a, std::span<const float> b) {
+ERRATA_VECTOR_CLONES double dot(std::span<const float> a, std::span<const float> b) {
   std::array<double, kLanes> sums{};
   std::size_t i = 0;
   for (; i + kLanes <= a.size(); i += kLanes)
@@ -26,26 +34,32 @@ double dot(std::span<const float> a, std::span<const float> b) {
   return total;
 }
 
-void add_into(std::span<const float> values, std::span<float> target) {
-  for (std::size_t i = 0; i < values.size(); ++i) target[i] += values[i];
+ERRATA_VECTOR_CLONES void add(std::span<const float> a, std::span<const float> b, std::span<float> out) {
+  ERRATA_INDEPENDENT
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = a[i] + b[i];
 }
 
-void multiply_into(std::span<const float> values, std::span<float> target) {
-  for (std::size_t i = 0; i < values.size(); ++i) target[i] *= values[i];
+void add_into(std::span<const float> values, std::span<float> target) { add(values, target, target); }
+
+ERRATA_VECTOR_CLONES void multiply_into(std::span<const float> values, std::span<float> target) {
+  ERRATA_INDEPENDENT
+  for (std::size_t i = 0; i < target.size(); ++i) target[i] *= values[i];
+}
+
+ERRATA_VECTOR_CLONES void scale(float factor, std::span<float> target) {
+  for (std::size_t i = 0; i < target.size(); ++i) target[i] *= factor;
 }
 
 void add_row_sums(std::span<const float> matrix, std::span<float> sums) {
   const std::size_t columns = sums.size();
   if (columns >= kWide) {
-    for (std::size_t begin = 0; begin < matrix.size(); begin += columns)
-      for (std::size_t c = 0; c < columns; ++c) sums[c] += matrix[begin + c];
+    for (std::size_t begin = 0; begin < matrix.size(); begin += columns) add_into(matrix.subspan(begin, columns), sums);
     return;
   }
   const std::size_t block = rows_together(columns) * columns;
   std::array<float, kWide> partial{};
   std::size_t i = 0;
-  for (; i + block <= matrix.size(); i += block)
-    for (std::size_t k = 0; k < block; ++k) partial[k] += matrix[i + k];
+  for (; i + block <= matrix.size(); i += block) add_into(matrix.subspan(i, block), std::span(partial).first(block));
   for (std::size_t k = 0; i < matrix.size(); ++i, ++k) partial[k] += matrix[i];
   for (std::size_t k = 0; k < block; ++k) sums[k % columns] += partial[k];
 }
@@ -55,7 +69,7 @@ void scale_and_add_rows(std::span<const float> matrix, float scale, std::span<co
   const std::size_t columns = row_values.size();
   if (columns >= kWide) {
     for (std::size_t begin = 0; begin < matrix.size(); begin += columns)
-      for (std::size_t c = 0; c < columns; ++c) out[begin + c] = scale * matrix[begin + c] + row_values[c];
+      scale_and_add(matrix.data() + begin, scale, row_values.data(), columns, out.data() + begin);
     return;
   }
   const std::size_t block = rows_together(columns) * columns;
@@ -63,8 +77,25 @@ void scale_and_add_rows(std::span<const float> matrix, float scale, std::span<co
   for (std::size_t k = 0; k < block; ++k) repeated[k] = row_values[k % columns];
   std::size_t i = 0;
   for (; i + block <= matrix.size(); i += block)
-    for (std::size_t k = 0; k < block; ++k) out[i + k] = scale * matrix[i + k] + repeated[k];
-  for (std::size_t k = 0; i < matrix.size(); ++i, ++k) out[i] = scale * matrix[i] + repeated[k];
+    scale_and_add(matrix.data() + i, scale, repeated.data(), block, out.data() + i);
+  scale_and_add(matrix.data() + i, scale, repeated.data(), matrix.size() - i, out.data() + i);
+}
+
+ERRATA_VECTOR_CLONES void clamp_from_zero(std::span<const float> values, float ceiling, std::span<float> out) {
+  ERRATA_INDEPENDENT
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const float positive = values[i] < 0.0f ? 0.0f : values[i];
+    out[i] = positive > ceiling ? ceiling : positive;
+  }
+}
+
+ERRATA_VECTOR_CLONES void pass_between(std::span<const float> values, float ceiling, std::span<const float> gradient,
+                                       std::span<float> out) {
+  ERRATA_INDEPENDENT
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const float above = values[i] > 0.0f ? gradient[i] : 0.0f;
+    out[i] = values[i] < ceiling ? above : 0.0f;
+  }
 }
 
 }  // namespace errata::training

@@ -16,9 +16,11 @@ struct ImageShape {
   bool operator==(const ImageShape&) const = default;
 };
 
-/// Batch of fp32 images, layout NHWC (channels fastest), storage aligned to 64 bytes. Copies are deep.
+/// Batch of fp32 images, layout NHWC (channels fastest), storage aligned to 64 bytes. Copies are deep and own their
+/// values; moves are not copies.
 ///
-/// resize() keeps the storage while it is large enough, so a workspace is allocated once.
+/// resize() keeps the storage while it is large enough, so a workspace is allocated once. A tensor made by on() or
+/// part() owns nothing: it lies on values that must outlive it, and resize() within them only renames.
 class Tensor {
  public:
   Tensor() = default;
@@ -27,6 +29,11 @@ class Tensor {
   Tensor& operator=(const Tensor& other);
   Tensor(Tensor&&) noexcept = default;
   Tensor& operator=(Tensor&&) noexcept = default;
+
+  /// On values that somebody else owns, images · shape.size() of them.
+  static Tensor on(float* values, std::size_t images, ImageShape shape);
+  /// On `count` images from `first` on.
+  Tensor part(std::size_t first, std::size_t count);
 
   /// Takes another shape; values are unspecified when the storage had to grow, else kept as they lie.
   void resize(std::size_t images, ImageShape shape);
@@ -37,8 +44,8 @@ class Tensor {
   std::size_t size() const { return images_ * shape_.size(); }
   bool empty() const { return size() == 0; }
 
-  float* data() { return storage_.get(); }
-  const float* data() const { return storage_.get(); }
+  float* data() { return data_; }
+  const float* data() const { return data_; }
   std::span<float> values() { return {data(), size()}; }
   std::span<const float> values() const { return {data(), size()}; }
   /// Values of one image, [height][width][channels].
@@ -53,6 +60,7 @@ class Tensor {
   };
 
   std::unique_ptr<float[], Free> storage_;
+  float* data_ = nullptr;
   std::size_t capacity_ = 0;
   std::size_t images_ = 0;
   ImageShape shape_{0, 0, 0};

@@ -19,6 +19,17 @@ void check(const TrainingOptions& options, const Network& network, const DataSet
   if (options.progress_steps == 0) problems.push_back("progress_steps = 0, need at least 1");
   if (!(options.gradient_limit >= 0.0))
     problems.push_back(fmt::format("gradient_limit = {}, need ≥ 0", options.gradient_limit));
+  if (!(options.label_smoothing >= 0.0 && options.label_smoothing < 1.0))
+    problems.push_back(fmt::format("label_smoothing = {}, need 0 ≤ label_smoothing < 1", options.label_smoothing));
+  if (!(options.average_decay >= 0.0 && options.average_decay < 1.0))
+    problems.push_back(fmt::format("average_decay = {}, need 0 ≤ average_decay < 1", options.average_decay));
+  if (options.validation_images > 0 && options.validation_images >= data.train.count())
+    problems.push_back(fmt::format("{} validation images leave none of {} for training", options.validation_images,
+                                   data.train.count()));
+  if (options.validation_images == 0 && (options.keep == Keep::kBest || options.patience > 0))
+    problems.push_back(
+        "choosing an epoch needs validation_images > 0: chosen by the test images, the test accuracy would be too "
+        "good");
   if (data.train.count() == 0) problems.push_back(fmt::format("data set '{}' has no training images", data.name));
   if (!(data.shape == network.options().input))
     problems.push_back(fmt::format("the network takes {}×{}×{} images, data set '{}' has {}×{}×{}",
@@ -40,10 +51,33 @@ Trainer::Trainer(Network& network, const DataSet& data, TrainingOptions options)
       options_(std::move(options)),
       optimizer_(options_.optimizer, network.parameters()) {
   check(options_, network_, data_);
+  network_.set_precision(options_.precision);
+  hold_out();
+}
+
+void Trainer::hold_out() {
+  constexpr std::uint64_t kNoEpoch = ~std::uint64_t{0};  // an order that no epoch uses
+  const std::size_t count = data_.train.count(), kept = count - options_.validation_images;
+  train_numbers_ = shuffled_order(count, options_.seed, kNoEpoch);
+  validation_numbers_.assign(train_numbers_.begin() + static_cast<std::ptrdiff_t>(kept), train_numbers_.end());
+  train_numbers_.resize(kept);
+  std::ranges::sort(train_numbers_);
+  std::ranges::sort(validation_numbers_);
+}
+
+void Trainer::restore(WeightSet average, WeightSet best) {
+  average_ = std::move(average);
+  best_ = std::move(best);
 }
 
 std::uint64_t Trainer::steps_per_epoch() const {
-  return (data_.train.count() + options_.batch_size - 1) / options_.batch_size;
+  return (train_numbers_.size() + options_.batch_size - 1) / options_.batch_size;
+}
+
+bool Trainer::is_finished() const {
+  if (position_.epoch >= options_.epochs) return true;
+  const bool judged = options_.patience > 0 && position_.best_epoch > 0 && position_.batch == 0;
+  return judged && position_.epoch - position_.best_epoch >= options_.patience;
 }
 
 Trainer::Outcome Trainer::run(const TrainingSinks& sinks) {
@@ -52,7 +86,7 @@ Trainer::Outcome Trainer::run(const TrainingSinks& sinks) {
     if (sinks.checkpoint) sinks.checkpoint(*this);
   };
   BatchLoader loader(data_.train, data_.shape, loader_options(sinks.threads));
-  while (position_.epoch < options_.epochs) {
+  while (!is_finished()) {
     while (position_.batch < steps_per_epoch()) {
       train_batch(sinks, loader);
       if (stopping()) {
@@ -64,9 +98,17 @@ Trainer::Outcome Trainer::run(const TrainingSinks& sinks) {
     }
     const bool finished = finish_epoch(sinks);
     save();
-    if (!finished || (stopping() && position_.epoch < options_.epochs)) return Outcome::kStopped;
+    if (!finished || (stopping() && !is_finished())) return Outcome::kStopped;
   }
+  deliver();
   return Outcome::kFinished;
+}
+
+void Trainer::deliver() {
+  if (options_.keep == Keep::kBest && !best_.empty())
+    put_weights(best_, network_);
+  else if (!average_.empty())
+    put_weights(average_, network_);
 }
 
 BatchLoaderOptions Trainer::loader_options(int threads) const {
@@ -78,6 +120,7 @@ BatchLoaderOptions Trainer::loader_options(int threads) const {
   options.first_batch = position_.batch;
   options.augmentation = {options_.shift_pixels, options_.flip};
   options.normalization = network_.options().normalization;
+  if (!validation_numbers_.empty()) options.images = train_numbers_;
   if (threads == 1) options.ahead = 0;
   return options;
 }
@@ -89,13 +132,18 @@ void Trainer::train_batch(const TrainingSinks& sinks, BatchLoader& loader) {
   network_.forward(
       loaded.batch.images,
       {{true, options_.seed, position_.epoch, position_.step, loaded.first_image}, sinks.training_hook, sinks.threads});
-  const LossSums sums = network_.loss(labels);
+  const LossOptions loss{options_.label_smoothing};
+  const LossSums sums = network_.loss(labels, loss);
   if (!std::isfinite(sums.loss))
     throw Error(ExitStatus::kComputation, "E503", fmt::format("the loss is not finite at step {}", position_.step),
                 "lower training.learning_rate");
-  network_.backward(labels);
+  network_.backward(labels, loss);
   if (options_.gradient_limit > 0.0) clip_gradients(network_.parameters(), options_.gradient_limit);
   optimizer_.step(learning_rate_at(options_.schedule, position_.step, steps_per_epoch(), total_steps()));
+  if (options_.average_decay > 0.0) {
+    const auto step = static_cast<double>(position_.step);
+    average_weights(average_, network_, std::min(options_.average_decay, (1.0 + step) / (10.0 + step)));
+  }
 
   ++position_.batch;
   ++position_.step;
@@ -110,6 +158,26 @@ void Trainer::train_batch(const TrainingSinks& sinks, BatchLoader& loader) {
   report(sinks, now);
 }
 
+namespace {
+
+/// The averaged weights in the network while this lives; none, where there are none.
+class Averaged {
+ public:
+  Averaged(WeightSet& average, Network& network) : average_(average), network_(network) { swap(); }
+  ~Averaged() { swap(); }
+  Averaged(const Averaged&) = delete;
+  Averaged& operator=(const Averaged&) = delete;
+
+ private:
+  void swap() {
+    if (!average_.empty()) swap_weights(average_, network_);
+  }
+  WeightSet& average_;
+  Network& network_;
+};
+
+}  // namespace
+
 bool Trainer::finish_epoch(const TrainingSinks& sinks) {
   EvaluationOptions evaluation;
   evaluation.hook = sinks.evaluation_hook;
@@ -117,17 +185,40 @@ bool Trainer::finish_epoch(const TrainingSinks& sinks) {
   evaluation.epoch = position_.epoch;
   evaluation.threads = sinks.threads;
   evaluation.should_stop = sinks.should_stop;
-  const auto tested = evaluate(network_, data_.test, evaluation);
-  if (!tested) return false;
-  ++position_.epoch;
-  TrainingProgress now = progress(TrainingProgress::Event::kEpoch);
+  TrainingProgress now;
+  {
+    const Averaged averaged(average_, network_);
+    const auto tested = evaluate(network_, data_.test, evaluation);
+    if (!tested) return false;
+    std::optional<LossSums> validation;
+    if (!validation_numbers_.empty()) {
+      evaluation.numbers = validation_numbers_;
+      const auto validated = evaluate(network_, data_.train, evaluation);
+      if (!validated) return false;
+      validation = validated->sums;
+    }
+    ++position_.epoch;
+    if (validation) judge(*validation);
+    now = progress(TrainingProgress::Event::kEpoch);
+    now.test = tested->sums;
+    now.validation = validation;
+  }
   now.train = position_.epoch_sums;
-  now.test = tested->sums;
   position_.batch = 0;
   position_.epoch_sums = {};
   report(sinks, now);
   if (sinks.metrics != nullptr) sinks.metrics->sync();
   return true;
+}
+
+void Trainer::judge(const LossSums& validation) {
+  const LossSums& best = position_.best_sums;
+  const bool better = position_.best_epoch == 0 || validation.correct > best.correct ||
+                      (validation.correct == best.correct && validation.loss < best.loss);
+  if (!better) return;
+  position_.best_epoch = position_.epoch;
+  position_.best_sums = validation;
+  if (options_.keep == Keep::kBest) best_ = weights_of(network_);
 }
 
 TrainingProgress Trainer::progress(TrainingProgress::Event event) {
@@ -152,6 +243,10 @@ void Trainer::report(const TrainingSinks& sinks, const TrainingProgress& progres
                      {"train_accuracy", progress.train.accuracy()}};
     if (progress.test) {
       record.event = "epoch";
+      if (progress.validation) {
+        record.values.emplace_back("validation_loss", progress.validation->mean_loss());
+        record.values.emplace_back("validation_accuracy", progress.validation->accuracy());
+      }
       record.values.emplace_back("test_loss", progress.test->mean_loss());
       record.values.emplace_back("test_accuracy", progress.test->accuracy());
     }

@@ -29,6 +29,10 @@ std::string content_of(const std::filesystem::path& path) {
       for (const auto& child : file.children(name)) add(name == "/" ? "/" + child : name + "/" + child);
       return;
     }
+    if (name.ends_with("/layers")) {
+      for (const auto& line : file.strings(name)) text << line << "\n";
+      return;
+    }
     std::uint64_t hash = 0;
     for (const float value : file.floats(name)) hash = hash * 0x100000001b3ULL + std::bit_cast<std::uint32_t>(value);
     text << name << " " << hash << "\n";
@@ -42,7 +46,20 @@ struct ResumeCase {
   QuantizationOptions bits;
   const char* optimizer;
   std::uint64_t stop_at;  // steps; an epoch has 5
+  void (*change)(TrainingOptions&) = [](TrainingOptions&) {};
 };
+
+/// Everything that came after the first version: an epoch has 4 steps, 60 images being held out.
+void use_everything(TrainingOptions& options) {
+  options.optimizer.nesterov = options.optimizer.name == "sgd";
+  options.label_smoothing = 0.1;
+  options.average_decay = 0.9;
+  options.validation_images = 60;
+  options.keep = Keep::kBest;
+  options.patience = 3;
+}
+
+void average_only(TrainingOptions& options) { options.average_decay = 0.99; }
 
 class Resume : public testing::TestWithParam<ResumeCase> {};
 
@@ -50,7 +67,8 @@ TEST_P(Resume, EqualsTrainingWithoutInterruption) {
   const auto& tested = GetParam();
   const TemporaryFolder folder(std::string("resume-") + tested.label);
   const DataSet data = small_glyphs();
-  const auto options = short_training(tested.optimizer);
+  auto options = short_training(tested.optimizer);
+  tested.change(options);
 
   auto whole = make_network(full_network(tested.bits), 9);
   {
@@ -101,7 +119,10 @@ INSTANTIATE_TEST_SUITE_P(Cases, Resume,
                          testing::Values(ResumeCase{"float_adam_mid_epoch", {0, 0}, "adam", 7},
                                          ResumeCase{"quantised_adamw_mid_epoch", {4, 4}, "adamw", 11},
                                          ResumeCase{"quantised_sgd_first_step", {4, 4}, "sgd", 1},
-                                         ResumeCase{"quantised_adam_two_epochs", {4, 4}, "adam", 10}),
+                                         ResumeCase{"quantised_adam_two_epochs", {4, 4}, "adam", 10},
+                                         ResumeCase{"everything_mid_epoch", {4, 4}, "sgd", 7, use_everything},
+                                         ResumeCase{"everything_after_epoch", {0, 0}, "adamw", 8, use_everything},
+                                         ResumeCase{"average_mid_epoch", {4, 4}, "adam", 12, average_only}),
                          [](const auto& tested) { return tested.param.label; });
 
 TEST(Checkpoint, StoppedTrainingSavesOnceAndGoesOn) {
@@ -172,6 +193,32 @@ class Hostile : public testing::Test {
   Trainer trainer_;
 };
 
+TEST_F(Hostile, OtherOptionsAreNamed) {
+  const std::string path = folder_ / "good.h5";
+  for (const auto& [change, part] :
+       {std::pair<void (*)(TrainingOptions&), const char*>{[](TrainingOptions& o) { o.average_decay = 0.5; },
+                                                           "average_decay = 0 in the file, 0.5 now"},
+        {[](TrainingOptions& o) { o.label_smoothing = 0.1; }, "label_smoothing"},
+        {[](TrainingOptions& o) { o.optimizer.nesterov = true; }, "nesterov = 0 in the file, 1 now"},
+        {[](TrainingOptions& o) {
+           o.validation_images = 20;
+           o.keep = Keep::kBest;
+           o.patience = 4;
+         },
+         "keep = last in the file, best now"}}) {
+    auto options = short_training("adam");
+    change(options);
+    Trainer other(*network_, data_, options);
+    try {
+      read_training_state(Hdf5Reader(path), other);
+      FAIL() << part;
+    } catch (const Error& failure) {
+      EXPECT_EQ(failure.code(), "E405");
+      EXPECT_NE(std::string(failure.what()).find(part), std::string::npos) << failure.what();
+    }
+  }
+}
+
 TEST_F(Hostile, WrongAttributesAreErrors) {
   const auto number = [](const char* group, const char* name, std::int64_t value) {
     return [=](Hdf5Writer& file) { file.attribute(group, name, value); };
@@ -185,14 +232,75 @@ TEST_F(Hostile, WrongAttributesAreErrors) {
   EXPECT_EQ(code_after(number("/network", "batch_norm", 7)), "E403");
   EXPECT_EQ(code_after(number("/progress", "step", 3)), "E403");
   EXPECT_EQ(code_after(number("/progress", "epoch", 1000)), "E403");
+  EXPECT_EQ(code_after(number("/progress", "best_epoch", 7)), "E403");
   EXPECT_EQ(code_after(number("/progress", "batch_size", 32)), "E405");
-  EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/network", "name", "resnet"); }), "E403");
   EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/network", "dropout", 1.5); }), "E403");
   EXPECT_EQ(code_after([](Hdf5Writer& file) { file.attribute("/", "errata_format", "error_table"); }), "E405");
-  const std::vector<std::int64_t> later{2, 0}, hidden{65536, 65536}, sides{4096, 4096, 1};
+  const std::vector<std::int64_t> later{2, 0}, sides{4096, 4096, 1};
   EXPECT_EQ(code_after([&](Hdf5Writer& file) { file.attribute("/", "format_version", later); }), "E405");
-  EXPECT_EQ(code_after([&](Hdf5Writer& file) { file.attribute("/network", "hidden", hidden); }), "E403");
   EXPECT_EQ(code_after([&](Hdf5Writer& file) { file.attribute("/network", "input", sides); }), "E403");
+}
+
+/// A network as files of version 1.0 had it, without its layers; `layers` adds some of one's own.
+void write_version_1_0(Hdf5Writer& file, const Network& network, const std::vector<std::string>& layers = {}) {
+  write_checkpoint_header(file);
+  const std::vector<std::int64_t> version{1, 0}, input{28, 28, 1}, hidden{120, 84};
+  file.attribute("/", "format_version", std::span<const std::int64_t>(version));
+  file.attribute("/network", "name", network.options().name);
+  file.attribute("/network", "input", std::span<const std::int64_t>(input));
+  file.attribute("/network", "classes", std::int64_t{10});
+  file.attribute("/network", "hidden", std::span<const std::int64_t>(hidden));
+  file.attribute("/network", "weight_bits", std::int64_t{4});
+  file.attribute("/network", "input_bits", std::int64_t{4});
+  file.attribute("/network", "batch_norm", std::int64_t{1});
+  file.attribute("/network", "dropout", 0.2);
+  for (const Parameter* p : network.parameters())
+    file.write("/network/parameters/" + p->name, std::span<const float>(p->value), p->shape, "1");
+  for (const StateBuffer& b : network.buffers())
+    file.write("/network/buffers/" + b.name, std::span<const float>(*b.values), {b.values->size()}, "1");
+  if (!layers.empty()) file.write_strings("/network/layers", layers);
+}
+
+TEST_F(Hostile, FilesOfVersion1_0AreRead) {
+  {
+    Hdf5Writer file(folder_ / "old.h5");
+    write_version_1_0(file, *network_);
+    file.commit();
+  }
+  const Hdf5Reader file(folder_ / "old.h5");
+  check_checkpoint_header(file);
+  const auto network = read_network(file);
+  EXPECT_EQ(network->description(), network_->description());
+  EXPECT_EQ(state_of(*network), state_of(*network_));
+  const auto code = [&](const std::function<void(Hdf5Writer&)>& spoil) {
+    {
+      Hdf5Writer bad(folder_ / "bad.h5");
+      write_version_1_0(bad, *network_);
+      spoil(bad);
+      bad.commit();
+    }
+    return code_of(folder_ / "bad.h5");
+  };
+  const std::vector<std::int64_t> hidden{65536, 65536};
+  EXPECT_EQ(code([](Hdf5Writer& bad) { bad.attribute("/network", "name", "resnet"); }), "E403");
+  EXPECT_EQ(code([&](Hdf5Writer& bad) { bad.attribute("/network", "hidden", std::span(hidden)); }), "E403");
+}
+
+TEST_F(Hostile, LayersThatDoNotFitAreErrors) {
+  const auto code = [&](const std::vector<std::string>& layers) {
+    {
+      Hdf5Writer bad(folder_ / "bad.h5");
+      write_version_1_0(bad, *network_, layers);
+      bad.commit();
+    }
+    return code_of(folder_ / "bad.h5");
+  };
+  EXPECT_EQ(code({"[[layer"}), "E403");
+  EXPECT_EQ(code({"[[layer]]", "type = \"linear\"", "features = 11"}), "E403");
+  EXPECT_EQ(code({"[[layer]]", "type = \"linear\"", "features = 65536", "[[layer]]", "type = \"linear\"",
+                  "features = 65536", "[[layer]]", "type = \"linear\"", "features = 10"}),
+            "E403");
+  EXPECT_EQ(code({"[[layer]]", "type = \"linear\"", "name = \"elsewhere\"", "features = 10"}), "E403");
 }
 
 TEST_F(Hostile, MissingGroupsAreErrors) {

@@ -22,10 +22,10 @@ inline Tensor random_tensor(std::size_t images, ImageShape shape, double low, do
 
 /// A layer under test with a fixed scalar loss Σ weights · output, in double.
 struct LayerProbe {
-  LayerProbe(Layer& tested, Tensor in, int threads) : layer(tested), input(std::move(in)) {
+  LayerProbe(Layer& tested, Tensor in, int threads) : layer(tested), team(threads), input(std::move(in)) {
     pass.context.training = true;
     pass.context.seed = 11;
-    pass.threads = threads;
+    pass.team = &team;
     output.resize(input.images(), layer.output_shape());
     weights = random_tensor(input.images(), layer.output_shape(), -1.0, 1.0, 99);
     gradient.resize(input.images(), input.shape());
@@ -45,6 +45,7 @@ struct LayerProbe {
   }
 
   Layer& layer;
+  ShardTeam team;
   Pass pass;
   Tensor input, output, weights, gradient;
 };

@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #include "tests/unit/training/gradient_check.h"
 #include "training/batch_norm.h"
+#include "training/depthwise_layer.h"
 #include "training/dropout.h"
 #include "training/flatten.h"
 #include "training/loss.h"
@@ -53,7 +56,8 @@ TEST_P(MatrixGradient, MatchesFiniteDifferences) {
   probe.backward();
   // The layer is linear in each value: no truncation error, so a large step keeps rounding below 1e-5 of it.
   expect_gradient(probe.input.values(), std::as_const(probe.gradient).values(), 0.5, 2e-5, 37, loss);
-  expect_gradient(layer.weight().value, layer.weight().gradient, 0.5, 2e-5, 5, loss);
+  expect_gradient(layer.weight().value, layer.weight().gradient, 0.5, 2e-5, 5 + layer.weight().value.size() / 100,
+                  loss);
   expect_gradient(layer.bias().value, layer.bias().gradient, 0.5, 2e-5, 1, loss);
 }
 
@@ -64,6 +68,10 @@ INSTANTIATE_TEST_SUITE_P(
                     MatrixCase{"odd_stride", convolution_geometry({8, 7, 3}, {3, 2, 1, 5})},
                     MatrixCase{"stride_leaves_rest", convolution_geometry({6, 6, 2}, {3, 2, 0, 4})},
                     MatrixCase{"stride_over_kernel", convolution_geometry({7, 7, 2}, {1, 3, 0, 4})},
+                    MatrixCase{"pointwise", convolution_geometry({5, 6, 9}, {1, 1, 0, 10})},
+                    MatrixCase{"pointwise_stride", convolution_geometry({5, 6, 8}, {1, 2, 0, 16})},
+                    MatrixCase{"uneven", convolution_geometry({7, 6, 3}, Window{3, 2, 2, 1, 1, 0, 2, 1}, 5)},
+                    MatrixCase{"wide_linear", linear_geometry(700, 130)},
                     MatrixCase{"whole_image", convolution_geometry({4, 4, 16}, {4, 1, 0, 17})}),
     [](const auto& tested) { return tested.param.label; });
 
@@ -89,8 +97,8 @@ TEST(LayerGradient, MatrixProductMatchesNaiveLoops) {
 }
 
 TEST(LayerGradient, MaxPoolingMatchesFiniteDifferences) {
-  for (const PoolingOptions options : {PoolingOptions{2, 2}, PoolingOptions{3, 2}}) {
-    MaxPooling layer({7, 7, 3}, options);
+  for (const Window& window : {Window::square(2, 2), Window::square(3, 2), Window::square(3, 2, 1)}) {
+    MaxPooling layer({7, 7, 3}, window);
     LayerProbe probe(layer, distinct_values(kImages, {7, 7, 3}), 2);
     probe.backward();
     // Piecewise linear; fp32 rounding of values near 1 over a step of 0.005.
@@ -100,19 +108,102 @@ TEST(LayerGradient, MaxPoolingMatchesFiniteDifferences) {
 }
 
 TEST(LayerGradient, AveragePoolingMatchesFiniteDifferences) {
-  AveragePooling layer({6, 5, 3}, {2, 2});
-  LayerProbe probe(layer, random_tensor(kImages, {6, 5, 3}, -1.0, 1.0, 3), 2);
-  probe.backward();
-  expect_gradient(probe.input.values(), std::as_const(probe.gradient).values(), 0.5, 1e-5, 7,
-                  [&] { return probe.loss(); });
+  using Padding = AveragePooling::Padding;
+  for (const auto& [window, padding] : {std::pair{Window::square(2, 2), Padding::kLeftOut},
+                                        {Window::square(3, 2, 1), Padding::kLeftOut},
+                                        {Window{3, 2, 2, 2, 1, 1, 0, 0}, Padding::kCountsAsZero},
+                                        {Window{6, 5}, Padding::kLeftOut}}) {
+    AveragePooling layer({6, 5, 3}, window, padding);
+    LayerProbe probe(layer, random_tensor(kImages, {6, 5, 3}, -1.0, 1.0, 3), 2);
+    probe.backward();
+    expect_gradient(probe.input.values(), std::as_const(probe.gradient).values(), 0.5, 1e-5, 7,
+                    [&] { return probe.loss(); });
+  }
+}
+
+TEST(LayerGradient, AveragePoolingCountsPaddingWhenAsked) {
+  Tensor image(1, {2, 2, 1}), output(1, {2, 2, 1});
+  image.fill(4.0f);
+  ShardTeam team(1);
+  Pass pass{.team = &team};
+  AveragePooling left_out({2, 2, 1}, Window::square(2, 1, 1));
+  EXPECT_EQ(left_out.output_shape(), (ImageShape{3, 3, 1}));
+  output.resize(1, {3, 3, 1});
+  left_out.forward(pass, image, output);
+  EXPECT_EQ(output.data()[0], 4.0f);
+  AveragePooling counted({2, 2, 1}, Window::square(2, 1, 1), AveragePooling::Padding::kCountsAsZero);
+  counted.forward(pass, image, output);
+  EXPECT_EQ(output.data()[0], 1.0f);
+  EXPECT_EQ(output.data()[1], 2.0f);
+  EXPECT_EQ(output.data()[4], 4.0f);
+}
+
+TEST(LayerGradient, DepthwiseConvolutionMatchesFiniteDifferences) {
+  for (const Window& window : {Window::square(3, 1, 1), Window::square(3, 2, 1), Window{2, 3, 1, 2, 0, 1, 1, 1}}) {
+    DepthwiseLayer layer("d", {6, 7, 5}, window);
+    RandomStream stream(5, StreamPurpose::kTest);
+    for (float& weight : layer.weight().value) weight = static_cast<float>(stream.uniform() - 0.5);
+    for (float& bias : layer.bias().value) bias = static_cast<float>(stream.uniform() - 0.5);
+    LayerProbe probe(layer, random_tensor(kImages, {6, 7, 5}, -1.0, 1.0, 1), 2);
+    probe.backward();
+    const auto loss = [&] { return probe.loss(); };
+    // Linear in each value, as the matrix layers.
+    expect_gradient(probe.input.values(), std::as_const(probe.gradient).values(), 0.5, 2e-5, 37, loss);
+    expect_gradient(layer.weight().value, layer.weight().gradient, 0.5, 2e-5, 2, loss);
+    expect_gradient(layer.bias().value, layer.bias().gradient, 0.5, 2e-5, 1, loss);
+  }
+}
+
+TEST(LayerGradient, DepthwiseConvolutionEqualsOneConvolutionPerChannel) {
+  const Window window{3, 2, 2, 1, 1, 0, 2, 1};
+  DepthwiseLayer layer("d", {7, 6, 3}, window);
+  RandomStream stream(5, StreamPurpose::kTest);
+  for (float& weight : layer.weight().value) weight = static_cast<float>(stream.uniform() - 0.5);
+  Tensor images = random_tensor(19, {7, 6, 3}, -1.0, 1.0, 1);
+  ShardTeam team(1);
+  Pass pass{.team = &team};
+  Tensor output(19, layer.output_shape()), one(19, {7, 6, 1}), expected;
+  layer.forward(pass, images, output);
+  for (std::size_t c = 0; c < 3; ++c) {
+    const auto g = convolution_geometry({7, 6, 1}, window, 1);
+    MatrixLayer matrix("m", 0, g, {});
+    for (std::size_t tap = 0; tap < 6; ++tap) matrix.weight().value[tap] = layer.weight().value[tap * 3 + c];
+    matrix.update_codes();
+    for (std::size_t k = 0; k < one.size(); ++k) one.data()[k] = images.data()[k * 3 + c];
+    expected.resize(19, g.output());
+    matrix.forward(pass, one, expected);
+    // Six products below 1/2 in fp32, summed in another order.
+    for (std::size_t k = 0; k < expected.size(); ++k) ASSERT_NEAR(output.data()[k * 3 + c], expected.data()[k], 1e-6);
+  }
 }
 
 TEST(LayerGradient, ReluMatchesFiniteDifferences) {
-  Relu layer({4, 4, 3});
-  LayerProbe probe(layer, distinct_values(kImages, {4, 4, 3}), 2);
-  probe.backward();
-  expect_gradient(probe.input.values(), std::as_const(probe.gradient).values(), 0.005, 1e-4, 7,
-                  [&] { return probe.loss(); });
+  for (const float ceiling : {std::numeric_limits<float>::infinity(), 0.3f}) {
+    Relu layer({4, 4, 3}, ceiling);
+    LayerProbe probe(layer, distinct_values(kImages, {4, 4, 3}), 2);
+    probe.backward();
+    EXPECT_LE(*std::ranges::max_element(probe.output.values()), ceiling);
+    expect_gradient(probe.input.values(), std::as_const(probe.gradient).values(), 0.005, 1e-4, 7,
+                    [&] { return probe.loss(); });
+  }
+}
+
+TEST(LayerGradient, NotANumberGoesThroughReluAndPooling) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  ShardTeam team(1);
+  Pass pass{.team = &team};
+  for (std::size_t place = 0; place < 4; ++place) {
+    Tensor image(1, {2, 2, 9}), pooled(1, {1, 1, 9}), output(1, {2, 2, 9});
+    image.fill(1.0f);
+    image.data()[place * 9 + 3] = nan;
+    MaxPooling pooling({2, 2, 9}, Window::square(2, 2));
+    pooling.forward(pass, image, pooled);
+    EXPECT_TRUE(std::isnan(pooled.data()[3])) << place;
+    EXPECT_EQ(pooled.data()[2], 1.0f);
+    Relu relu({2, 2, 9}, 6.0f);
+    relu.forward(pass, image, output);
+    EXPECT_TRUE(std::isnan(output.data()[place * 9 + 3]));
+  }
 }
 
 TEST(LayerGradient, DropoutMatchesFiniteDifferencesAndKeepsTheMean) {
@@ -179,11 +270,24 @@ TEST(LayerGradient, BatchNormNormalisesAndKeepsRunningStatistics) {
 TEST(LayerGradient, CrossEntropyMatchesFiniteDifferences) {
   Tensor logits = random_tensor(5, {1, 1, 4}, -2.0, 2.0, 8);
   const std::vector<std::uint8_t> labels{0, 3, 2, 1, 3};
-  Tensor gradient;
-  cross_entropy_gradient(logits, labels, gradient);
-  const auto loss = [&] { return cross_entropy(logits, labels).mean_loss(); };
-  // Sums are in double; truncation of order step² = 1e-4.
-  expect_gradient(logits.values(), std::as_const(gradient).values(), 0.01, 1e-4, 1, loss);
+  for (const double smoothing : {0.0, 0.2}) {
+    const LossOptions options{smoothing};
+    Tensor gradient;
+    cross_entropy_gradient(logits, labels, options, gradient);
+    const auto loss = [&] { return cross_entropy(logits, labels, options).mean_loss(); };
+    // Sums are in double; truncation of order step² = 1e-4.
+    expect_gradient(logits.values(), std::as_const(gradient).values(), 0.01, 1e-4, 1, loss);
+  }
+}
+
+TEST(LayerGradient, SmoothedCrossEntropyIsThatOfTheSmoothedTarget) {
+  Tensor logits(1, {1, 1, 3});
+  std::ranges::copy(std::vector<float>{1.0f, 2.0f, 0.5f}, logits.data());
+  const double z = std::exp(1.0) + std::exp(2.0) + std::exp(0.5);
+  // Target 0.1/3 + 0.9 on class 1: the definition.
+  const double expected =
+      -(0.1 / 3 * (1.0 - std::log(z)) + (0.1 / 3 + 0.9) * (2.0 - std::log(z)) + 0.1 / 3 * (0.5 - std::log(z)));
+  EXPECT_NEAR(cross_entropy(logits, std::vector<std::uint8_t>{1}, {0.1}).loss, expected, 1e-12);
 }
 
 TEST(LayerGradient, CrossEntropyOfHugeLogitsStaysFinite) {

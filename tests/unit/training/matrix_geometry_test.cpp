@@ -14,9 +14,9 @@ namespace {
 float entry(const MatrixGeometry& g, const Tensor& codes, std::size_t position, std::size_t row) {
   const auto image = position / g.positions();
   const auto oy = static_cast<int>(position % g.positions() / g.out_w), ox = static_cast<int>(position % g.out_w);
-  const auto c = row % g.in_c, kx = row / g.in_c % g.kernel_w, ky = row / g.in_c / g.kernel_w;
-  const int y = oy * static_cast<int>(g.stride) + static_cast<int>(ky) - static_cast<int>(g.pad);
-  const int x = ox * static_cast<int>(g.stride) + static_cast<int>(kx) - static_cast<int>(g.pad);
+  const auto c = row % g.in_c, kx = row / g.in_c % g.window.kernel_w, ky = row / g.in_c / g.window.kernel_w;
+  const int y = oy * static_cast<int>(g.window.stride_h) + static_cast<int>(ky) - static_cast<int>(g.window.pad_top);
+  const int x = ox * static_cast<int>(g.window.stride_w) + static_cast<int>(kx) - static_cast<int>(g.window.pad_left);
   if (y < 0 || x < 0 || y >= static_cast<int>(g.in_h) || x >= static_cast<int>(g.in_w)) return 0.0f;
   return codes.image(image)[(static_cast<std::size_t>(y) * g.in_w + static_cast<std::size_t>(x)) * g.in_c + c];
 }

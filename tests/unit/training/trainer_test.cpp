@@ -95,6 +95,117 @@ TEST(Trainer, LearnsGlyphs) {
   EXPECT_GT(accuracy, 0.75);
 }
 
+/// What a training with these options reports at the ends of its epochs.
+std::vector<TrainingProgress> epochs_of(Network& network, const DataSet& data, const TrainingOptions& options) {
+  Trainer trainer(network, data, options);
+  std::vector<TrainingProgress> epochs;
+  TrainingSinks sinks;
+  sinks.threads = 2;
+  sinks.progress = [&](const TrainingProgress& progress) {
+    if (progress.event == TrainingProgress::Event::kEpoch) epochs.push_back(progress);
+  };
+  EXPECT_EQ(trainer.run(sinks), Trainer::Outcome::kFinished);
+  return epochs;
+}
+
+TEST(Trainer, HoldsImagesOut) {
+  const DataSet data = small_glyphs();
+  auto network = make_network({}, 9);
+  auto options = short_training("adam");
+  options.validation_images = 60;
+  const Trainer trainer(*network, data, options);
+  EXPECT_EQ(trainer.steps_per_epoch(), 4u);
+  EXPECT_EQ(trainer.validation_numbers().size(), 60u);
+  // Images that the training must not see: made useless, they change nothing.
+  DataSet spoiled = data;
+  for (const std::uint32_t number : trainer.validation_numbers())
+    std::fill_n(spoiled.train.pixels.begin() + number * 784, 784, std::uint8_t{255});
+  auto other = make_network({}, 9);
+  const auto epochs = epochs_of(*network, data, options), spoiled_epochs = epochs_of(*other, spoiled, options);
+  EXPECT_EQ(state_of(*network), state_of(*other));
+  EXPECT_EQ(epochs[0].validation->images, 60u);
+  EXPECT_NE(epochs[3].validation->loss, spoiled_epochs[3].validation->loss);
+  options.seed = 6;
+  EXPECT_FALSE(std::ranges::equal(trainer.validation_numbers(), Trainer(*network, data, options).validation_numbers()));
+}
+
+TEST(Trainer, KeepsTheBestEpoch) {
+  const DataSet data = small_glyphs();
+  auto network = make_network({}, 9);
+  auto options = short_training("sgd");
+  options.schedule.name = "constant";
+  options.schedule.learning_rate = 0.25;  // wild: the last epoch is not the best
+  options.epochs = 8;
+  options.validation_images = 100;
+  options.keep = Keep::kBest;
+  Trainer trainer(*network, data, options);
+  const auto epochs = epochs_of(*network, data, options);
+  const auto best = std::ranges::max_element(epochs, [](const auto& a, const auto& b) {
+    return std::pair(a.validation->correct, -a.validation->loss) <
+           std::pair(b.validation->correct, -b.validation->loss);
+  });
+  ASSERT_NE(best, epochs.end() - 1) << "choose a seed for which the last epoch is not the best";
+  EvaluationOptions evaluation;
+  evaluation.numbers = trainer.validation_numbers();
+  EXPECT_EQ(evaluate(*network, data.train, evaluation)->sums.loss, best->validation->loss);
+}
+
+TEST(Trainer, EndsWhenPatienceDoes) {
+  const DataSet data = small_glyphs();
+  auto network = make_network({}, 9);
+  auto options = short_training("sgd");
+  options.schedule.name = "constant";
+  options.schedule.learning_rate = 0.25;
+  options.epochs = 40;
+  options.validation_images = 100;
+  options.patience = 3;
+  const auto epochs = epochs_of(*network, data, options);
+  ASSERT_LT(epochs.size(), 40u);
+  const auto better = [](const TrainingProgress& a, const TrainingProgress& b) {
+    return std::pair(a.validation->correct, -a.validation->loss) >
+           std::pair(b.validation->correct, -b.validation->loss);
+  };
+  const std::size_t best = epochs.size() - 4;
+  for (std::size_t e = 0; e < epochs.size(); ++e) {
+    if (e == best) continue;
+    EXPECT_TRUE(better(epochs[best], epochs[e])) << e;
+  }
+}
+
+TEST(Trainer, AveragesWeights) {
+  const DataSet data = small_glyphs();
+  auto plain = make_network({}, 9), averaged = make_network({}, 9);
+  auto options = short_training("sgd");
+  options.epochs = 2;
+  options.schedule.warmup_steps = 0;
+  // The average by its definition, in double, beside a training without one: both make the same steps.
+  std::vector<double> expected;
+  {
+    Trainer trainer(*plain, data, options);
+    TrainingSinks sinks;
+    sinks.checkpoint_steps = 1;
+    std::uint64_t seen = 0;
+    const auto follow = [&](const Trainer& now) {
+      if (now.position().step == seen) return;
+      const double step = static_cast<double>(seen++);
+      const double decay = std::min(0.7, (1.0 + step) / (10.0 + step));
+      const auto state = state_of(now.network());
+      if (expected.empty()) expected.assign(state.begin(), state.end());
+      for (std::size_t i = 0; i < state.size(); ++i)
+        expected[i] += (1.0 - decay) * (static_cast<double>(state[i]) - expected[i]);
+    };
+    sinks.checkpoint = follow;
+    trainer.run(sinks);
+    EXPECT_EQ(seen, 10u);
+  }
+  options.average_decay = 0.7;
+  const auto epochs = epochs_of(*averaged, data, options);
+  const auto found = state_of(*averaged);
+  for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 1e-6);  // ten fp32 updates
+  EXPECT_EQ(epochs.back().test->loss, evaluate(*averaged, data.test, {})->sums.loss);
+  EXPECT_NE(epochs.back().test->loss, evaluate(*plain, data.test, {})->sums.loss);
+}
+
 TEST(Trainer, AHookThatThrowsEndsTheTraining) {
   class Failing : public NoiseHook {
     void product(const MatrixLayer&, std::size_t shard, const BatchContext&, const Tensor&, Tensor&, Tensor*) override {
@@ -127,13 +238,17 @@ TEST(Trainer, NamesEveryProblemOfItsOptions) {
   auto network = make_network({.input = {20, 20, 1}, .classes = 4}, 9);
   auto options = short_training("sgd");
   options.batch_size = 0;
+  options.label_smoothing = 1.0;
+  options.average_decay = -0.1;
+  options.patience = 1;
   try {
     Trainer trainer(*network, data, options);
     FAIL();
   } catch (const Error& failure) {
     EXPECT_EQ(failure.code(), "E512");
     const std::string text = failure.what();
-    for (const char* part : {"batch_size", "20×20×1", "4 classes"})
+    for (const char* part : {"batch_size", "20×20×1", "4 classes", "label_smoothing = 1", "average_decay = -0.1",
+                             "choosing an epoch needs validation_images"})
       EXPECT_NE(text.find(part), std::string::npos) << text;
   }
 }
