@@ -100,7 +100,8 @@ std::string attribute_json(const Hdf5Reader& file, const std::string& object, co
 }
 
 /// Elements as nested lists of the shape; `at` walks along.
-void nest(const std::vector<std::string>& text, const Shape& shape, std::size_t axis, std::size_t& at, std::string& out) {
+void nest(const std::vector<std::string>& text, const Shape& shape, std::size_t axis, std::size_t& at,
+          std::string& out) {
   if (axis == shape.size()) {
     out += text[at++];
     return;
@@ -117,7 +118,8 @@ void dataset_json(const Hdf5Reader& file, const std::string& name, std::string& 
   const Shape shape = file.shape(name);
   out += '{';
   for (const auto& [key, value] : file.attributes(name))
-    out += fmt::format("{}: {}, ", key == "units" ? "\"units\"" : json_text("@" + key), attribute_json(file, name, key));
+    out +=
+        fmt::format("{}: {}, ", key == "units" ? "\"units\"" : json_text("@" + key), attribute_json(file, name, key));
   out += fmt::format("\"shape\": [{}], \"values\": ", fmt::join(shape, ", "));
   std::size_t at = 0;
   nest(elements(file, name, finite), shape, 0, at, out);
@@ -146,7 +148,8 @@ void group_json(const Hdf5Reader& file, const std::string& group, const std::str
   out += "\n" + indent + "}";
 }
 
-// ---- NumPy archives --------------------------------------------------------------------------------------------------
+// ---- NumPy archives
+// --------------------------------------------------------------------------------------------------
 
 std::uint32_t crc32(std::string_view bytes) {
   static const auto table = [] {

@@ -20,8 +20,8 @@ std::string dataset_csv(const Hdf5Reader& file, std::string_view name);
 /// E408) for values that are not finite, which JSON cannot say.
 std::string file_json(const Hdf5Reader& file);
 
-/// A whole file as a NumPy archive: one array for each dataset, named by its path without the leading slash, and one text
-/// for each attribute, named `path@name`. The bytes depend on the contents only.
+/// A whole file as a NumPy archive: one array for each dataset, named by its path without the leading slash, and one
+/// text for each attribute, named `path@name`. The bytes depend on the contents only.
 std::string file_npz(const Hdf5Reader& file);
 
 /// Writes a text or archive to PATH by way of PATH.part. Throws Error (environment, E601).

@@ -8,6 +8,8 @@
 
 #include "core/operand_set.h"
 #include "core/statistics.h"
+#include "errormodel/declared_terms.h"
+#include "errormodel/marginal.h"
 
 namespace errata::errormodel {
 
@@ -15,6 +17,7 @@ namespace {
 
 /// P(code | ideal code) over all observations, the dynamic part integrated exactly.
 void fill_code_pmf(const Observations& o, ErrorTable& t) {
+  if (t.adc.bits > kMostCodeBits) return;
   const std::size_t codes = std::size_t{1} << t.adc.bits;
   t.code_pmf.assign(codes * codes, 0.0);
   std::vector<double> rows(codes, 0.0);
@@ -140,9 +143,8 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
   t.offset = model.transfer.offset;
   t.unit = model.transfer.unit;
   t.output_unit = model.array.output_unit();
+  declare_terms(s, model.levels(), t);
   t.temperature_kelvin = model.array.temperature_kelvin;
-  t.signed_scheme = s.text("hardware.signed_scheme");
-  t.adc = adc_options(s);
   constexpr double kBeyondAdc = 1.25;  // errors carry values across the clip edge, so the surfaces reach past it
   const double limit = kBeyondAdc * t.adc.range;
   const Observations o = observe(model, operand_source(model, s, limit, provenance.seed), provenance.seed,
@@ -154,8 +156,10 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
                                 .y_limit = limit,
                                 .y_low = lowest_mac(model.branches, limit)};
   estimate_terms(o, options, t);
+  t.chips_used = o.chips;
   t.residual_sigma = lack_of_fit(model, o, t);
   fill_code_pmf(o, t);
+  fill_marginal_terms(t, o.designs);
   return t;
 }
 
@@ -180,6 +184,12 @@ std::string table_report(const ErrorTable& t) {
                           sigma(t.cell_interval[t.kind(x, w)]));
   const auto [low, high] = std::minmax_element(t.dynamic_sigma.begin(), t.dynamic_sigma.end());
   text += fmt::format("  dynamic sigma    {:.3f} ... {:.3f} ({})\n", *low, *high, fmt::join(t.source_names, ", "));
+  if (t.drift.present())
+    text += fmt::format("  drift exponent:  {:.4f} from {:.3g} s on\n", fmt::join(t.drift.exponent, "  "),
+                        t.drift.reference_seconds);
+  if (t.faults.present())
+    text += fmt::format("  stuck cells:     {:.3g} % lowest, {:.3g} % highest\n", 100 * t.faults.lowest,
+                        100 * t.faults.highest);
   text += fmt::format("  not explained by (y, a) without mismatch: {:.4f} MAC units rms\n", t.residual_sigma);
   return text;
 }

@@ -22,8 +22,8 @@ namespace errata::errormodel {
 ///     y_s = Σ_j [g(x, w) + s(x, w) z] + (C + K)·φ(y, a),   v = y_s + μ(y_s, a) + σ_D(y_s, a) ε
 ///
 /// in MAC units, before the ADC, the sum being over rows with an input level x ≥ 1, those of the second line
-/// subtracted. Static terms enter before the nonlinearity (docs/design/decisions/0002). A file may hold several operating
-/// points; operating_point.h reads them all.
+/// subtracted. Static terms enter before the nonlinearity (docs/design/decisions/0002). A file may hold several
+/// operating points; operating_point.h reads them all.
 struct ErrorTable {
   static constexpr const char* kFormat = "error_table";
   static constexpr std::int64_t kMajor = 1, kMinor = 0;
@@ -59,9 +59,8 @@ struct ErrorTable {
   std::vector<Interval> cell_interval;  ///< of s²(x, w) [kinds]
   std::size_t columns_used = 1;         ///< chips × columns behind the static terms
   std::size_t chips_used = 0;           ///< 0: not known
-  std::vector<Covariate> covariates;    ///< offered to the static terms; empty: not recorded
-  bool cells_separated = true;          ///< false: the cells' spread stands in the column term (measured without patterns)
-  double residual_sigma = 0.0;          ///< what the deterministic part leaves unexplained without mismatch
+  bool cells_separated = true;  ///< false: the cells' spread stands in the column term (measured without patterns)
+  double residual_sigma = 0.0;  ///< what the deterministic part leaves unexplained without mismatch
 
   DriftTerms drift;
   FaultRates faults;

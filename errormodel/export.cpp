@@ -26,8 +26,7 @@ std::string field(const std::string& name) {
 class TermWriter {
  public:
   TermWriter(const ErrorTable& table, std::size_t point, std::string& out) : t_(table), out_(out) {
-    prefix_ = fmt::format("{},{},{},{}", point, t_.temperature_kelvin, t_.supply_volts,
-                          field(t_.corner));
+    prefix_ = fmt::format("{},{},{},{}", point, t_.temperature_kelvin, t_.supply_volts, field(t_.corner));
   }
 
   void write() {
@@ -80,11 +79,11 @@ class TermWriter {
     if (t_.drift.present()) scalar("drift_reference_time", t_.drift.reference_seconds, "s");
   }
 
-  void line(std::string_view term, std::string_view name, std::size_t i, std::size_t j, double y, double a, double value,
-            double low, double high, std::string_view unit) {
+  void line(std::string_view term, std::string_view name, std::size_t i, std::size_t j, double y, double a,
+            double value, double low, double high, std::string_view unit) {
     const auto index = [](std::size_t k) { return k == kNo ? std::string() : fmt::format("{}", k); };
-    out_ += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", prefix_, term, field(std::string(name)), index(i), index(j), cell(y), cell(a),
-                        cell(value), cell(low), cell(high), unit);
+    out_ += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", prefix_, term, field(std::string(name)), index(i),
+                        index(j), cell(y), cell(a), cell(value), cell(low), cell(high), unit);
   }
 
   /// i is the input level, j the stored one.

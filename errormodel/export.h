@@ -7,9 +7,9 @@
 
 namespace errata::errormodel {
 
-/// All terms of all operating points as one CSV in long form: a line for each number, with its place and its interval or
-/// standard error where there is one. Columns: operating_point, temperature_kelvin, supply_volts, corner, term, name, i,
-/// j, y, a, value, low, high, unit.
+/// All terms of all operating points as one CSV in long form: a line for each number, with its place and its interval
+/// or standard error where there is one. Columns: operating_point, temperature_kelvin, supply_volts, corner, term,
+/// name, i, j, y, a, value, low, high, unit.
 std::string table_csv(std::span<const ErrorTable> points);
 
 /// The output-noise file of NeuroSim V1.5 (`--output_noise=-1 --output_noise_file FILE`): columns `output`, `mean`,
@@ -18,7 +18,7 @@ std::string table_csv(std::span<const ErrorTable> points);
 /// share of the variance that is frozen.
 struct NeurosimExport {
   std::string csv;
-  int adc_precision = 0;  ///< for NeuroSim's --adc_precision: its ADC has steps of one MAC unit
+  int adc_precision = 0;      ///< for NeuroSim's --adc_precision: its ADC has steps of one MAC unit
   double static_share = 0.0;  ///< mean share of the variance that is frozen
 };
 /// Throws Error (artefact, E408) for differential columns, whose outputs NeuroSim cannot index, and for tables that do

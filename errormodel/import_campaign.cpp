@@ -24,9 +24,7 @@ struct NaturalOrder {
   bool operator()(std::string_view a, std::string_view b) const {
     if (number(a) != number(b)) return number(a);
     if (number(a)) {
-      const auto strip = [](std::string_view s) {
-        return s.substr(std::min(s.find_first_not_of('0'), s.size() - 1));
-      };
+      const auto strip = [](std::string_view s) { return s.substr(std::min(s.find_first_not_of('0'), s.size() - 1)); };
       const auto p = strip(a), q = strip(b);
       if (p.size() != q.size()) return p.size() < q.size();
       if (p != q) return p < q;
@@ -48,9 +46,9 @@ void refuse_others(CsvFile& csv, std::span<const std::string_view> known) {
   const std::vector<std::string> names(known.begin(), known.end());
   for (const auto& other : csv.others(known)) {
     const std::string near = nearest_name(other, names);
-    csv.report_header(fmt::format("unknown column '{}'", other),
-                      near.empty() ? fmt::format("known: {}", fmt::join(known, ", "))
-                                   : fmt::format("did you mean '{}'?", near));
+    csv.report_header(fmt::format("unknown column '{}'", other), near.empty()
+                                                                     ? fmt::format("known: {}", fmt::join(known, ", "))
+                                                                     : fmt::format("did you mean '{}'?", near));
   }
 }
 
@@ -76,7 +74,8 @@ StoredPatterns read_stored(const std::filesystem::path& path, const MeasuredHard
     const auto r = csv.count(*row, 0, static_cast<std::int64_t>(hardware.rows) - 1), p = csv.count(*plus, 0, largest);
     const auto m = minus ? csv.count(*minus, 0, largest) : std::optional<std::int64_t>(0);
     if (!r || !p || !m) continue;
-    StoredPattern& pattern = patterns[std::string(chip ? csv.text(*chip) : "")][std::string(column ? csv.text(*column) : "")];
+    StoredPattern& pattern =
+        patterns[std::string(chip ? csv.text(*chip) : "")][std::string(column ? csv.text(*column) : "")];
     const auto at = static_cast<std::size_t>(*r);
     if (pattern.plus.size() <= at) {
       pattern.plus.resize(at + 1, -1);
@@ -89,8 +88,7 @@ StoredPatterns read_stored(const std::filesystem::path& path, const MeasuredHard
   for (const auto& [c, columns] : patterns)
     for (const auto& [k, pattern] : columns)
       for (std::size_t j = 0; j < pattern.plus.size(); ++j)
-        if (pattern.plus[j] < 0)
-          csv.report_header(fmt::format("chip '{}' column '{}': row {} is missing", c, k, j));
+        if (pattern.plus[j] < 0) csv.report_header(fmt::format("chip '{}' column '{}': row {} is missing", c, k, j));
   csv.finish();
   return patterns;
 }
@@ -154,14 +152,17 @@ class Reader {
 
  private:
   void read_header() {
-    static constexpr std::string_view kKnown[] = {"chip", "column", "operand", "read", "y", "a", "value", "mac", "code"};
+    static constexpr std::string_view kKnown[] = {"chip", "column", "operand", "read", "y",
+                                                  "a",    "value",  "mac",     "code"};
     std::vector<std::string_view> known(std::begin(kKnown), std::end(kKnown));
     for (const auto& name : csv_.header())
       if (name.starts_with("value[") || name.starts_with("value [")) {
         known.push_back(name);
         const auto open = name.find('['), close = name.find(']');
-        if (close == std::string::npos || close < open + 2) csv_.report_header("the unit of 'value' is not closed");
-        else unit_name_ = name;
+        if (close == std::string::npos || close < open + 2)
+          csv_.report_header("the unit of 'value' is not closed");
+        else
+          unit_name_ = name;
       }
     refuse_others(csv_, known);
     chip_ = needed(csv_, "chip");
@@ -191,9 +192,10 @@ class Reader {
     if (!campaign_.patterns)
       for (const auto& [name, column] : {std::pair{"y", y_}, {"a", a_}})
         if (!column)
-          csv_.report_header(fmt::format("column '{}' is missing", name),
-                             "y = Σ (w⁺ − w⁻) x is the ideal MAC value, a = Σ (w⁺ + w⁻) x (single-ended: Σ x) the second "
-                             "axis; both follow from --stored and --inputs");
+          csv_.report_header(
+              fmt::format("column '{}' is missing", name),
+              "y = Σ (w⁺ − w⁻) x is the ideal MAC value, a = Σ (w⁺ + w⁻) x (single-ended: Σ x) the second "
+              "axis; both follow from measured_weights and measured_inputs");
     csv_.finish();
   }
 
@@ -212,7 +214,8 @@ class Reader {
       if (!value) return;
       reading.value = *value;
     }
-    Readings& all = data_[std::string(csv_.text(*chip_))][std::string(csv_.text(*column_))][std::string(csv_.text(*operand_))];
+    Readings& all =
+        data_[std::string(csv_.text(*chip_))][std::string(csv_.text(*column_))][std::string(csv_.text(*operand_))];
     reading.read = static_cast<std::int64_t>(all.reads.size());
     if (read_) {
       const auto read = csv_.count(*read_, 0, std::int64_t{1} << 53);
@@ -280,8 +283,9 @@ class Reader {
     std::ranges::stable_sort(readings.reads, {}, &Reading::read);
     for (std::size_t k = 1; k < readings.reads.size(); ++k)
       if (readings.reads[k].read == readings.reads[k - 1].read)
-        return problem_at(readings.reads[k].line, fmt::format("read {} of operand '{}' stands on line {} already",
-                                                              readings.reads[k].read, name, readings.reads[k - 1].line));
+        return problem_at(readings.reads[k].line,
+                          fmt::format("read {} of operand '{}' stands on line {} already", readings.reads[k].read, name,
+                                      readings.reads[k - 1].line));
     MeasuredOperand o{readings.y, readings.a, {}, {}};
     if (campaign_.patterns) {
       const auto found = inputs_.find(name);
@@ -292,17 +296,17 @@ class Reader {
       o.y = one.mac(0);
       o.a = one.second_axis(0, 0.0);
       if (y_ && std::fabs(readings.y - o.y) > 1e-6)
-        return problem_at(readings.reads.front().line,
-                          fmt::format("y = {} of operand '{}', but its stored levels and inputs give {}", readings.y,
-                                      name, o.y));
+        return problem_at(
+            readings.reads.front().line,
+            fmt::format("y = {} of operand '{}', but its stored levels and inputs give {}", readings.y, name, o.y));
     }
     const AdcOptions& adc = hardware_.adc;
     for (const Reading& r : readings.reads) {
-      if (campaign_.quantity == MeasuredQuantity::kCode &&
-          (r.value <= adc.lowest_code() || r.value >= adc.highest_code()))
-        return static_cast<void>(++campaign_.clipped);
+      o.clipped = o.clipped || (campaign_.quantity == MeasuredQuantity::kCode &&
+                                (r.value <= adc.lowest_code() || r.value >= adc.highest_code()));
       o.reads.push_back(r.value);
     }
+    campaign_.clipped += o.clipped ? 1 : 0;
     c.operands.push_back(std::move(o));
   }
 

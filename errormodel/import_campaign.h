@@ -36,6 +36,7 @@ struct MeasuredOperand {
   double y = 0.0, a = 0.0;
   std::vector<std::uint8_t> inputs;  ///< [rows]; empty: not known
   std::vector<double> reads;         ///< in the order of the reads
+  bool clipped = false;              ///< a read met an end code of the ADC
 };
 struct MeasuredColumn {
   std::vector<std::uint8_t> plus, minus;  ///< stored levels; empty: not known
@@ -50,7 +51,7 @@ struct Campaign {
   std::size_t levels = 2, inputs = 2;
   std::vector<std::vector<MeasuredColumn>> chips;
   std::size_t readings = 0;  ///< lines of the file
-  std::size_t clipped = 0;   ///< operands left out because a read met an end code of the ADC
+  std::size_t clipped = 0;   ///< operands with a read that met an end code of the ADC
 };
 
 /// Reads and checks the files. Throws ProjectError (E110) with file:line:column for everything wrong in them.

@@ -52,7 +52,8 @@ CsvFile::CsvFile(const std::filesystem::path& path) : file_(path.string()) {
       }
     return;
   }
-  add(1, 1, "the file has no header line", "the first line names the columns, for example chip,column,operand,value", "");
+  add(1, 1, "the file has no header line", "the first line names the columns, for example chip,column,operand,value",
+      "");
   finish();
 }
 
@@ -123,7 +124,8 @@ bool CsvFile::next() {
     if (fields_.size() == header_.size()) return true;
     add(static_cast<int>(line_), static_cast<int>(fields_.back().column),
         fmt::format("{} fields, but the header names {} columns", fields_.size(), header_.size()),
-        separator_ == ',' && fields_.size() > header_.size() ? "decimal commas? write numbers with a point" : "", present_);
+        separator_ == ',' && fields_.size() > header_.size() ? "decimal commas? write numbers with a point" : "",
+        present_);
   }
   return false;
 }
@@ -136,8 +138,9 @@ std::optional<double> CsvFile::number(std::size_t column) {
   if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value)) return value;
   std::string hint;
   if (text.find(',') != std::string::npos) hint = "write numbers with a decimal point";
-  report(column, text.empty() ? fmt::format("'{}' is empty", header_[column])
-                              : fmt::format("'{}' is no finite number", text.substr(0, 40)),
+  report(column,
+         text.empty() ? fmt::format("'{}' is empty", header_[column])
+                      : fmt::format("'{}' is no finite number", text.substr(0, 40)),
          hint);
   return std::nullopt;
 }
@@ -173,10 +176,13 @@ void CsvFile::report_header(std::string message, std::string hint) {
 
 void CsvFile::finish() const {
   std::vector<Diagnostic> all = problems_;
-  if (suppressed_ > 0)
-    all.push_back({.code = "E110",
-                   .position = {file_, 0, 0},
-                   .message = fmt::format("and {} more problems of this file", suppressed_)});
+  if (suppressed_ > 0) {
+    Diagnostic rest;
+    rest.code = "E110";
+    rest.position.file = file_;
+    rest.message = fmt::format("and {} more problems of this file", suppressed_);
+    all.push_back(std::move(rest));
+  }
   throw_if_errors(all);
 }
 

@@ -26,7 +26,8 @@ class CsvFile {
   std::vector<std::string> others(std::span<const std::string_view> names) const;
   const std::vector<std::string>& header() const { return header_; }
 
-  /// Next line with data; false at the end. A line with another number of fields than the header is reported and skipped.
+  /// Next line with data; false at the end. A line with another number of fields than the header is reported and
+  /// skipped.
   bool next();
   std::size_t line() const { return line_; }
   std::string_view text(std::size_t column) const { return fields_[column].text; }

@@ -82,8 +82,8 @@ void fill_code_view(ErrorTable& t, std::span<const ColumnOperands> operands) {
     for (std::size_t p = 0; p < d.count(); ++p) {
       const double y = d.mac(p), a = d.second_axis(p, t.minimum_conductance), ya = t.static_sum(d, p);
       const double gain = 1.0 + surface_value(t.axes, t.slope, ya, a);
-      const double sigma = std::sqrt(std::max(1e-18, square(gain) * (frozen_variance(t, y, a) + cell_variance(t, d, p)) +
-                                                         square(t.read_sigma(ya, a))));
+      const double sigma = std::sqrt(std::max(
+          1e-18, square(gain) * (frozen_variance(t, y, a) + cell_variance(t, d, p)) + square(t.read_sigma(ya, a))));
       const double center = ya + t.mean_shift(ya, a);
       const auto row = static_cast<std::size_t>(adc_code(t.adc, y) - t.adc.lowest_code());
       rows[row] += 1.0;
@@ -123,8 +123,8 @@ std::vector<OutputMoments> output_moments(const ErrorTable& t, int low, int high
       const double w = count + 1e-6;  // without any observation every a counts alike
       const double ys = y + surface_value(t.axes, t.marginal_shift, y, a);
       const double gain = 1.0 + surface_value(t.axes, t.slope, ys, a), value = ys + t.mean_shift(ys, a);
-      const double fixed = square(gain) * (frozen_variance(t, y, a) +
-                                           surface_value(t.axes, t.marginal_cell_variance, y, a));
+      const double fixed =
+          square(gain) * (frozen_variance(t, y, a) + surface_value(t.axes, t.marginal_cell_variance, y, a));
       mass += w;
       mean += w * value;
       second += w * (square(value) + fixed + square(t.read_sigma(ys, a)));

@@ -226,7 +226,7 @@ ErrorTable project_table(const std::filesystem::path& path, const Settings& s) {
   if (!t.drift.present())
     throw Error(ExitStatus::kArtifact, "E406",
                 "hardware.time_since_programming is given, but the table has no drift terms",
-                "declare [errormodel.drift] and compile the table again");
+                "declare errormodel.drift_exponent and compile the table again");
   t.elapsed_seconds = s.number("hardware.time_since_programming");
   return t;
 }

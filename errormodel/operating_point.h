@@ -17,8 +17,8 @@ struct OperatingPointChoice {
   std::optional<std::string> corner;
 };
 
-/// The operating points of one array (methods.md §3.4): each has terms of its own, all in the MAC units of the first, the
-/// nominal one. At least one point.
+/// The operating points of one array (methods.md §3.4): each has terms of its own, all in the MAC units of the first,
+/// the nominal one. At least one point.
 class TableSet {
  public:
   explicit TableSet(std::vector<ErrorTable> points);
@@ -28,8 +28,8 @@ class TableSet {
   std::span<const ErrorTable> points() const { return points_; }
   const ErrorTable& nominal() const { return points_.front(); }
 
-  /// An ordinary table at a temperature and supply: a stored point, or linear between its neighbours (g, μ, covariances,
-  /// ν) or logarithmic (s, σ_D and its sources), so monotone in every term. Corners are not interpolated.
+  /// An ordinary table at a temperature and supply: a stored point, or linear between its neighbours (g, μ,
+  /// covariances, ν) or logarithmic (s, σ_D and its sources), so monotone in every term. Corners are not interpolated.
   /// Throws Error (artefact, E406) outside the range of the points.
   ErrorTable at(const OperatingPointChoice& choice) const;
 
@@ -40,9 +40,9 @@ class TableSet {
 /// Between two tables of one file, `weight` of the second.
 ErrorTable interpolate(const ErrorTable& a, const ErrorTable& b, double weight);
 
-/// One file out of tables that were made at different temperatures, supplies or corners. The first is nominal; the others
-/// go over to its MAC units and axes. Throws Error (artefact, E407) when they are of different hardware or two are at the
-/// same point.
+/// One file out of tables that were made at different temperatures, supplies or corners. The first is nominal; the
+/// others go over to its MAC units and axes. Throws Error (artefact, E407) when they are of different hardware or two
+/// are at the same point.
 TableSet merge_operating_points(std::span<const ErrorTable> tables);
 
 /// The table that [hardware] asks for: temperature, supply_voltage, corner and time_since_programming where given.

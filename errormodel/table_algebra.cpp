@@ -12,7 +12,8 @@ namespace errata::errormodel {
 namespace {
 
 /// A surface of one table at the nodes of another's axes, y being divided by `gain` on the way.
-std::vector<double> resampled(const SurfaceAxes& from, std::span<const double> nodes, const SurfaceAxes& to, double gain) {
+std::vector<double> resampled(const SurfaceAxes& from, std::span<const double> nodes, const SurfaceAxes& to,
+                              double gain) {
   std::vector<double> values;
   values.reserve(to.size());
   for (std::size_t i = 0; i < to.y_points; ++i)
@@ -72,7 +73,9 @@ void move_surfaces(ErrorTable& t, const SurfaceAxes& to, double gain) {
 }  // namespace
 
 std::string hardware_difference(const ErrorTable& a, const ErrorTable& b) {
-  const auto differ = [](const char* what, const auto& p, const auto& q) { return fmt::format("{}: {} and {}", what, p, q); };
+  const auto differ = [](const char* what, const auto& p, const auto& q) {
+    return fmt::format("{}: {} and {}", what, p, q);
+  };
   if (a.rows != b.rows) return differ("rows", a.rows, b.rows);
   if (a.levels != b.levels) return differ("stored levels", a.levels, b.levels);
   if (a.inputs != b.inputs) return differ("input levels", a.inputs, b.inputs);
@@ -142,7 +145,8 @@ ErrorTable in_basis(const ErrorTable& table, const Covariance& basis) {
       for (std::size_t l = 0; l < 6; ++l) {
         std::array<double, 6> unit{};
         unit[l] = 1.0;
-        const double c = transformed(change.matrix, symmetric(unit))[static_cast<std::size_t>(3 * kEntryRow[k] + kEntryColumn[k])];
+        const double c =
+            transformed(change.matrix, symmetric(unit))[static_cast<std::size_t>(3 * kEntryRow[k] + kEntryColumn[k])];
         const double half = 0.5 * (intervals[l].high - intervals[l].low);
         estimate += c * intervals[l].estimate;
         variance += c * c * half * half;
@@ -156,7 +160,6 @@ ErrorTable in_basis(const ErrorTable& table, const Covariance& basis) {
   t.column = transformed(change.matrix, table.column);
   t.chip_interval = moved(table.chip_interval);
   t.column_interval = moved(table.column_interval);
-  t.covariates.clear();
   return t;
 }
 

@@ -7,8 +7,8 @@
 
 namespace errata::errormodel {
 
-/// In what two tables describe different hardware, in words; empty when they describe the same. Operating point, transfer
-/// line, axes and the terms themselves do not count.
+/// In what two tables describe different hardware, in words; empty when they describe the same. Operating point,
+/// transfer line, axes and the terms themselves do not count.
 std::string hardware_difference(const ErrorTable& a, const ErrorTable& b);
 
 /// The table with its surfaces at the nodes of other axes; beyond its own axes held at the edge, with a support of 0.

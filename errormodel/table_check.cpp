@@ -89,8 +89,6 @@ class Check {
     intervals(t_.chip_interval, 6, "static/chip_interval");
     intervals(t_.column_interval, 6, "static/column_interval");
     intervals(t_.cell_interval, kinds, "static/cell_interval");
-    for (const auto& c : t_.covariates)
-      require(std::isfinite(c.inflation) && std::isfinite(c.share), "static/covariates holds a value that is not finite");
     const DriftTerms& d = t_.drift;
     if (d.present()) {
       numbers(d.exponent, t_.levels, "drift/exponent");

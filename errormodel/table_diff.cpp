@@ -177,8 +177,9 @@ void note_declared(const ErrorTable& a, const ErrorTable& b, TableDifference& d)
   if (operating_point_name(a) != operating_point_name(b))
     d.notes.push_back(fmt::format("operating points: {} and {}", operating_point_name(a), operating_point_name(b)));
   if (a.unit != b.unit || a.offset != b.offset)
-    d.notes.push_back(fmt::format("transfer lines: {:.6g} + {:.6g} v and {:.6g} + {:.6g} v {}; compared in the first's MAC units",
-                                  a.offset, a.unit, b.offset, b.unit, a.output_unit));
+    d.notes.push_back(
+        fmt::format("transfer lines: {:.6g} + {:.6g} v and {:.6g} + {:.6g} v {}; compared in the first's MAC units",
+                    a.offset, a.unit, b.offset, b.unit, a.output_unit));
   if (a.drift.exponent != b.drift.exponent || a.drift.exponent_sigma != b.drift.exponent_sigma ||
       a.drift.reference_seconds != b.drift.reference_seconds)
     d.notes.push_back("the drift terms differ");
@@ -211,12 +212,13 @@ std::string difference_report(const TableDifference& d) {
   if (!d.hardware.empty()) return fmt::format("different hardware: {}\n", d.hardware);
   std::string text;
   for (const auto& note : d.notes) text += note + "\n";
-  text += fmt::format("{:<28} {:>10} {:>10} {:>10}   in MAC units, over the common support\n", "term", "first", "second",
-                      "distance");
+  text += fmt::format("{:<28} {:>10} {:>10} {:>10}   in MAC units, over the common support\n", "term", "first",
+                      "second", "distance");
   for (const auto& t : d.terms) {
-    const std::string verdict = !t.chance                 ? "no standard error is stored"
-                                : *t.chance < kSignificant ? fmt::format("differs (chance {:.1e})", *t.chance)
-                                                           : fmt::format("within its errors (chance {:.2g})", *t.chance);
+    const std::string verdict = !t.chance ? "no standard error is stored"
+                                : *t.chance < kSignificant
+                                    ? fmt::format("differs (chance {:.1e})", *t.chance)
+                                    : fmt::format("within its errors (chance {:.2g})", *t.chance);
     text += fmt::format("{:<28} {:>10.4f} {:>10.4f} {:>10.4f}   {}\n", t.term, t.first, t.second, t.distance, verdict);
   }
   return text;

@@ -81,16 +81,6 @@ void write_static(Hdf5Writer& f, const std::string& op, const ErrorTable& t) {
   f.attribute(op + "/static", "columns_used", static_cast<std::int64_t>(t.columns_used));
   f.attribute(op + "/static", "chips_used", static_cast<std::int64_t>(t.chips_used));
   f.attribute(op + "/static", "cells_separated", std::int64_t{t.cells_separated});
-  if (!t.covariates.empty()) {
-    std::vector<std::string> names;
-    std::vector<double> values;
-    for (const auto& c : t.covariates) {
-      names.push_back(c.name);
-      values.insert(values.end(), {c.kept ? 1.0 : 0.0, c.inflation, c.share});
-    }
-    f.write_strings(op + "/static/covariate_names", names);
-    f.write(op + "/static/covariates", Real(values), {names.size(), 3}, "1");
-  }
   if (t.drift.present()) {
     f.write(op + "/drift/exponent", Real(t.drift.exponent), {t.levels}, "1");
     f.write(op + "/drift/exponent_sigma", Real(t.drift.exponent_sigma), {t.levels}, "1");
@@ -175,8 +165,7 @@ class TableReader {
     read_terms(op, t);
     read_dynamic(op, t);
     read_views(op, t);
-    if (const std::string fault = table_fault(t); !fault.empty())
-      damaged(f_.path(), fmt::format("{}: {}", op, fault));
+    if (const std::string fault = table_fault(t); !fault.empty()) damaged(f_.path(), fmt::format("{}: {}", op, fault));
     return t;
   }
 
@@ -256,18 +245,10 @@ class TableReader {
     t.columns_used = std::max<std::size_t>(1, positive("columns_used"));
     if (f_.has_attribute(op + "/static", "chips_used")) t.chips_used = positive("chips_used");
     if (f_.has_attribute(op + "/static", "cells_separated")) t.cells_separated = positive("cells_separated") != 0;
-    if (f_.has(op + "/static/covariates")) read_covariates(op, t);
     if (f_.has(op + "/drift"))
       t.drift = {f_.scalar(op + "/drift/reference_time"), f_.doubles(op + "/drift/exponent", {t.levels}),
                  f_.doubles(op + "/drift/exponent_sigma", {t.levels})};
     if (f_.has(op + "/faults")) t.faults = {f_.scalar(op + "/faults/lowest"), f_.scalar(op + "/faults/highest")};
-  }
-
-  void read_covariates(const std::string& op, ErrorTable& t) const {
-    const auto names = f_.strings(op + "/static/covariate_names");
-    const auto values = f_.doubles(op + "/static/covariates", {names.size(), 3});
-    for (std::size_t k = 0; k < names.size(); ++k)
-      t.covariates.push_back({names[k], values[3 * k] != 0.0, values[3 * k + 1], values[3 * k + 2]});
   }
 
   void read_dynamic(const std::string& op, ErrorTable& t) const {
@@ -275,8 +256,7 @@ class TableReader {
     t.dynamic_sigma = f_.doubles(op + "/dynamic/sigma", grid);
     t.source_names = f_.strings(op + "/dynamic/source_names");
     t.source_variance = f_.doubles(op + "/dynamic/sources", {t.source_names.size(), grid[0], grid[1]});
-    if (f_.has(op + "/dynamic/corr"))
-      t.source_memory = f_.doubles(op + "/dynamic/corr", {t.source_names.size()});
+    if (f_.has(op + "/dynamic/corr")) t.source_memory = f_.doubles(op + "/dynamic/corr", {t.source_names.size()});
     if (f_.has(op + "/dynamic/quantiles")) {
       t.dynamic_quantiles = f_.doubles(op + "/dynamic/quantiles");
       if (f_.real(op + "/dynamic/quantiles", "largest_score") != ErrorTable::kLargestScore)

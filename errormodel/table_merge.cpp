@@ -155,7 +155,6 @@ class Merger {
     for (std::size_t p = 0; p < parts_.size(); ++p)
       residual.add(columns_[p], parts_[p].residual_sigma * parts_[p].residual_sigma);
     merged_.residual_sigma = std::sqrt(residual.value());
-    merged_.covariates.clear();
   }
 
   void merge_dynamic() {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <vector>
 
 namespace errata::errormodel {
@@ -19,14 +18,6 @@ struct FaultRates {
   double lowest = 0.0, highest = 0.0;
 
   bool present() const { return lowest > 0.0 || highest > 0.0; }
-};
-
-/// A covariate of the static terms that was offered to the estimator (methods.md §2).
-struct Covariate {
-  std::string name;        ///< "1", "y", "a", "P", …
-  bool kept = true;        ///< a dropped one has a row of zeros in the basis
-  double inflation = 1.0;  ///< variance inflation factor against those before it
-  double share = 0.0;      ///< what it buys: share of the static variance over the design that is its own
 };
 
 }  // namespace errata::errormodel
