@@ -191,12 +191,14 @@ void note_declared(const ErrorTable& a, const ErrorTable& b, TableDifference& d)
 
 }  // namespace
 
+bool TermDifference::significant() const {
+  constexpr double kRounding = 1e-9;  // MAC units
+  return chance ? *chance < kSignificant : distance > kRounding + 0.05 * std::max(first, second);
+}
+
 bool TableDifference::significant() const {
   if (!hardware.empty() || !notes.empty()) return true;
-  return std::ranges::any_of(terms, [](const TermDifference& t) {
-    constexpr double kRounding = 1e-9;  // MAC units
-    return t.chance ? *t.chance < kSignificant : t.distance > kRounding + 0.05 * std::max(t.first, t.second);
-  });
+  return std::ranges::any_of(terms, [](const TermDifference& t) { return t.significant(); });
 }
 
 TableDifference compare_tables(const ErrorTable& first, const ErrorTable& second) {

@@ -16,6 +16,9 @@ struct TermDifference {
   /// Probability of so large a difference by chance, from the stored intervals and standard errors, Bonferroni over the
   /// term's entries; empty where the table stores none.
   std::optional<double> chance;
+
+  /// Whether it differs by more than its errors (chance below 0.001); where none are stored, by more than 5 %.
+  bool significant() const;
 };
 
 struct TableDifference {
