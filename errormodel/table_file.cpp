@@ -40,6 +40,7 @@ std::vector<double> nodes_of(double low, double high, std::size_t points) {
   std::vector<double> nodes;
   for (std::size_t i = 0; i < points; ++i)
     nodes.push_back(low + (high - low) * static_cast<double>(i) / static_cast<double>(points - 1));
+  nodes.back() = high;  // not low + (high − low), which rounding may move: axes survive any number of files
   return nodes;
 }
 

@@ -69,7 +69,7 @@ def visit(name, item):
         node = node[part]
     value = item[()]
     assert node["shape"] == list(item.shape), name
-    if value.dtype == object:
+    if value.dtype.kind in "OS":
         texts = [t.decode() for t in value]
         assert node["values"] == texts, name
         assert [t.decode() for t in npz[name]] == texts, name
