@@ -1,4 +1,4 @@
-// error_table.h5, docs/formats/error_table.md.
+// error_table.h5, docs/formats/error-table.md.
 #include <fmt/format.h>
 
 #include <algorithm>
