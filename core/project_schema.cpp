@@ -306,9 +306,37 @@ std::vector<KeySpec> build_schema() {
       integer("errormodel.operands_per_column", "48", 8, 1e5, "Operands for each column."),
       text("errormodel.operands", "",
            "Operands that fill the table from a file, as for circuit.operands; without it they are stratified."),
+      text("errormodel.measurements", "",
+           "Measured conversions of test chips as CSV (docs/formats/measurements.md): they fill the table instead of "
+           "the "
+           "behavioural model, and the project needs no netlist. Relative to the project's folder."),
+      text("errormodel.measured_weights", "",
+           "CSV of the stored levels behind the measurements; with measured_inputs."),
+      text("errormodel.measured_inputs", "", "CSV of the input vectors behind the measurements."),
+      list(quantity("errormodel.drift_exponent", kNone, "", -1, 1,
+                    "Conductance drift (t/t0)^(−ν): mean ν, one value or one for each stored level.")),
+      list(quantity("errormodel.drift_spread", kNone, "", 0, 1, "Spread of ν from cell to cell, likewise.")),
+      quantity("errormodel.drift_reference", kTime, "1 s", 1e-12, 1e12,
+               "t0: time after programming at which the table's levels hold."),
+      real("errormodel.stuck_lowest", "0", 0, 1, "Share of cells that hold the lowest level whatever is stored."),
+      real("errormodel.stuck_highest", "0", 0, 1, "Share of cells that hold the highest level."),
       integer("errormodel.mac_points", "33", 5, 1025, "Grid points of the surfaces along y."),
       integer("errormodel.activity_points", "13", 4, 1025, "Grid points along the second axis."),
 
+      text("hardware.error_table", "",
+           "Error table to train and verify with, in place of artifacts/error_table.h5; relative to the project's "
+           "folder. "
+           "With it the project needs no netlist."),
+      quantity("hardware.temperature", kTemperature, "", 1.0, 1000.0,
+               "Operating point of the table; absent: its first. Between two of the table's it is interpolated."),
+      quantity("hardware.supply_voltage", kVoltage, "", 0.0, 100.0, "The same for the supply."),
+      text("hardware.corner", "", "The same for the process corner; never interpolated."),
+      quantity("hardware.time_since_programming", kTime, "", 0.0, 1e12,
+               "Time for which cells have drifted; absent: none has."),
+      integer("hardware.cell_levels", "2", 2, 256,
+              "Stored levels of a cell where there is no netlist; else circuit.weight.levels says it."),
+      integer("hardware.input_levels", "2", 2, 256,
+              "Input levels (a power of two) where there is no netlist; else circuit.input.levels says it."),
       integer("hardware.rows_per_tile", "0", 0, 4096, "Rows of a tile; 0 means array.rows."),
       integer("hardware.weight_bits", "3", 2, 8, "Bits of a signed weight: levels −(2^(b−1)−1) … 2^(b−1)−1."),
       integer("hardware.input_bits", "4", 1, 8, "Bits of an unsigned input, applied bit-serially."),
@@ -435,7 +463,23 @@ std::span<const KeySpec> project_schema() {
 std::vector<std::string> sections_of_stage(std::string_view stage) {
   if (stage == "characterize") return {"circuit", "array", "hardware.signed_scheme"};
   if (stage == "fit") return {"behavioral", "hardware.adc_range", "hardware.signed_scheme"};
-  if (stage == "compile") return {"errormodel", "hardware"};
+  if (stage == "compile")
+    return {"errormodel",
+            "array.rows",
+            "circuit.temperature",
+            "circuit.corner",
+            "circuit.pins.supply",
+            "circuit.supply_voltage",
+            "hardware.signed_scheme",
+            "hardware.cell_levels",
+            "hardware.input_levels",
+            "hardware.adc_bits",
+            "hardware.adc_range",
+            "hardware.adc_kind",
+            "hardware.adc_offset",
+            "hardware.adc_gain",
+            "hardware.adc_element_mismatch",
+            "hardware.adc_noise"};
   if (stage == "train") return {"hardware", "training", "circuit.weight.levels", "circuit.input.levels"};
   if (stage == "verify") return {"circuit", "array", "hardware", "training", "verification", "spec"};
   return {"project", "circuit", "array", "behavioral", "errormodel", "hardware", "training", "verification", "spec"};
