@@ -405,6 +405,11 @@ std::vector<KeySpec> build_schema() {
       flag("training.batch_norm", "false", "Batch normalisation after hidden layers (digital)."),
       choice("training.gradient", "table", {"table", "straight_through"},
              "Backward pass: with the table's slope 1 + ∂μ/∂y, or plain straight-through."),
+      integer("training.chips_per_batch", "1", 1, 64,
+              "Chips under each mini-batch in error-aware training; shards of 16 images take them in turn."),
+      integer("training.fixed_chip", "-1", -1, 1e15,
+              "Error-aware training for this one chip (with training.chips_per_batch, for it and those after it): the "
+              "static errors that evaluation on that chip has. -1: new chips for each mini-batch."),
       flag("training.baselines", "true",
            "Also train, for the same number of epochs, without noise and with matched Gaussian noise."),
 
