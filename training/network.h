@@ -105,6 +105,10 @@ class Network {
 /// usable are an Error (project, E508), images too small for a network by name too.
 std::unique_ptr<Network> make_network(const NetworkOptions& options, std::uint64_t seed);
 
+/// The same of a given description, which wins over the options' name.
+std::unique_ptr<Network> make_network(const NetworkOptions& options, const NetworkDescription& description,
+                                      std::uint64_t seed);
+
 /// A network of a given description, which wins over the options' name; weights are zeros.
 std::unique_ptr<Network> build_network(const NetworkOptions& options, const NetworkDescription& description);
 
