@@ -78,7 +78,7 @@ std::vector<Tile> map_layer(const MatrixLayer& layer, const HardwareOptions& all
                             std::uint64_t& next_column) {
   const HardwareOptions options = all.of(layer);
   const std::size_t rows = layer.geometry().rows(), columns = layer.geometry().out_c;
-  const auto codes = layer.weight_codes();
+  const auto codes = layer.weight_levels();
   std::vector<Tile> tiles;
   for (std::size_t first = 0; first < rows; first += options.rows_per_tile) {
     std::size_t divisor = 1;

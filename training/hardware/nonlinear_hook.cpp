@@ -24,6 +24,16 @@ std::vector<float> matrix_of(const Tile& tile) {
   return weight;
 }
 
+/// The same of devices, which hold whole weights: a pair for each output.
+std::vector<float> device_matrix_of(const MatrixLayer& layer, const Tile& tile) {
+  if (tile.slice_weight > 1.0 || !tile.differential())
+    throw Error(ExitStatus::kInvalidProject, "E508",
+                "a curve on devices needs one cell for each weight and pairs subtracted before the ADC",
+                "set training.nonlinearity.input = \"partial_sum\"");
+  const auto codes = layer.weight_codes().subspan(tile.first_row * tile.columns, tile.rows * tile.columns);
+  return {codes.begin(), codes.end()};
+}
+
 /// Analog values of a block of positions: [count · digits][conversions].
 struct TileReader {
   const MatrixLayer& layer;
@@ -131,7 +141,7 @@ void NonlinearHook::begin_batch(Network& network, const BatchContext&) {
     double slices = 0.0, digits = 0.0;
     for (Tile& tile : map_layer(*layer, options_.hardware, next_tile, next_column)) {
       slices += tile.slice_weight;
-      std::vector<float> weight = matrix_of(tile);
+      std::vector<float> weight = layer->has_device() ? device_matrix_of(*layer, tile) : matrix_of(tile);
       state.tiles.push_back({std::move(tile), std::move(weight)});
     }
     for (std::size_t d = 0; d < state.hardware.digits(); ++d)

@@ -27,7 +27,7 @@ struct NonlinearOptions {
 HardwareOptions hardware_of(const NonlinearOptions& options);
 
 /// NonlinearQuantizer in the product of every quantised layer (methods.md §4.1): each conversion on its own, then exact
-/// shift-and-add. Deterministic.
+/// shift-and-add. Deterministic. Devices (DeviceOptions) keep their real weights.
 ///
 /// The slope of an output is the mean of its conversions' f', weighted as they are added; exact where an output is one
 /// conversion.
