@@ -55,6 +55,10 @@ void Network::set_precision(Precision precision) {
   for (MatrixLayer* layer : matrix_layers_) layer->set_precision(precision);
 }
 
+void Network::set_device_temperature(double temperature) {
+  for (MatrixLayer* layer : matrix_layers_) layer->set_device_temperature(temperature);
+}
+
 std::size_t Network::workspace_bytes() const {
   std::size_t values = logits_.size() + logits_gradient_.size();
   for (const Tensor& memory : memory_) values += memory.size();

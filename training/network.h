@@ -60,6 +60,8 @@ class Network {
   std::size_t parameter_count() const;
   /// Precision of all products from the next batch on. One that the processor lacks is an Error (environment, E517).
   void set_precision(Precision precision);
+  /// Temperature of the devices' smooth staircase in training, in level spacings; 0: hard.
+  void set_device_temperature(double temperature);
   /// Memory of feature maps and their gradients, once a batch has run [bytes].
   std::size_t workspace_bytes() const;
 
