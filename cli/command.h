@@ -28,6 +28,8 @@ struct Invocation {
   std::filesystem::path data_dir;
   std::size_t chips = 0, images = 0;  ///< for `evaluate`; 0: the project's
   std::string hardware;
+  std::string recalibrate;        ///< for `evaluate`: none, batch_norm, affine
+  bool sensitivity = false;       ///< for `evaluate`: errors in one layer at a time too
   std::filesystem::path out;      ///< folder, for `reproduce`; file, for `export`
   std::filesystem::path capture;  ///< operand file that `evaluate` writes
 };

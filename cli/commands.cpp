@@ -65,7 +65,7 @@ const std::vector<Command>& table() {
        "[PROJECT]",
        "accuracy of a trained network over chips",
        "errata evaluate my-chip --arm error_aware --hardware behavioral --chips 20",
-       {"arm", "hardware", "chips", "images", "capture-operands"},
+       {"arm", "hardware", "chips", "images", "recalibrate", "sensitivity", "capture-operands"},
        run_evaluate},
       {"reproduce",
        "POINT [PROJECT]",

@@ -34,6 +34,8 @@ class ComposedHook final : public ProductHook {
 
   /// Takes every layer's operands from the network's ideal run over `images` and composes its tables.
   void calibrate(Network& network, const Tensor& images);
+  /// Other chips from here on, with what was calibrated.
+  void set_first_chip(std::uint64_t chip) { options_.first_chip = chip; }
   const std::vector<ComposedTable>& composed(std::size_t layer) const { return layers_[layer].composed; }
 
   void begin_batch(Network& network, const BatchContext& context) override;
