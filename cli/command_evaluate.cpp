@@ -66,11 +66,14 @@ class Bench {
   Bench(Session& session, const Settings& s)
       : session_(session),
         s_(s),
-        networks(training::TrainedNetworks::load(session.artifacts() / "checkpoint.h5")),
+        networks(training::TrainedNetworks::load(session.invocation.checkpoint.empty()
+                                                     ? session.artifacts() / "checkpoint.h5"
+                                                     : session.invocation.checkpoint)),
         data(training::project_data(s, session.data_root(), session.context)) {}
 
   const errormodel::ErrorTable& table() {
-    if (!table_) table_ = errormodel::ErrorTable::load(session_.artifacts() / "error_table.h5");
+    const auto& other = session_.invocation.table;
+    if (!table_) table_ = errormodel::ErrorTable::load(other.empty() ? session_.artifacts() / "error_table.h5" : other);
     return *table_;
   }
   training::HardwareOptions hardware() {

@@ -47,6 +47,8 @@ po::options_description options(Invocation& i, std::vector<std::string>& sets) {
   add("template", po::value<std::string>(&i.name));
   add("arm", po::value<std::string>(&i.name));
   add("hardware", po::value<std::string>(&i.hardware));
+  add("table", po::value<std::filesystem::path>(&i.table));
+  add("checkpoint", po::value<std::filesystem::path>(&i.checkpoint));
   add("recalibrate", po::value<std::string>(&i.recalibrate));
   add("sensitivity", po::bool_switch(&i.sensitivity));
   add("chips", po::value<std::size_t>(&i.chips));

@@ -64,6 +64,16 @@ class Stage {
     return run("ideal", std::move(made.network), nullptr, "training.epochs", "training.learning_rate");
   }
 
+  /// A network that was trained elsewhere, as the arm "start".
+  TrainedArm take(const TrainedArm& given) {
+    TrainedArm start{"start", copy_of(*given.network), given.epochs};
+    Hdf5Writer file(shards_ / "start.h5");
+    write_checkpoint_header(file);
+    write_network(file, *start.network);
+    file.commit();
+    return start;
+  }
+
   /// Ranges by layer from the operands of the ideal network.
   std::vector<LayerHardware> ranges(const TrainedArm& start, const HardwareOptions& hardware) const {
     const Batch batch = calibration_batch(data_, start.network->options().normalization);
@@ -71,6 +81,7 @@ class Stage {
   }
   void set_ranges(const std::vector<LayerHardware>& ranges) { hardware_ = with_ranges(hardware_, ranges); }
   const HardwareOptions& hardware() const { return hardware_; }
+  const std::filesystem::path& shards() const { return shards_; }
   const HardwareOptions& uncalibrated_hardware() const { return uncalibrated_; }
 
   /// Goes on from `start` with a hook in the loop; none means no errors.
@@ -304,18 +315,20 @@ void adapt_arms(const Settings& s, const std::optional<errormodel::ErrorTable>& 
 
 }  // namespace
 
-TrainedNetworks train_networks(const Settings& s, const std::optional<errormodel::ErrorTable>& table,
-                               const DataSet& data, const Provenance& provenance,
-                               const std::filesystem::path& artifacts, const RunContext& context) {
+namespace {
+
+/// Where a training keeps what it goes on from.
+std::filesystem::path shard_folder(const std::filesystem::path& artifacts, const Provenance& provenance) {
   const auto shards = artifacts / "shards" / fmt::format("train-{}", provenance.fingerprint().substr(0, 16));
   std::error_code ignored;
   if (!std::filesystem::exists(shards)) std::filesystem::remove_all(artifacts / "tensorboard", ignored);  // of another
   std::filesystem::create_directories(shards);
-  TrainedNetworks result;
-  result.provenance = provenance;
-  result.data_set = data.name;
-  Stage stage(s, table ? hardware_options(s, *table) : hardware_options(s), data, shards, artifacts, context);
-  result.arms.push_back(stage.ideal());
+  return shards;
+}
+
+/// Calibration and the second phase behind the first arm; then the files.
+void finish(const Settings& s, const std::optional<errormodel::ErrorTable>& table, Stage& stage,
+            const std::filesystem::path& artifacts, TrainedNetworks& result) {
   if (s.text("training.adc_calibration") == "layer") {
     result.ranges = stage.ranges(result.arms[0], stage.hardware());
     stage.set_ranges(result.ranges);
@@ -323,9 +336,34 @@ TrainedNetworks train_networks(const Settings& s, const std::optional<errormodel
   if (s.integer("training.adaptation_epochs") > 0) adapt_arms(s, table, stage, result);
   join_metrics(artifacts, result.arms);
   result.save(artifacts / "checkpoint.h5");
+  std::error_code ignored;
   for (const auto& arm : result.arms)
     std::filesystem::remove(artifacts / fmt::format("metrics-{}.jsonl", arm.name), ignored);
-  std::filesystem::remove_all(shards, ignored);
+  std::filesystem::remove_all(stage.shards(), ignored);
+}
+
+}  // namespace
+
+TrainedNetworks train_networks(const Settings& s, const std::optional<errormodel::ErrorTable>& table,
+                               const DataSet& data, const Provenance& provenance,
+                               const std::filesystem::path& artifacts, const RunContext& context) {
+  TrainedNetworks result{.provenance = provenance, .data_set = data.name};
+  Stage stage(s, table ? hardware_options(s, *table) : hardware_options(s), data, shard_folder(artifacts, provenance),
+              artifacts, context);
+  result.arms.push_back(stage.ideal());
+  finish(s, table, stage, artifacts, result);
+  return result;
+}
+
+TrainedNetworks adapt_networks(const Settings& s, const TrainedArm& start,
+                               const std::optional<errormodel::ErrorTable>& table, const DataSet& data,
+                               const Provenance& provenance, const std::filesystem::path& artifacts,
+                               const RunContext& context) {
+  TrainedNetworks result{.provenance = provenance, .data_set = data.name};
+  Stage stage(s, table ? hardware_options(s, *table) : hardware_options(s), data, shard_folder(artifacts, provenance),
+              artifacts, context);
+  result.arms.push_back(stage.take(start));
+  finish(s, table, stage, artifacts, result);
   return result;
 }
 

@@ -56,6 +56,13 @@ TrainedNetworks train_networks(const Settings& settings, const std::optional<err
                                const DataSet& data, const Provenance& provenance,
                                const std::filesystem::path& artifacts, const RunContext& context);
 
+/// Adaptation of a trained network to another table (or curve, or devices): the second phase alone, from `start`. The
+/// arms are "start" and those of the second phase. Files lie in `artifacts` as for train_networks().
+TrainedNetworks adapt_networks(const Settings& settings, const TrainedArm& start,
+                               const std::optional<errormodel::ErrorTable>& table, const DataSet& data,
+                               const Provenance& provenance, const std::filesystem::path& artifacts,
+                               const RunContext& context);
+
 /// The data set that the project names. `data_root` holds mnist/ and so on.
 DataSet project_data(const Settings& settings, const std::filesystem::path& data_root, const RunContext& context);
 

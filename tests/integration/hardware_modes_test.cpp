@@ -3,6 +3,7 @@
 
 #include "core/hdf5_file.h"
 #include "tests/support/cli_project.h"
+#include "tests/support/synthetic_table.h"
 #include "training/checkpoint.h"
 #include "training/stage.h"
 
@@ -56,6 +57,33 @@ TEST(HardwareModes, LayersHaveBitsOfTheirOwn) {
   EXPECT_EQ(wrong.status, 3) << wrong.output;
   EXPECT_NE(wrong.output.find("did you mean 'linear1'?"), std::string::npos) << wrong.output;
   EXPECT_NE(wrong.output.find("errata.toml:"), std::string::npos) << wrong.output;
+}
+
+TEST(HardwareModes, ATrainedNetworkIsAdaptedToAnotherTable) {
+  const CliProject p;
+  const auto table = p.path() / "other.h5";
+  auto other = testing::synthetic_table();
+  other.rows = 16;
+  other.adc.range = 16.0;
+  other.save(table);
+  ASSERT_EQ(p.run("train", "--set training.adaptation_epochs=0 --set training.train_images=300").status, 0);
+  const std::string from = "--from " + p.artifact("checkpoint.h5").string();
+  const auto adapted = p.run("train", from + " --set training.train_images=300 --table " + table.string());
+  ASSERT_EQ(adapted.status, 0) << adapted.output;
+  const auto networks = training::TrainedNetworks::load(p.artifact("adapted/checkpoint.h5"));
+  EXPECT_EQ(networks.arms[0].name, "start");
+  EXPECT_EQ(networks.arms[1].name, "error_aware");
+  const auto before = training::TrainedNetworks::load(p.artifact("checkpoint.h5"));
+  EXPECT_EQ(networks.arms[0].network->parameters()[0]->value, before.arms[0].network->parameters()[0]->value);
+  EXPECT_NE(networks.arms[1].network->parameters()[0]->value, before.arms[0].network->parameters()[0]->value);
+  const auto again = p.run("train", from + " --set training.train_images=300 --table " + table.string());
+  EXPECT_NE(again.output.find("fresh"), std::string::npos) << again.output;
+  const auto evaluated =
+      p.run("evaluate", "--hardware table --chips 2 --images 20 --checkpoint " +
+                            p.artifact("adapted/checkpoint.h5").string() + " --table " + table.string());
+  EXPECT_EQ(evaluated.status, 0) << evaluated.output;
+  EXPECT_EQ(p.run("train", "--table " + table.string()).status, 2);
+  EXPECT_EQ(p.run("train", "--from nowhere.h5").status, 4);
 }
 
 }  // namespace
