@@ -3,7 +3,8 @@
 //   scripts/build bench && nice build/bench/tests/errata_method_targets devices mnist [FIRST LAST]
 //   … errata_method_targets curves mnist lenet5 | curves cifar-10 vgg8
 //   … errata_method_targets float mnist lenet5 EPOCHS SEEDS
-// $ERRATA_DATA holds the data sets; $THREADS (1) threads; $IMAGES (all) training images.
+// $ERRATA_DATA holds the data sets; $THREADS (1) threads; $IMAGES (all) training images;
+// $STRIDE (1) takes every n-th point of the grid.
 #include "tests/support/method_targets.h"
 
 #include <fmt/format.h>
@@ -75,7 +76,7 @@ int devices(const std::string& data_name, std::size_t first, std::size_t last) {
   std::map<std::pair<int, int>, std::pair<std::unique_ptr<training::Network>, double>> quantised;
   const auto grid = device_grid();
   std::size_t done = 0, met = 0;
-  for (std::size_t i = first; i < std::min(last, grid.size()); ++i) {
+  for (std::size_t i = first; i < std::min(last, grid.size()); i += number_in("STRIDE", 1)) {
     const DevicePoint& p = grid[i];
     auto& start = quantised[{p.magnitude_bits, p.input_bits}];
     if (start.first == nullptr) {
