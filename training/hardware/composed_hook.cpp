@@ -40,12 +40,6 @@ void digit_features(std::span<const float> codes, std::size_t rows, const Hardwa
     }
 }
 
-/// The slope of an output by its own conversions: of two that are subtracted, the mean.
-void add_slopes(const Tile& tile, const float* slopes, float* out) {
-  const bool two = tile.scheme == SignedScheme::kDifferentialAfterAdc;
-  for (std::size_t c = 0; c < tile.columns; ++c) out[c] += two ? 0.5f * (slopes[2 * c] + slopes[2 * c + 1]) : slopes[c];
-}
-
 /// Products of a layer with one tile and one input level by oneDNN's convolution, without gathering patches. As many
 /// run at a time as there are processors; others wait.
 class DirectProduct {
@@ -80,12 +74,27 @@ struct ComposedHook::LayerState {
     std::vector<TileDraws> draws;           ///< kept where the chip stays
     std::unique_ptr<DirectProduct> direct;  ///< where one tile holds the layer
   };
+  HardwareOptions hardware;  ///< of this layer
+  std::unique_ptr<ComposedChips> drawer;
   std::vector<Tile> tiles;              ///< where they stand; stored levels are not kept
   std::vector<ComposedTable> composed;  ///< by slice
   std::vector<Chip> chips;
   double slice_sum = 0.0;      ///< of the weights of all tiles
   std::vector<float> no_bias;  ///< zeros
+  MatrixGeometry geometry;
 
+  void make_chips(std::size_t count, std::size_t input_levels) {
+    chips.resize(count);
+    for (auto& chip : chips) {
+      chip.tiles.resize(tiles.size());
+      chip.draws.resize(tiles.size());
+      if (tiles.size() > 1 || input_levels > 2 || geometry.is_linear()) continue;
+      MatrixGeometry conversions = geometry;
+      conversions.out_c = tiles[0].conversions;
+      no_bias.assign(conversions.out_c, 0.0f);
+      chip.direct = std::make_unique<DirectProduct>(conversions);
+    }
+  }
   const ComposedTable& composed_of(std::size_t tile) const { return composed[tile % composed.size()]; }
 };
 
@@ -120,10 +129,7 @@ class ComposedHook::Workspaces {
 };
 
 ComposedHook::ComposedHook(const ErrorTable& table, ComposedOptions options)
-    : table_(table),
-      options_(options),
-      chips_(table, options.hardware, options.seed),
-      workspaces_(std::make_unique<Workspaces>()) {}
+    : table_(table), options_(options), workspaces_(std::make_unique<Workspaces>()) {}
 ComposedHook::~ComposedHook() = default;
 
 const std::vector<ComposedTable>& ComposedHook::composed(std::size_t layer) const { return layers_[layer].composed; }
@@ -131,7 +137,6 @@ const std::vector<ComposedTable>& ComposedHook::composed(std::size_t layer) cons
 void ComposedHook::calibrate(Network& network, const Tensor& images) {
   OperandCollector collector(table_, options_.hardware, options_.seed);
   network.forward(images, {.context = {.training = false, .seed = options_.seed}, .hook = &collector, .threads = 1});
-  const ComposeOptions compose_options{options_.hardware.adc, chips_.offset_sigma(), chips_.adc_examples()};
   layers_.clear();
   layers_.resize(network.matrix_layers().size());
   std::size_t next_tile = 0;
@@ -139,21 +144,39 @@ void ComposedHook::calibrate(Network& network, const Tensor& images) {
   for (const MatrixLayer* layer : network.matrix_layers()) {
     if (!layer->is_quantized()) continue;
     LayerState& state = layers_[layer->index()];
+    state.hardware = options_.hardware.of(*layer);
+    state.drawer = std::make_unique<ComposedChips>(table_, state.hardware, options_.seed);
+    const ComposeOptions compose_options{state.hardware.adc, state.drawer->offset_sigma(),
+                                         state.drawer->adc_examples()};
     for (const auto& operands : collector.operands()[layer->index()])
       state.composed.push_back(operands.empty() ? ComposedTable{} : compose(table_, operands, compose_options));
     state.tiles = place_layer(*layer, options_.hardware, next_tile, next_column);
     for (const Tile& tile : state.tiles) state.slice_sum += tile.slice_weight;
-    state.chips.resize(options_.chips_per_batch);
-    for (auto& chip : state.chips) {
-      chip.tiles.resize(state.tiles.size());
-      chip.draws.resize(state.tiles.size());
-      if (state.tiles.size() > 1 || table_.inputs > 2 || layer->geometry().is_linear()) continue;
-      MatrixGeometry geometry = layer->geometry();
-      geometry.out_c = state.tiles[0].conversions;
-      state.no_bias.assign(geometry.out_c, 0.0f);
-      chip.direct = std::make_unique<DirectProduct>(geometry);
-    }
+    state.geometry = layer->geometry();
+    state.make_chips(options_.chips_per_batch, table_.inputs);
   }
+}
+
+std::unique_ptr<ComposedHook> ComposedHook::for_chip(std::uint64_t chip) const {
+  ComposedOptions options = options_;
+  options.schedule = ChipSchedule::kFixed;
+  options.chips_per_batch = 1;
+  options.first_chip = chip;
+  auto hook = std::make_unique<ComposedHook>(table_, std::move(options));
+  hook->layers_.resize(layers_.size());
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const LayerState& from = layers_[l];
+    if (from.tiles.empty()) continue;
+    LayerState& to = hook->layers_[l];
+    to.hardware = from.hardware;
+    to.drawer = std::make_unique<ComposedChips>(table_, to.hardware, options_.seed);
+    to.tiles = from.tiles;
+    to.composed = from.composed;
+    to.slice_sum = from.slice_sum;
+    to.geometry = from.geometry;
+    to.make_chips(1, table_.inputs);
+  }
+  return hook;
 }
 
 std::uint64_t ComposedHook::chip_of(const BatchContext& context, std::size_t number) const {
@@ -175,10 +198,10 @@ void ComposedHook::draw_chip(const MatrixLayer& layer, LayerState& state, std::s
     const Tile& tile = state.tiles[t];
     TileDraws& draws = into.draws[t];
     if (!fixed || draws.on.empty())
-      draws = chips_.draw(tile, chip, fixed ? ComposedChips::Draws::kEvaluation : ComposedChips::Draws::kFresh);
+      draws = state.drawer->draw(tile, chip, fixed ? ComposedChips::Draws::kEvaluation : ComposedChips::Draws::kFresh);
     const ComposedTable& composed = state.composed_of(t);
-    into.tiles[t] = {chips_.fold(tile, layer.weight_codes(), draws, composed.pass),
-                     chips_.column_rows(tile, draws, composed)};
+    into.tiles[t] = {state.drawer->fold(tile, layer.weight_levels(), draws, composed.pass),
+                     state.drawer->column_rows(tile, draws, composed)};
   }
   if (into.direct) into.direct->set_weights(into.tiles[0].weight);
 }
@@ -227,7 +250,7 @@ void ComposedHook::product(const MatrixLayer& layer, std::size_t shard, const Ba
           if (levels > 1) {
             stride = levels * tile.rows;
             float* features = Workspace::at_least(work->features, count * stride);
-            digit_features({patch, count * tile.rows}, tile.rows, options_.hardware, count, {features, count * stride});
+            digit_features({patch, count * tile.rows}, tile.rows, state.hardware, count, {features, count * stride});
             operand = features;
           }
         }
@@ -255,7 +278,9 @@ void ComposedHook::product(const MatrixLayer& layer, std::size_t shard, const Ba
     for (std::size_t r = 0; !own && r < count; ++r) {
       add_outputs(state.tiles[0], {sums.value + r * conversions, conversions}, 1.0f,
                   product.data() + (first + r) * columns);
-      if (sloped) add_slopes(state.tiles[0], sums.slope + r * conversions, slope->data() + (first + r) * columns);
+      if (sloped)
+        add_slopes(state.tiles[0], {sums.slope + r * conversions, conversions}, 1.0f,
+                   slope->data() + (first + r) * columns);
     }
   }
   workspaces_->give_back(std::move(work));

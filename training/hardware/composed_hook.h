@@ -48,6 +48,8 @@ class ComposedHook final : public ProductHook {
 
   /// Takes every layer's operands from the network's ideal run over `images` and composes its tables.
   void calibrate(Network& network, const Tensor& images);
+  /// A hook for one chip, as bit-true evaluation draws it, with what was calibrated here.
+  std::unique_ptr<ComposedHook> for_chip(std::uint64_t chip) const;
   /// Tables of a layer by slice.
   const std::vector<ComposedTable>& composed(std::size_t layer) const;
 
@@ -65,7 +67,6 @@ class ComposedHook final : public ProductHook {
 
   const errormodel::ErrorTable& table_;
   ComposedOptions options_;
-  ComposedChips chips_;
   std::vector<LayerState> layers_;
   std::unique_ptr<Workspaces> workspaces_;
 };

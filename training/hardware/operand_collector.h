@@ -24,13 +24,12 @@ class OperandCollector final : public ProductHook {
                Tensor& product, Tensor* slope) override;
 
  private:
-  PlaneOperand operand_of(const Tile& tile, std::span<const float> weight, std::size_t conversion,
-                          std::span<const float> patch) const;
+  PlaneOperand operand_of(const HardwareOptions& hardware, const Tile& tile, std::span<const float> weight,
+                          std::size_t conversion, std::span<const float> patch) const;
 
   const errormodel::ErrorTable& table_;
   HardwareOptions hardware_;
   std::uint64_t seed_;
-  ComposedChips chips_;
   std::vector<std::vector<std::vector<PlaneOperand>>> operands_;
 };
 
