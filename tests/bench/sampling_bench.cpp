@@ -189,7 +189,7 @@ void bench_inference(int rounds) {
     for (const char* name : {"lenet5", "vgg_small"}) compare_inference(name, threads, rounds);
 }
 
-/// Bit-true conversions of performance.md §2: 8-bit weights in one-bit cells, 8-bit inputs in one-bit digits, a
+/// Bit-true conversions: 8-bit weights in one-bit cells, 8-bit inputs in one-bit digits, a
 /// 128 × 128 array: 8192 conversions a matrix–vector product, 256 products at a time, single-ended columns.
 class Array {
  public:
