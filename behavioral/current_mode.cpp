@@ -1,5 +1,7 @@
 #include "behavioral/current_mode.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -140,6 +142,11 @@ PreparedLine CurrentMode::expand(const LineConditions& c) const {
 
 std::unique_ptr<Line> CurrentMode::line(const LineConditions& c) const {
   return std::make_unique<CurrentLine>(expand(c), c, thermal_square_amperes, cell.levels);
+}
+
+std::string CurrentMode::validity() const {
+  return fmt::format("bit line {:.3f} ... {:.3f} V, cells within {:.1f} sigma (held beyond)", cell.lowest_volts,
+                     cell.highest_volts, cell.mismatch_range);
 }
 
 void CurrentMode::save(Hdf5Writer& f) const {

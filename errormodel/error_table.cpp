@@ -113,6 +113,7 @@ void ErrorTable::save(const std::filesystem::path& path) const {
   for (const double c : support_count) mask.push_back(c >= 10.0 ? 1 : 0);
   f.write(op + "/support/mask", std::span<const std::uint8_t>(mask), grid, "1");
   f.write_scalar(op + "/validation/residual_sigma", residual_sigma, "MAC unit");
+  f.write_scalar(op + "/validation/extrapolated", extrapolated, "1");
   f.commit();
 }
 
@@ -176,6 +177,7 @@ ErrorTable ErrorTable::load(const std::filesystem::path& path) {
   t.support_count = f.doubles(op + "/support/count", grid);
   t.support_error = f.doubles(op + "/support/se", grid);
   t.residual_sigma = f.scalar(op + "/validation/residual_sigma");
+  if (f.has(op + "/validation/extrapolated")) t.extrapolated = f.scalar(op + "/validation/extrapolated");
   return t;
 }
 

@@ -56,6 +56,7 @@ struct ErrorTable {
   std::vector<Interval> cell_interval;  ///< of s²(x, w) [kinds]
   std::size_t columns_used = 1;         ///< chips × columns behind the static terms
   double residual_sigma = 0.0;          ///< what the deterministic part leaves unexplained without mismatch
+  double extrapolated = 0.0;            ///< share of the reads beyond what the column model was fitted to
   std::vector<double> code_pmf;         ///< marginal view: P(code | ideal code), [codes][codes]
 
   /// Kinds of active cells: input level x ≥ 1 and stored level w.

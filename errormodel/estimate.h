@@ -19,6 +19,7 @@ struct Observations {
   std::vector<double> value;              ///< noise-free v in MAC units, [chips][columns][operands]
   std::vector<std::string> source_names;  ///< named dynamic sources
   std::vector<double> source_variance;    ///< [sources][chips][columns][operands], MAC unit²
+  std::size_t extrapolated = 0;           ///< reads of bit lines where the column model has no data
 
   std::size_t operands() const { return designs.empty() ? 0 : designs[0].count(); }
   std::size_t size() const { return chips * columns * operands(); }

@@ -11,6 +11,7 @@ namespace errata::verification {
 /// Conversions of one column on one chip before the ADC: noise-free value and read σ of each operand, MAC units.
 struct ColumnConversions {
   std::vector<double> value, sigma;
+  double extrapolated = 0.0;  ///< share of the bit lines' reads beyond what the model was fitted to
 };
 
 /// By the behavioural model; the column's bit lines are 2·column and 2·column + 1.

@@ -108,7 +108,7 @@ class Verifier {
 
   /// Rates of one layer on one chip, averaged over its columns and operands.
   struct ChipRates {
-    double change = 0, magnitude = 0, large = 0, outside = 0;
+    double change = 0, magnitude = 0, large = 0, outside = 0, extrapolated = 0;
   };
 
   template <class Convert>
@@ -121,6 +121,7 @@ class Verifier {
       for (const auto& w : workload_) {
         const ColumnConversions c = convert(chips::kReplay + chip, w);
         ChipRates& r = all[w.layer][chip];
+        r.extrapolated += c.extrapolated * static_cast<double>(c.value.size());
         for (std::size_t p = 0; p < c.value.size(); ++p) {
           const CodeErrors e = code_errors(in_.table.adc, w.operands.mac(p), c.value[p], c.sigma[p]);
           r.change += e.change;
@@ -137,7 +138,7 @@ class Verifier {
       for (std::size_t l = 0; l < layers; ++l) {
         ChipRates& r = all[l][chip];
         const double n = std::max(1.0, count[l]);
-        r = {r.change / n, r.magnitude / n, r.large / n, r.outside / n};
+        r = {r.change / n, r.magnitude / n, r.large / n, r.outside / n, r.extrapolated / n};
       }
     }
     return all;
@@ -182,7 +183,20 @@ class Verifier {
       result_.checks.push_back(make_check(4, fmt::format("mean |dcode|, observed - predicted, layer {}", l),
                                           intervals[2 * l + 1], -0.05, 0.05, "ADC step", advice));
     }
+    for (std::size_t l = 0; l < observed.size(); ++l) check_extrapolation(l, observed[l]);
     replay_in_ngspice();
+  }
+
+  /// A column model that was fitted to columns knows only what they showed.
+  void check_extrapolation(std::size_t layer, const std::vector<ChipRates>& chips) {
+    std::vector<double> shares;
+    for (const ChipRates& r : chips) shares.push_back(r.extrapolated);
+    if (std::ranges::all_of(shares, [](double share) { return share == 0.0; })) return;
+    constexpr double kTolerated = 0.01;
+    result_.checks.push_back(make_check(4, fmt::format("extrapolated reads of the column model, layer {}", layer),
+                                        mean_interval(shares, 0.95), 0.0, kTolerated, "1",
+                                        "the network reads columns where the model has no data: characterise with its "
+                                        "own operands (circuit.operands)"));
   }
 
   void replay_in_ngspice() {
