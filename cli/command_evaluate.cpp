@@ -19,7 +19,7 @@ ExitStatus capture_operands(Session& session, const Settings& s) {
   const auto networks = training::TrainedNetworks::load(session.artifacts() / "checkpoint.h5");
   const auto data = training::project_data(s, session.data_root(), session.context);
   const std::string& arm = session.invocation.name.empty() ? "ideal" : session.invocation.name;
-  const auto hardware = training::hardware_options(s);
+  const auto hardware = training::with_ranges(training::hardware_options(s), networks.ranges);
   verification::WorkloadOptions options;
   options.columns_per_layer = static_cast<std::size_t>(s.integer("verification.captured_columns"));
   options.operands_per_column = static_cast<std::size_t>(s.integer("verification.replay_operands"));
@@ -75,8 +75,9 @@ ExitStatus run_evaluate(Session& session) {
                             : i.chips > 0       ? i.chips
                                                 : static_cast<std::size_t>(s.integer("verification.chips"));
   const std::size_t images = i.images > 0 ? i.images : static_cast<std::size_t>(s.integer("verification.images"));
-  const auto row = verification::evaluate_chips(arm, hardware, *conversion, training::hardware_options(s, table), data,
-                                                s.seed(), {chips::kEvaluation, chips, images}, session.context);
+  const auto row = verification::evaluate_chips(
+      arm, hardware, *conversion, training::with_ranges(training::hardware_options(s, table), networks.ranges), data,
+      s.seed(), {chips::kEvaluation, chips, images}, session.context);
   session.out.line(
       fmt::format("{} on {}: {:.2f} % [{:.2f}, {:.2f}], spread {:.2f}, 10th percentile {:.2f}, {} chips x {} images",
                   row.arm, row.hardware, row.mean.estimate, row.mean.low, row.mean.high, row.spread, row.percentile10,

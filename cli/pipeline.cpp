@@ -56,7 +56,7 @@ ArtifactInput data_input(const Session& session, const Settings& s) {
 }
 
 /// Whether training goes on with errors in the loop; else it needs no table.
-bool adapts(const Settings& s) { return s.integer("training.adaptation_epochs") > 0; }
+bool adapts(const Settings& s) { return s.integer("training.adaptation_epochs") > 0 && s.flag("training.error_aware"); }
 
 Provenance characterize_provenance(const Session&, const Settings& s) {
   return circuit::plan_campaign(s, RunContext{}).skeleton.provenance;

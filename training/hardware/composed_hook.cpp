@@ -28,7 +28,8 @@ class OperandCollector final : public ProductHook {
   std::vector<std::vector<std::vector<PlaneOperand>>> operands;
 
   void begin_batch(Network& network, const BatchContext&) override {
-    operands.assign(network.matrix_layers().size(), std::vector<std::vector<PlaneOperand>>(weight_slices(hardware_)));
+    operands.clear();
+    for (const MatrixLayer* layer : network.matrix_layers()) operands.emplace_back(weight_slices(hardware_.of(*layer)));
   }
 
   void product(const MatrixLayer& layer, std::size_t shard, const BatchContext&, const Tensor& codes, Tensor& product,
@@ -40,23 +41,25 @@ class OperandCollector final : public ProductHook {
     std::uint64_t next_column = 0;
     const auto tiles = map_layer(layer, hardware_, next_tile, next_column);
     constexpr std::size_t kOperands = 3000;  // for each slice: σ of a bin of 1/64 of them is known to 10 %
-    const std::size_t slices = weight_slices(hardware_), each = kOperands * slices / tiles.size() + 1;
+    const HardwareOptions own = hardware_.of(layer);
+    const std::size_t slices = weight_slices(own), each = kOperands * slices / tiles.size() + 1;
     for (std::size_t t = 0; t < tiles.size(); ++t) {
       RandomStream stream(seed_, StreamPurpose::kCalibration, t, layer.index(), 1);
       for (std::size_t k = 0; k < each; ++k)
-        operands[layer.index()][t % slices].push_back(draw(layer, tiles[t], codes, stream));
+        operands[layer.index()][t % slices].push_back(draw(layer, own, tiles[t], codes, stream));
     }
   }
 
  private:
-  PlaneOperand draw(const MatrixLayer& layer, const Tile& tile, const Tensor& codes, RandomStream& stream) const {
+  PlaneOperand draw(const MatrixLayer& layer, const HardwareOptions& hardware, const Tile& tile, const Tensor& codes,
+                    RandomStream& stream) const {
     const std::size_t position = stream.below(codes.images() * layer.geometry().positions());
     const std::size_t column = stream.below(tile.conversions);
     std::vector<float> x(tile.rows);
     im2col_rows(layer.geometry(), codes, position, 1, tile.first_row, tile.rows, x.data());
-    const std::size_t digits = hardware_.digits();
+    const std::size_t digits = hardware.digits();
     PlaneOperand o;
-    o.digit_base = static_cast<double>(hardware_.input_levels());
+    o.digit_base = static_cast<double>(hardware.input_levels());
     o.y.assign(digits, 0.0f);
     o.a.assign(digits, 0.0f);
     for (std::size_t j = 0; j < tile.rows; ++j) {
@@ -65,7 +68,7 @@ class OperandCollector final : public ProductHook {
                 minus = tile.differential() ? tile.minus[column * tile.rows + j] : 0;
       const double drive = tile.differential() ? plus + minus + 2 * table_.minimum_conductance : 1.0;
       for (std::size_t d = 0; d < digits; ++d) {
-        const int level = input_digit(code, hardware_.dac_bits, static_cast<int>(d));
+        const int level = input_digit(code, hardware.dac_bits, static_cast<int>(d));
         o.y[d] += static_cast<float>(level * (plus - minus));
         o.a[d] += static_cast<float>(level * drive);
       }
@@ -127,13 +130,6 @@ void digit_features(std::span<const float> codes, std::size_t rows, const Hardwa
     }
 }
 
-/// The slope of an output by its own conversions: of two that are subtracted, the mean.
-void add_slopes(const Tile& tile, std::span<const float> slopes, float weight, float* out) {
-  const bool two = tile.scheme == SignedScheme::kDifferentialAfterAdc;
-  for (std::size_t c = 0; c < tile.columns; ++c)
-    out[c] += weight * (two ? 0.5f * (slopes[2 * c] + slopes[2 * c + 1]) : slopes[c]);
-}
-
 }  // namespace
 
 ComposedHook::ComposedHook(const ErrorTable& table, ComposedOptions options)
@@ -155,9 +151,13 @@ void ComposedHook::calibrate(Network& network, const Tensor& images) {
   network.forward(images, {.context = {.training = false, .seed = options_.seed}, .hook = &collector, .threads = 1});
   layers_.clear();
   layers_.resize(network.matrix_layers().size());
-  for (std::size_t l = 0; l < layers_.size(); ++l)
+  ErrorTable table = table_;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    layers_[l].hardware = options_.hardware.of(*network.matrix_layers()[l]);
+    table.adc = layers_[l].hardware.adc;
     for (const auto& operands : collector.operands[l])
-      layers_[l].composed.push_back(operands.empty() ? ComposedTable{} : compose(table_, operands, offset_reach_));
+      layers_[l].composed.push_back(operands.empty() ? ComposedTable{} : compose(table, operands, offset_reach_));
+  }
 }
 
 void ComposedHook::begin_batch(Network& network, const BatchContext& context) {
@@ -252,7 +252,7 @@ void ComposedHook::add_tile(const MatrixLayer& layer, const MappedTile& mapped, 
   for (std::size_t first = 0; first < total; first += kBlock) {
     const std::size_t count = std::min(kBlock, total - first);
     im2col_rows(layer.geometry(), codes, first, count, tile.first_row, tile.rows, patch.data());
-    if (inputs > 1) digit_features(patch, tile.rows, options_.hardware, count, features);
+    if (inputs > 1) digit_features(patch, tile.rows, layers_[layer.index()].hardware, count, features);
     const auto m = static_cast<dnnl_dim_t>(count), n = static_cast<dnnl_dim_t>(columns),
                k = static_cast<dnnl_dim_t>(terms);
     const float* operand = inputs > 1 ? features.data() : patch.data();

@@ -49,6 +49,7 @@ class ComposedHook final : public ProductHook {
   struct LayerState {
     std::vector<MappedTile> tiles;
     std::vector<ComposedTable> composed;  ///< by slice
+    HardwareOptions hardware;             ///< of this layer
   };
 
   void draw_chip(LayerState& state, std::uint64_t chip) const;

@@ -50,6 +50,21 @@ class TileWriter {
 
 }  // namespace
 
+HardwareOptions HardwareOptions::of(const MatrixLayer& layer) const {
+  HardwareOptions own = *this;
+  own.layers.clear();
+  const QuantizationOptions& q = layer.quantization();
+  if (q.weight_bits > 0) own.weight_bits = q.weight_bits;
+  if (q.input_bits > 0) own.input_bits = q.input_bits;
+  for (const LayerHardware& exception : layers) {
+    if (exception.layer != layer.name()) continue;
+    if (exception.rows_per_tile > 0) own.rows_per_tile = exception.rows_per_tile;
+    if (exception.adc_bits > 0) own.adc.bits = exception.adc_bits;
+    if (exception.adc_range > 0.0) own.adc.range = exception.adc_range;
+  }
+  return own;
+}
+
 std::size_t weight_slices(const HardwareOptions& options) {
   const int largest = options.largest_weight() * (options.scheme == SignedScheme::kOffsetColumn ? 2 : 1);
   std::size_t slices = 1;
@@ -59,10 +74,11 @@ std::size_t weight_slices(const HardwareOptions& options) {
   return slices;
 }
 
-std::vector<Tile> map_layer(const MatrixLayer& layer, const HardwareOptions& options, std::size_t& next_tile,
+std::vector<Tile> map_layer(const MatrixLayer& layer, const HardwareOptions& all, std::size_t& next_tile,
                             std::uint64_t& next_column) {
+  const HardwareOptions options = all.of(layer);
   const std::size_t rows = layer.geometry().rows(), columns = layer.geometry().out_c;
-  const auto codes = layer.weight_codes();
+  const auto codes = layer.weight_levels();
   std::vector<Tile> tiles;
   for (std::size_t first = 0; first < rows; first += options.rows_per_tile) {
     std::size_t divisor = 1;
@@ -98,6 +114,12 @@ void add_outputs(const Tile& tile, std::span<const float> codes, float weight, f
       for (std::size_t c = 0; c < tile.columns; ++c) out[c] += weight * (codes[c] - codes[tile.columns]);
       return;
   }
+}
+
+void add_slopes(const Tile& tile, std::span<const float> slopes, float weight, float* out) {
+  const bool two = tile.scheme == SignedScheme::kDifferentialAfterAdc;
+  for (std::size_t c = 0; c < tile.columns; ++c)
+    out[c] += weight * (two ? 0.5f * (slopes[2 * c] + slopes[2 * c + 1]) : slopes[c]);
 }
 
 void split_digits(std::span<const float> codes, std::size_t rows, const HardwareOptions& options,

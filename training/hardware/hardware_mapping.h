@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/hardware_scheme.h"
@@ -9,6 +10,14 @@
 #include "training/matrix_layer.h"
 
 namespace errata::training {
+
+/// What one layer has otherwise than the rest; 0 leaves a setting as it is.
+struct LayerHardware {
+  std::string layer;  ///< its name
+  std::size_t rows_per_tile = 0;
+  int adc_bits = 0;
+  double adc_range = 0.0;  ///< MAC units
+};
 
 /// How matrix layers stand on the chip.
 struct HardwareOptions {
@@ -19,10 +28,13 @@ struct HardwareOptions {
   AdcOptions adc;
   int dac_bits = 1;
   SignedScheme scheme = SignedScheme::kDifferentialBeforeAdc;
-  std::size_t columns_per_adc = 1;  ///< conversions that share one ADC and its static errors
+  std::size_t columns_per_adc = 1;         ///< conversions that share one ADC and its static errors
+  std::vector<LayerHardware> layers = {};  ///< exceptions by layer
 
   std::size_t digits() const { return static_cast<std::size_t>(input_digits(input_bits, dac_bits)); }
   std::size_t input_levels() const { return std::size_t{1} << dac_bits; }
+  /// The hardware of one layer: its exceptions, and the bits that its network gives it.
+  HardwareOptions of(const MatrixLayer& layer) const;
   int largest_weight() const { return (1 << (weight_bits - 1)) - 1; }
 };
 
@@ -53,14 +65,17 @@ struct Tile {
 /// offset.
 std::size_t weight_slices(const HardwareOptions& options);
 
-/// Tiles of a layer's present weight codes. `next_tile` and `next_column` count on over the layers: weights are
-/// stationary, so every tile has its own physical columns.
+/// Tiles of a layer's present weight codes, by `options.of(layer)`. `next_tile` and `next_column` count on over the
+/// layers: weights are stationary, so every tile has its own physical columns.
 std::vector<Tile> map_layer(const MatrixLayer& layer, const HardwareOptions& options, std::size_t& next_tile,
                             std::uint64_t& next_column);
 
 /// Adds weight · (codes of one read, combined as the tile's scheme says) to the outputs: `codes` [conversions], `out`
 /// [columns].
 void add_outputs(const Tile& tile, std::span<const float> codes, float weight, float* out);
+
+/// Adds weight · (slope of each output by its own conversions): of two that are subtracted, their mean.
+void add_slopes(const Tile& tile, std::span<const float> slopes, float weight, float* out);
 
 /// Splits integer codes [count][rows] into digits [count][digits][rows], least significant first.
 void split_digits(std::span<const float> codes, std::size_t rows, const HardwareOptions& options, std::span<float> out);
