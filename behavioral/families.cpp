@@ -16,10 +16,4 @@ std::span<const FamilyEntry> families() {
   return all;
 }
 
-const FamilyEntry* find_family(const std::string& name, Measured measured) {
-  for (const FamilyEntry& entry : families())
-    if (name == entry.name || (name == "automatic" && entry.fits(measured))) return &entry;
-  return nullptr;
-}
-
 }  // namespace errata::behavioral

@@ -171,6 +171,21 @@ double minimum_conductance(const BehavioralModel& model) {
 }
 }  // namespace
 
+const FamilyEntry& project_family(const Settings& settings, Measured measured) {
+  const std::string& name = settings.text("behavioral.model");
+  const FamilyEntry* entry = find_family(name, measured);
+  if (entry != nullptr && entry->fits(measured)) return *entry;
+  std::vector<std::string> fitting;
+  for (const FamilyEntry& other : families())
+    if (other.fits(measured)) fitting.push_back(other.name);
+  throw ProjectError({Diagnostic{
+      .code = "E107",
+      .position = settings.value("behavioral.model").position,
+      .message = entry == nullptr ? fmt::format("no column model is called '{}'", name)
+                                  : fmt::format("the column model '{}' does not fit what was measured", name),
+      .hint = fmt::format("automatic, or one of {}", fmt::join(fitting, ", "))}});
+}
+
 BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings,
                           const Provenance& provenance) {
   BehavioralModel model;
@@ -185,19 +200,7 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
                 "a noise simulation of the cell gave no number, so its noise is unknown",
                 "run characterize again; `errata check` simulates one operating point");
   const Measured measured{data.array.read, has_cell(data)};
-  const FamilyEntry* entry = find_family(settings.text("behavioral.model"), measured);
-  if (entry == nullptr)
-    throw ProjectError(
-        {Diagnostic{.code = "E107",
-                    .position = settings.value("behavioral.model").position,
-                    .message = fmt::format("no column model is called '{}'", settings.text("behavioral.model"))}});
-  if (!entry->fits(measured))
-    throw ProjectError(
-        {Diagnostic{.code = "E107",
-                    .position = settings.value("behavioral.model").position,
-                    .message = fmt::format("the column model '{}' does not fit what was measured", entry->name),
-                    .hint = "without measurements of a cell alone only black_box can be fitted"}});
-  const FamilyFit fit = entry->fit(data);
+  const FamilyFit fit = project_family(settings, measured).fit(data);
   model.family = fit.family;
   model.chosen = fit.chosen;
   for (const auto& q : fit.tried)

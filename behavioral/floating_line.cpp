@@ -58,6 +58,7 @@ std::unique_ptr<Line> FloatingLine::line(const LineConditions& c) const {
 }
 
 std::string FloatingLine::validity() const {
+  if (end_volts.empty()) return "nothing";
   return fmt::format("line ends between {:.3f} and {:.3f} V (tangents beyond), cells within {:.1f} sigma (held beyond)",
                      end_volts.front(), end_volts.back(), mismatch_range);
 }

@@ -70,6 +70,12 @@ std::vector<std::string> BehavioralModel::noise_names() const {
   return names;
 }
 
+const FamilyEntry* find_family(const std::string& name, Measured measured) {
+  for (const FamilyEntry& entry : families())
+    if (name == entry.name || (name == "automatic" && entry.fits(measured))) return &entry;
+  return nullptr;
+}
+
 void BehavioralModel::save(const std::filesystem::path& path) const {
   Hdf5Writer f(path);
   write_provenance(f, provenance);

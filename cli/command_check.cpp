@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "behavioral/fit.h"
 #include "circuit/characterize.h"
 #include "cli/command.h"
 
@@ -11,6 +12,7 @@ namespace errata::cli {
 ExitStatus run_check(Session& session) {
   const Settings s = session.project();
   const auto plan = circuit::plan_campaign(s, session.context);
+  behavioral::project_family(s, {.read = plan.skeleton.array.read});
   const circuit::NominalPoint point = circuit::simulate_nominal(s, RunContext{});
   const bool current = point.read == circuit::ReadMode::kCurrent;
   session.out.line(

@@ -111,15 +111,29 @@ std::string shell_blocks(const std::filesystem::path& page) {
   return text;
 }
 
-TEST(Guide, ItsFirstPageRuns) {
-  const TemporaryFolder folder;
+/// Runs the blocks of a page of the guide in a folder.
+ProgramResult run_page(const TemporaryFolder& folder, const std::string& page) {
   const auto script = folder.write(
       "blocks.sh", "set -e\nexport PATH=" + std::filesystem::path(ERRATA_PROGRAM).parent_path().string() + ":$PATH\n" +
-                       shell_blocks(std::filesystem::path(ERRATA_SOURCE_DIR) / "docs/guide/1-characterize.md"));
-  const ProgramResult r = run_shell("cd " + folder.path().string() + " && bash " + script.string());
+                       shell_blocks(std::filesystem::path(ERRATA_SOURCE_DIR) / "docs/guide" / page));
+  return run_shell("cd " + folder.path().string() + " && bash " + script.string());
+}
+
+TEST(Guide, ItsFirstPageRuns) {
+  const TemporaryFolder folder;
+  const ProgramResult r = run_page(folder, "1-characterize.md");
   EXPECT_EQ(r.status, 0) << r.output;
   EXPECT_TRUE(std::filesystem::exists(folder / "gain-cell/artifacts/behavioral.h5")) << r.output;
   EXPECT_NE(r.output.find("meets its specification"), std::string::npos) << r.output;
+}
+
+TEST(Guide, ItsSecondPageRuns) {
+  const TemporaryFolder folder;
+  const ProgramResult r = run_page(folder, "2-model.md");
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_TRUE(std::filesystem::exists(folder / "my-chip/artifacts/error_table.h5")) << r.output;
+  EXPECT_NE(r.output.find("column model current_mode"), std::string::npos) << r.output;
+  EXPECT_NE(r.output.find("column model black_box"), std::string::npos) << r.output;
 }
 
 }  // namespace
