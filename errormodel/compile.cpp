@@ -152,7 +152,7 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
   t.rows = model.array.rows;
   t.offset = model.transfer.offset;
   t.unit = model.transfer.unit;
-  t.output_unit = model.array.output_unit();
+  t.output_unit = model.array.unit;
   t.temperature_kelvin = model.array.temperature_kelvin;
   t.signed_scheme = s.text("hardware.signed_scheme");
   t.adc = adc_options(s);
