@@ -11,6 +11,7 @@
 #include "circuit/reproduce.h"
 #include "core/random_stream.h"
 #include "tests/support/program.h"
+#include "tests/support/shell_blocks.h"
 #include "tests/support/temporary_folder.h"
 
 namespace errata {
@@ -18,6 +19,7 @@ namespace {
 
 using testing::ProgramResult;
 using testing::run_shell;
+using testing::shell_blocks;
 using testing::TemporaryFolder;
 
 const char* const kReduced =
@@ -96,20 +98,6 @@ TEST_P(Macro, WrittenDeckGivesTheSameBitsInTheNgspiceProgram) {
 
 INSTANTIATE_TEST_SUITE_P(All, Macro, ::testing::Values("rram_1t1r", "fefet_1t", "sram_6t", "sram_8t", "cap_charge"),
                          [](const auto& test) { return std::string(test.param); });
-
-/// The ```sh blocks of a page, in order.
-std::string shell_blocks(const std::filesystem::path& page) {
-  std::ifstream file(page);
-  std::string text, line;
-  for (bool inside = false; std::getline(file, line);) {
-    if (line.starts_with("```")) {
-      inside = line == "```sh";
-      continue;
-    }
-    if (inside) text += line + "\n";
-  }
-  return text;
-}
 
 TEST(Guide, ItsFirstPageRuns) {
   const TemporaryFolder folder;
