@@ -4,12 +4,30 @@
 #include <cmath>
 
 #include "circuit/characterize.h"
-#include "cli/command.h"
+#include "cli/pipeline.h"
+#include "errormodel/compile_measured.h"
 
 namespace errata::cli {
 
+namespace {
+ExitStatus check_measurements(Session& session, const Settings& s) {
+  const auto campaign = errormodel::project_campaign(s);
+  std::size_t columns = 0;
+  for (const auto& chip : campaign.chips) columns += chip.size();
+  session.out.line(fmt::format("the measurements are sound: {} readings of {} columns on {} chips, {}",
+                               campaign.readings, columns, campaign.chips.size(),
+                               campaign.patterns ? "with patterns" : "without patterns"));
+  session.out.set("readings", static_cast<std::int64_t>(campaign.readings));
+  session.out.set("columns", static_cast<std::int64_t>(columns));
+  session.out.set("chips", static_cast<std::int64_t>(campaign.chips.size()));
+  return ExitStatus::kOk;
+}
+}  // namespace
+
 ExitStatus run_check(Session& session) {
   const Settings s = session.project();
+  if (s.has("errormodel.measurements")) return check_measurements(session, s);
+  require_netlist(s);
   const auto plan = circuit::plan_campaign(s, session.context);
   const circuit::NominalPoint point = circuit::simulate_nominal(s, RunContext{});
   const bool current = point.read == circuit::ReadMode::kCurrent;

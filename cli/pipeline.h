@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "core/artifact.h"
+#include "training/stage.h"
 
 namespace errata::cli {
 
@@ -19,6 +20,11 @@ struct Stage {
 std::span<const Stage> stages();
 const Stage& stage(std::string_view name);
 
+/// What identifies the project's data set: the files' contents, or the maker's version for made ones.
+ArtifactInput data_input(const Session& session, const Settings& settings);
+/// One line for each trained network.
+void tell_arms(Session& session, const training::TrainedNetworks& trained);
+
 enum class Freshness { kFresh, kPartial, kStale, kMissing, kBlocked };
 
 /// How an artefact stands against the project as it is now, and why.
@@ -28,6 +34,11 @@ struct StageState {
 };
 StageState state_of(const Session& session, const Settings& settings, const Stage& stage);
 std::string_view to_string(Freshness freshness);
+
+/// The error table that the project trains and verifies with: hardware.error_table, or the one that `compile` makes.
+std::filesystem::path table_path(const Session& session, const Settings& settings);
+/// Throws Error (artefact, E401) where the project starts at measurements or at a ready table.
+void require_netlist(const Settings& settings);
 
 /// Runs one stage unless it is fresh (or --force), printing what it does.
 ExitStatus run_stage(Session& session, const Settings& settings, const Stage& stage);

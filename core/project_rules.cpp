@@ -214,18 +214,45 @@ class Rules {
     check_dimension(at + ".sigma", relative ? dimension::kNone : fit.dimension, relative ? "" : fit.kind);
   }
 
+  /// Keys of the error table that go together.
+  void check_table(std::size_t levels) {
+    for (const char* key : {"errormodel.drift_exponent", "errormodel.drift_spread"}) {
+      if (!s_.has(key)) continue;
+      const std::size_t n = s_.numbers(key).size();
+      if (n != 1 && n != levels)
+        inconsistent("E107", key,
+                     fmt::format("{} has {} values; it takes 1 or {} (one per stored level)", key, n, levels), "");
+      if (!s_.has("errormodel.drift_exponent"))
+        inconsistent("E107", key, fmt::format("{} needs errormodel.drift_exponent", key), "");
+    }
+    for (const auto& [key, other] : {std::pair{"errormodel.measured_weights", "errormodel.measured_inputs"},
+                                     {"errormodel.measured_inputs", "errormodel.measured_weights"}})
+      if (s_.has(key) && (!s_.has(other) || !s_.has("errormodel.measurements")))
+        inconsistent("E107", key, fmt::format("{} goes with {} and errormodel.measurements", key, other), "");
+    if (s_.number("errormodel.stuck_lowest") + s_.number("errormodel.stuck_highest") > 1.0)
+      inconsistent("E107", "errormodel.stuck_highest", "more cells are stuck than there are", "");
+    const auto inputs = s_.integer("hardware.input_levels");
+    if ((inputs & (inputs - 1)) != 0)
+      inconsistent("E107", "hardware.input_levels",
+                   fmt::format("hardware.input_levels = {} is no power of two", inputs), "");
+  }
+
   void check_consistency() {
     const auto problem = [&](const std::string& path, std::string message, std::string hint) {
       inconsistent("E107", path, std::move(message), std::move(hint));
     };
-    const std::size_t levels = s_.numbers("circuit.weight.levels").size();
-    if (levels < 2 || levels > 256)
-      problem("circuit.weight.levels", fmt::format("circuit.weight.levels has {} entries; it takes 2 to 256", levels),
-              "");
     if (s_.integer("hardware.rows_per_tile") > s_.integer("array.rows"))
       problem("hardware.rows_per_tile",
               fmt::format("hardware.rows_per_tile = {} is more than array.rows = {}",
                           s_.integer("hardware.rows_per_tile"), s_.integer("array.rows")),
+              "");
+    const bool netlist = !starts_at_table(s_);
+    const std::size_t levels = netlist ? s_.numbers("circuit.weight.levels").size()
+                                       : static_cast<std::size_t>(s_.integer("hardware.cell_levels"));
+    check_table(levels);
+    if (!netlist) return;
+    if (levels < 2 || levels > 256)
+      problem("circuit.weight.levels", fmt::format("circuit.weight.levels has {} entries; it takes 2 to 256", levels),
               "");
     check_storage();
     check_read();

@@ -306,9 +306,37 @@ std::vector<KeySpec> build_schema() {
       integer("errormodel.operands_per_column", "48", 8, 1e5, "Operands for each column."),
       text("errormodel.operands", "",
            "Operands that fill the table from a file, as for circuit.operands; without it they are stratified."),
+      text("errormodel.measurements", "",
+           "Measured conversions of test chips as CSV (docs/formats/measurements.md): they fill the table instead of "
+           "the "
+           "behavioural model, and the project needs no netlist. Relative to the project's folder."),
+      text("errormodel.measured_weights", "",
+           "CSV of the stored levels behind the measurements; with measured_inputs."),
+      text("errormodel.measured_inputs", "", "CSV of the input vectors behind the measurements."),
+      list(quantity("errormodel.drift_exponent", kNone, "", -1, 1,
+                    "Conductance drift (t/t0)^(−ν): mean ν, one value or one for each stored level.")),
+      list(quantity("errormodel.drift_spread", kNone, "", 0, 1, "Spread of ν from cell to cell, likewise.")),
+      quantity("errormodel.drift_reference", kTime, "1 s", 1e-12, 1e12,
+               "t0: time after programming at which the table's levels hold."),
+      real("errormodel.stuck_lowest", "0", 0, 1, "Share of cells that hold the lowest level whatever is stored."),
+      real("errormodel.stuck_highest", "0", 0, 1, "Share of cells that hold the highest level."),
       integer("errormodel.mac_points", "33", 5, 1025, "Grid points of the surfaces along y."),
       integer("errormodel.activity_points", "13", 4, 1025, "Grid points along the second axis."),
 
+      text("hardware.error_table", "",
+           "Error table to train and verify with, in place of artifacts/error_table.h5; relative to the project's "
+           "folder. "
+           "With it the project needs no netlist."),
+      quantity("hardware.temperature", kTemperature, "", 1.0, 1000.0,
+               "Operating point of the table; absent: its first. Between two of the table's it is interpolated."),
+      quantity("hardware.supply_voltage", kVoltage, "", 0.0, 100.0, "The same for the supply."),
+      text("hardware.corner", "", "The same for the process corner; never interpolated."),
+      quantity("hardware.time_since_programming", kTime, "", 0.0, 1e12,
+               "Time for which cells have drifted; absent: none has."),
+      integer("hardware.cell_levels", "2", 2, 256,
+              "Stored levels of a cell where there is no netlist; else circuit.weight.levels says it."),
+      integer("hardware.input_levels", "2", 2, 256,
+              "Input levels (a power of two) where there is no netlist; else circuit.input.levels says it."),
       integer("hardware.rows_per_tile", "0", 0, 4096, "Rows of a tile; 0 means array.rows."),
       integer("hardware.weight_bits", "3", 2, 8, "Bits of a signed weight: levels −(2^(b−1)−1) … 2^(b−1)−1."),
       integer("hardware.input_bits", "4", 1, 8, "Bits of an unsigned input, applied bit-serially."),
@@ -377,6 +405,55 @@ std::vector<KeySpec> build_schema() {
       flag("training.batch_norm", "false", "Batch normalisation after hidden layers (digital)."),
       choice("training.gradient", "table", {"table", "straight_through"},
              "Backward pass: with the table's slope 1 + ∂μ/∂y, or plain straight-through."),
+      integer("training.chips_per_batch", "1", 1, 64,
+              "Chips under each mini-batch in error-aware training; shards of 16 images take them in turn."),
+      integer("training.fixed_chip", "-1", -1, 1e15,
+              "Error-aware training for this one chip (with training.chips_per_batch, for it and those after it): the "
+              "static errors that evaluation on that chip has. -1: new chips for each mini-batch."),
+      flag("training.error_aware", "true",
+           "Train a network with the error table in the loop; off, training needs no table."),
+      choice("training.first_layer", "array", {"array", "digital"},
+             "Where the first convolution or linear layer is worked out: on the array, or in floating point."),
+      choice("training.last_layer", "array", {"array", "digital"}, "The same for the last one."),
+      need(text("training.layer[].name", "", "A convolution or linear layer that differs from the others."), "conv1"),
+      flag("training.layer[].digital", "false", "It stays in floating point, off the array."),
+      integer("training.layer[].weight_bits", "0", 0, 8, "Bits of its weights; 0: hardware.weight_bits."),
+      integer("training.layer[].input_bits", "0", 0, 8, "Bits of its inputs; 0: hardware.input_bits."),
+      integer("training.layer[].adc_bits", "0", 0, 16, "Bits of its ADCs; 0: hardware.adc_bits."),
+      real("training.layer[].adc_range", "0", 0, 1e9,
+           "Range of its ADCs in MAC units; 0: hardware.adc_range, or as calibrated."),
+      integer("training.layer[].rows_per_tile", "0", 0, 4096, "Rows of its tiles; 0: hardware.rows_per_tile."),
+      choice("training.adc_calibration", "none", {"none", "layer"},
+             "Ranges of the ADCs: hardware.adc_range for all, or for each layer the range that clips "
+             "training.adc_clipped of its conversions in the ideal network."),
+      real("training.adc_clipped", "0.001", 0, 0.5, "Share of conversions that a calibrated range clips."),
+      choice("training.nonlinearity.form", "none", {"none", "polynomial", "rational", "tanh"},
+             "Curve f(s) of every conversion before its ADC, s relative to the range; an arm `nonlinear` is trained "
+             "through it: a0 + (1 + a1) s + a2 s² + a3 s³ + a5 s⁵, s/(1 + n|s|), or c·tanh(s/c)."),
+      choice("training.nonlinearity.input", "conversion", {"conversion", "partial_sum"},
+             "What goes through the curve: each conversion of the array (an input digit on a weight slice), or the "
+             "whole sum of a tile, as where inputs and weights are analog."),
+      real("training.nonlinearity.a0", "0", -10, 10, "Parameter of the polynomial."),
+      real("training.nonlinearity.a1", "0", -10, 10, "Parameter of the polynomial."),
+      real("training.nonlinearity.a2", "0", -10, 10, "Parameter of the polynomial."),
+      real("training.nonlinearity.a3", "0", -10, 10, "Parameter of the polynomial."),
+      real("training.nonlinearity.a5", "0", -10, 10, "Parameter of the polynomial."),
+      real("training.nonlinearity.n", "0", 0, 1000, "Parameter of the rational curve."),
+      real("training.nonlinearity.c", "1", 0.05, 1000, "Parameter of the tanh."),
+      real("training.device.ratio", "0", 0, 1e12,
+           "Devices as weights: G_max / G_min, above 1. An arm `device` is trained on them; 0: none."),
+      real("training.device.nonlinearity", "0", -100, 100,
+           "ν of the level map (1 − e^(−νt)) / (1 − e^(−ν)); 0 is linear."),
+      real("training.device.asymmetry", "1", 1e-3, 1e3, "Gain of the branch that is subtracted, over the other's."),
+      any(list(quantity("training.device.levels", kNone, "", 0, kBig,
+                        "Measured conductance of every level of one device, ascending, instead of ratio and "
+                        "nonlinearity."))),
+      choice("training.device.pair", "pair", {"pair", "reference"},
+             "Two devices for each weight, or one minus a reference at its middle level."),
+      choice("training.device.gradient", "smooth", {"smooth", "straight_through"},
+             "Training on a smooth staircase whose temperature falls, or on the hard one with slope 1."),
+      real("training.device.temperature_start", "0.5", 1e-3, 100, "Temperature at the start, in level spacings."),
+      real("training.device.temperature_end", "0.05", 1e-3, 100, "Temperature at the end of training."),
       flag("training.baselines", "true",
            "Also train, for the same number of epochs, without noise and with matched Gaussian noise."),
 
@@ -435,7 +512,23 @@ std::span<const KeySpec> project_schema() {
 std::vector<std::string> sections_of_stage(std::string_view stage) {
   if (stage == "characterize") return {"circuit", "array", "hardware.signed_scheme"};
   if (stage == "fit") return {"behavioral", "hardware.adc_range", "hardware.signed_scheme"};
-  if (stage == "compile") return {"errormodel", "hardware"};
+  if (stage == "compile")
+    return {"errormodel",
+            "array.rows",
+            "circuit.temperature",
+            "circuit.corner",
+            "circuit.pins.supply",
+            "circuit.supply_voltage",
+            "hardware.signed_scheme",
+            "hardware.cell_levels",
+            "hardware.input_levels",
+            "hardware.adc_bits",
+            "hardware.adc_range",
+            "hardware.adc_kind",
+            "hardware.adc_offset",
+            "hardware.adc_gain",
+            "hardware.adc_element_mismatch",
+            "hardware.adc_noise"};
   if (stage == "train") return {"hardware", "training", "circuit.weight.levels", "circuit.input.levels"};
   if (stage == "verify") return {"circuit", "array", "hardware", "training", "verification", "spec"};
   return {"project", "circuit", "array", "behavioral", "errormodel", "hardware", "training", "verification", "spec"};

@@ -10,6 +10,8 @@
 #include "core/statistics.h"
 #include "errormodel/covariate_trials.h"
 #include "errormodel/network_operands.h"
+#include "errormodel/declared_terms.h"
+#include "errormodel/marginal.h"
 
 namespace errata::errormodel {
 
@@ -17,6 +19,7 @@ namespace {
 
 /// P(code | ideal code) over all observations, the dynamic part integrated exactly.
 void fill_code_pmf(const Observations& o, ErrorTable& t) {
+  if (t.adc.bits > kMostCodeBits) return;
   const std::size_t codes = std::size_t{1} << t.adc.bits;
   t.code_pmf.assign(codes * codes, 0.0);
   std::vector<double> rows(codes, 0.0);
@@ -153,9 +156,8 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
   t.offset = model.transfer.offset;
   t.unit = model.transfer.unit;
   t.output_unit = model.array.unit;
+  declare_terms(s, model.levels(), t);
   t.temperature_kelvin = model.array.temperature_kelvin;
-  t.signed_scheme = s.text("hardware.signed_scheme");
-  t.adc = adc_options(s);
   constexpr double kBeyondAdc = 1.25;  // errors carry values across the clip edge, so the surfaces reach past it
   const double limit = kBeyondAdc * t.adc.range;
   const OperandSources sources = operand_sources(model, s, limit, provenance.seed);
@@ -174,8 +176,10 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
       own, observe(model, sources.other, provenance.seed, chips::kTable, own.chips, columns, context), options);
   estimate_terms(o, choice.options, t);
   t.record.covariates = choice.trials;
+  t.chips_used = o.chips;
   t.residual_sigma = lack_of_fit(model, o, t);
   fill_code_pmf(o, t);
+  fill_marginal_terms(t, o.designs);
   return t;
 }
 
@@ -204,6 +208,12 @@ std::string table_report(const ErrorTable& t) {
     text +=
         fmt::format("  {} on {:<4} {:<8} error of transfer {:.4f} -> {:.4f} +- {:.4f} sigma; {}\n", c.term, c.covariate,
                     c.kept ? "kept" : "dropped", c.error_without, c.error_with, c.standard_error, c.reason);
+  if (t.drift.present())
+    text += fmt::format("  drift exponent:  {:.4f} from {:.3g} s on\n", fmt::join(t.drift.exponent, "  "),
+                        t.drift.reference_seconds);
+  if (t.faults.present())
+    text += fmt::format("  stuck cells:     {:.3g} % lowest, {:.3g} % highest\n", 100 * t.faults.lowest,
+                        100 * t.faults.highest);
   text += fmt::format("  not explained by (y, a) without mismatch: {:.4f} MAC units rms\n", t.residual_sigma);
   return text;
 }
