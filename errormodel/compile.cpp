@@ -164,9 +164,10 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
 }
 
 std::string table_report(const ErrorTable& t) {
-  std::string text =
-      fmt::format("error table, {} rows, {} levels, 1 MAC unit = {:.4g} {}, ADC {} bits, step {:.3g} MAC units\n",
-                  t.rows, t.levels, std::fabs(t.unit) * 1e6, "u" + t.output_unit, t.adc.bits, t.adc.step());
+  const bool physical = t.output_unit == "A" || t.output_unit == "V";
+  std::string text = fmt::format(
+      "error table, {} rows, {} levels, 1 MAC unit = {:.4g} {}, ADC {} bits, step {:.3g} MAC units\n", t.rows, t.levels,
+      std::fabs(t.unit) * (physical ? 1e6 : 1.0), (physical ? "u" : "") + t.output_unit, t.adc.bits, t.adc.step());
   text += fmt::format("  level g(k):      {:.3f}\n", fmt::join(t.level, "  "));
   const auto sigma = [](const Interval& i) {
     const auto root = [](double v) { return std::sqrt(std::max(0.0, v)); };
