@@ -12,6 +12,7 @@
 #include "core/readout.h"
 #include "core/statistics.h"
 #include "errormodel/covariance.h"
+#include "errormodel/estimation_record.h"
 #include "errormodel/surface.h"
 #include "errormodel/table_terms.h"
 
@@ -61,6 +62,7 @@ struct ErrorTable {
   std::size_t chips_used = 0;           ///< 0: not known
   bool cells_separated = true;  ///< false: the cells' spread stands in the column term (measured without patterns)
   double residual_sigma = 0.0;  ///< what the deterministic part leaves unexplained without mismatch
+  EstimationRecord record;      ///< intervals of g and σ_D, memory of the reads, covariates offered and kept
 
   DriftTerms drift;
   FaultRates faults;

@@ -135,6 +135,7 @@ void write_point(Hdf5Writer& f, const std::string& op, const ErrorTable& t) {
   for (const double c : t.support_count) mask.push_back(c >= kSupported ? 1 : 0);
   f.write(op + "/support/mask", std::span<const std::uint8_t>(mask), grid, "1");
   f.write_scalar(op + "/validation/residual_sigma", t.residual_sigma, "MAC unit");
+  save_record(f, op + "/estimation", t.record);
 }
 
 /// Reads one file; what does not depend on the operating point only once.
@@ -276,6 +277,7 @@ class TableReader {
     t.support_count = f_.doubles(op + "/support/count", grid);
     t.support_error = f_.doubles(op + "/support/se", grid);
     t.residual_sigma = f_.scalar(op + "/validation/residual_sigma");
+    t.record = load_record(f_, op + "/estimation");
   }
 
   Hdf5Reader f_;

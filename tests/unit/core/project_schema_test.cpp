@@ -14,7 +14,8 @@ namespace {
 /// The example with a [[spec]], so that every list of tables of the schema has an entry.
 Settings everything() {
   return parse_project(std::string(testing::kExampleProject) +
-                           "[[spec]]\nmetric = \"accuracy\"\n[[circuit.correlation]]\nfirst = \"a\"\nsecond = \"b\"\n",
+                           "[[spec]]\nmetric = \"accuracy\"\n[[circuit.correlation]]\nfirst = \"a\"\nsecond = \"b\"\n"
+                           "[[circuit.output]]\nname = \"o\"\nnode = \"bit_line\"\n",
                        "errata.toml", "/tmp", {});
 }
 

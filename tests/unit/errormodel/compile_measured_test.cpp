@@ -125,7 +125,7 @@ TEST(CompileMeasured, UnequalNumbersAreCutToTheLargestDesign) {
   context.warn = [&](const Diagnostic& d) { warnings.push_back(d.message); };
   const Campaign campaign = project_campaign(s);
   const auto points = usable_points(campaign, adc_options(s), {}, context);
-  const Observations o = rectangular_design(campaign, points, context);
+  const Observations o = rectangular_design(campaign, points, {}, context);
   // All 9 chips with 2 columns and 10 operands are 180; 8 chips × 3 × 10 are 240; × 12 with 7 chips … 252.
   EXPECT_EQ(o.chips * o.columns * o.operands(), o.value.size());
   EXPECT_GE(o.value.size(), 216u);
