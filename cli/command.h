@@ -23,15 +23,18 @@ struct Invocation {
   bool json = false, quiet = false;
   bool force = false, accept = false, keep_going = false;
   bool trust_netlist = false;
-  std::string from, to;  ///< stages, for `run`; `from` is an address for `data fetch`
+  std::string from, to;  ///< stages, for `run`; an address for `data fetch`; a checkpoint for `train`
   std::string name;      ///< --template, --arm, …
   std::filesystem::path data_dir;
-  std::size_t chips = 0, images = 0;  ///< for `evaluate`; 0: the project's
+  std::filesystem::path table, checkpoint;  ///< other ones than the project's, for `train --from` and `evaluate`
+  std::size_t chips = 0, images = 0;        ///< for `evaluate`; 0: the project's
   std::string hardware;
   std::string format, dataset;     ///< for `export`
   std::filesystem::path from_csv;  ///< measurements, for `compile`
   bool operating_points = false;   ///< for `merge`
-  std::filesystem::path out;       ///< folder, for `reproduce`; file, for `export` and `merge`
+  std::string recalibrate;         ///< for `evaluate`: none, batch_norm, affine
+  bool sensitivity = false;        ///< for `evaluate`: errors in one layer at a time too
+  std::filesystem::path out;       ///< folder, for `reproduce` and `train --from`; file, for `export` and `merge`
   std::filesystem::path capture;   ///< operand file that `evaluate` writes
 };
 
@@ -77,6 +80,8 @@ ExitStatus run_characterize(Session&);
 ExitStatus run_fit(Session&);
 ExitStatus run_compile(Session&);
 ExitStatus run_train(Session&);
+/// `train` with --from.
+ExitStatus run_adapt(Session&);
 ExitStatus run_verify(Session&);
 ExitStatus run_report(Session&);
 ExitStatus run_run(Session&);

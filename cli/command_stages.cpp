@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/pipeline.h"
 #include "verification/verdict.h"
@@ -38,7 +39,16 @@ void tell_result(Session& session) {
 ExitStatus run_characterize(Session& session) { return one(session, "characterize"); }
 ExitStatus run_fit(Session& session) { return one(session, "fit"); }
 ExitStatus run_compile(Session& session) { return one(session, "compile"); }
-ExitStatus run_train(Session& session) { return one(session, "train"); }
+ExitStatus run_train(Session& session) {
+  const auto& i = session.invocation;
+  if (!i.from.empty()) return run_adapt(session);
+  for (const auto& [given, option] : {std::pair{!i.table.empty(), "--table"}, std::pair{!i.name.empty(), "--arm"},
+                                      std::pair{!i.out.empty(), "--out"}})
+    if (given)
+      throw Error(ExitStatus::kUsage, "E103", fmt::format("{} goes with --from CHECKPOINT", option),
+                  "errata train my-chip --from checkpoint.h5 --table other.h5");
+  return one(session, "train");
+}
 ExitStatus run_verify(Session& session) { return one(session, "verify"); }
 ExitStatus run_report(Session& session) { return one(session, "report"); }
 

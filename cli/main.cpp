@@ -51,6 +51,10 @@ po::options_description options(Invocation& i, std::vector<std::string>& sets) {
   add("from-csv", po::value<std::filesystem::path>(&i.from_csv));
   add("operating-points", po::bool_switch(&i.operating_points));
   add("hardware", po::value<std::string>(&i.hardware));
+  add("table", po::value<std::filesystem::path>(&i.table));
+  add("checkpoint", po::value<std::filesystem::path>(&i.checkpoint));
+  add("recalibrate", po::value<std::string>(&i.recalibrate));
+  add("sensitivity", po::bool_switch(&i.sensitivity));
   add("chips", po::value<std::size_t>(&i.chips));
   add("images", po::value<std::size_t>(&i.images));
   add("capture-operands", po::value<std::filesystem::path>(&i.capture));

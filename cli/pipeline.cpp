@@ -21,6 +21,26 @@
 
 namespace errata::cli {
 
+ArtifactInput data_input(const Session& session, const Settings& s) {
+  const std::string& name = s.text("training.data_set");
+  if (name == "glyphs") return {"data", "glyphs-1"};
+  auto files = training::find_data_set(training::data_set_entry(name), session.data_root()).files;
+  std::sort(files.begin(), files.end());
+  std::string all;
+  for (const auto& file : files) all += file.filename().string() + sha256_of_file(file);
+  return {"data", sha256(all)};
+}
+
+void tell_arms(Session& session, const training::TrainedNetworks& trained) {
+  for (const auto& arm : trained.arms) {
+    if (arm.epochs.empty()) continue;
+    session.out.line(fmt::format("trained {:<12} {} epochs, last loss {:.4f}, test accuracy {:.2f} % (in its own mode)",
+                                 arm.name, arm.epochs.size(), arm.epochs.back().train_loss,
+                                 arm.epochs.back().test_accuracy));
+    session.out.append("arms", {{"name", arm.name}}, {{"test_accuracy", arm.epochs.back().test_accuracy}});
+  }
+}
+
 namespace {
 
 /// The artefact of an earlier stage as an input; its contents decide, not its time.
@@ -56,19 +76,8 @@ Provenance make(std::vector<ArtifactInput> inputs, const Settings& s, std::strin
           s.seed()};
 }
 
-/// What identifies the project's data set: the files' contents, or the maker's version for made ones.
-ArtifactInput data_input(const Session& session, const Settings& s) {
-  const std::string& name = s.text("training.data_set");
-  if (name == "glyphs") return {"data", "glyphs-1"};
-  auto files = training::find_data_set(training::data_set_entry(name), session.data_root()).files;
-  std::sort(files.begin(), files.end());
-  std::string all;
-  for (const auto& file : files) all += file.filename().string() + sha256_of_file(file);
-  return {"data", sha256(all)};
-}
-
 /// Whether training goes on with errors in the loop; else it needs no table.
-bool adapts(const Settings& s) { return s.integer("training.adaptation_epochs") > 0; }
+bool adapts(const Settings& s) { return s.integer("training.adaptation_epochs") > 0 && s.flag("training.error_aware"); }
 
 Provenance characterize_provenance(const Session&, const Settings& s) {
   require_netlist(s);
@@ -151,12 +160,7 @@ ExitStatus do_train(Session& session, const Settings& s, const Provenance& prove
   if (adapts(s)) table = errormodel::project_table(table_path(session, s), s);
   const auto data = training::project_data(s, session.data_root(), session.context);
   const auto trained = training::train_networks(s, table, data, provenance, session.artifacts(), session.context);
-  for (const auto& arm : trained.arms) {
-    session.out.line(fmt::format("trained {:<12} {} epochs, last loss {:.4f}, test accuracy {:.2f} % (in its own mode)",
-                                 arm.name, arm.epochs.size(), arm.epochs.back().train_loss,
-                                 arm.epochs.back().test_accuracy));
-    session.out.append("arms", {{"name", arm.name}}, {{"test_accuracy", arm.epochs.back().test_accuracy}});
-  }
+  tell_arms(session, trained);
   return ExitStatus::kOk;
 }
 

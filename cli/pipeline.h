@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "core/artifact.h"
+#include "training/stage.h"
 
 namespace errata::cli {
 
@@ -18,6 +19,11 @@ struct Stage {
 
 std::span<const Stage> stages();
 const Stage& stage(std::string_view name);
+
+/// What identifies the project's data set: the files' contents, or the maker's version for made ones.
+ArtifactInput data_input(const Session& session, const Settings& settings);
+/// One line for each trained network.
+void tell_arms(Session& session, const training::TrainedNetworks& trained);
 
 enum class Freshness { kFresh, kPartial, kStale, kMissing, kBlocked };
 

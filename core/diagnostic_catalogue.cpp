@@ -122,6 +122,8 @@ constexpr DiagnosticEntry kCatalogue[] = {
      "The message names the node; docs/formats/onnx.md says what is read."},
     {"E516", "not for ONNX", "A network cannot be expressed in ONNX.", "The message names the layer and the reason."},
     {"E517", "no bf16 here", "The processor has no instructions for bfloat16.", "Set training.precision = \"fp32\"."},
+    {"E518", "layer settings", "[[training.layer]] names a layer that the network does not have.",
+     "The message lists those it has."},
     {"E520", "crossbar description", "An array's size, resistances, conductances or inputs are not usable.",
      "The message names what is wrong."},
     {"E521", "CHOLMOD failed", "The sparse solver refused the array's equations.",

@@ -101,7 +101,10 @@ TrainingKeys keys_of(const Trainer& trainer) {
   keys.later_integers = {{"nesterov", o.nesterov ? 1 : 0, 0},
                          {"validation_images", signed_of(options.validation_images), 0},
                          {"patience", signed_of(options.patience), 0}};
-  keys.later_reals = {{"label_smoothing", options.label_smoothing, 0.0}, {"average_decay", options.average_decay, 0.0}};
+  keys.later_reals = {{"label_smoothing", options.label_smoothing, 0.0},
+                      {"average_decay", options.average_decay, 0.0},
+                      {"device_temperature_start", options.device_temperature_start, 0.5},
+                      {"device_temperature_end", options.device_temperature_end, 0.05}};
   keys.integers = {{"seed", signed_of(options.seed)},
                    {"epochs", signed_of(options.epochs)},
                    {"batch_size", signed_of(options.batch_size)},
@@ -181,6 +184,33 @@ NetworkDescription read_description(const Hdf5Reader& file, const std::string& g
   return parse_network_text(text, "layers", options.input, options.classes);
 }
 
+/// Networks on exact levels have no attributes of devices.
+void write_device(Hdf5Writer& file, const std::string& group, const DeviceOptions& o) {
+  if (!o.is_on()) return;
+  file.attribute(group, "device_ratio", o.ratio);
+  file.attribute(group, "device_nonlinearity", o.nonlinearity);
+  file.attribute(group, "device_asymmetry", o.asymmetry);
+  file.attribute(group, "device_pair", o.pair == DevicePair::kPair ? "pair" : "reference");
+  file.attribute(group, "device_gradient", o.gradient == DeviceGradient::kSmooth ? "smooth" : "straight_through");
+  if (!o.levels.empty())
+    file.write(group + "/device_levels", std::span<const double>(o.levels), {o.levels.size()}, "1");
+}
+
+DeviceOptions read_device(const Hdf5Reader& file, const std::string& group) {
+  DeviceOptions o;
+  if (!file.has_attribute(group, "device_ratio")) return o;
+  o.ratio = file.real(group, "device_ratio");
+  o.nonlinearity = file.real(group, "device_nonlinearity");
+  o.asymmetry = file.real(group, "device_asymmetry");
+  o.pair = file.text(group, "device_pair") == "reference" ? DevicePair::kReference : DevicePair::kPair;
+  o.gradient =
+      file.text(group, "device_gradient") == "smooth" ? DeviceGradient::kSmooth : DeviceGradient::kStraightThrough;
+  if (file.has(group + "/device_levels")) o.levels = file.doubles(group + "/device_levels");
+  for (const double value : {o.ratio, o.nonlinearity, o.asymmetry})
+    if (!std::isfinite(value)) damaged(file, group + " has a device whose values are not finite");
+  return o;
+}
+
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
@@ -220,6 +250,7 @@ void write_network(Hdf5Writer& file, const Network& network, const std::string& 
   if (!hidden.empty()) file.attribute(group, "hidden", std::span<const std::int64_t>(hidden));
   file.attribute(group, "weight_bits", static_cast<std::int64_t>(o.quantization.weight_bits));
   file.attribute(group, "input_bits", static_cast<std::int64_t>(o.quantization.input_bits));
+  write_device(file, group, o.quantization.device);
   file.attribute(group, "batch_norm", static_cast<std::int64_t>(o.batch_norm ? 1 : 0));
   file.attribute(group, "dropout", o.dropout);
   file.write_strings(group + "/layers", lines_of(network_text(network.description())));
@@ -245,6 +276,7 @@ std::unique_ptr<Network> read_network(const Hdf5Reader& file, const std::string&
   if (file.has_attribute(group, "hidden")) o.hidden = size_list(file, group, "hidden");
   o.quantization.weight_bits = static_cast<int>(count_attribute(file, group, "weight_bits", 16));
   o.quantization.input_bits = static_cast<int>(count_attribute(file, group, "input_bits", 16));
+  o.quantization.device = read_device(file, group);
   o.batch_norm = count_attribute(file, group, "batch_norm", 1) == 1;
   o.dropout = file.real(group, "dropout");
   o.normalization = read_normalization(file, group + "/input_normalization", o.input.channels);

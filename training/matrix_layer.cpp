@@ -45,6 +45,10 @@ MatrixLayer::MatrixLayer(std::string name, std::size_t index, const MatrixGeomet
   weight_.decays = true;
   bias_ = {name_ + ".bias", {geometry.out_c}, std::vector<float>(geometry.out_c), std::vector<float>(geometry.out_c)};
   weight_codes_.resize(quantizes_weights() ? count : 0);
+  if (quantizes_weights() && options_.device.is_on()) {
+    stairs_.emplace(options_.device, static_cast<int>(QuantizerRange::of_weights(options_.weight_bits).high));
+    weight_levels_.resize(count);
+  }
   no_bias_.resize(geometry.out_c);
 }
 
@@ -59,12 +63,18 @@ std::vector<Parameter*> MatrixLayer::parameters() {
   return all;
 }
 
-void MatrixLayer::update_codes() {
+void MatrixLayer::update_codes(WeightUse use) {
   if (!quantizes_weights()) return;
   const auto range = QuantizerRange::of_weights(options_.weight_bits);
   float& step = weight_step_.value[0];
   if (step <= 0.0f) step = initial_step(weight_.value, range);
-  quantize(weight_.value, step, range, weight_codes_);
+  device_slopes_.clear();
+  if (!stairs_) return quantize(weight_.value, step, range, weight_codes_);
+  quantize(weight_.value, step, range, weight_levels_);
+  const bool smooth = use == WeightUse::kTraining && options_.device.gradient == DeviceGradient::kSmooth;
+  if (!smooth || temperature_ <= 0.0) return stairs_->hard(weight_levels_, weight_codes_);
+  device_slopes_.resize(weight_.value.size());
+  stairs_->smooth(weight_.value, step, temperature_, weight_codes_, device_slopes_);
 }
 
 void MatrixLayer::ideal_product(const Tensor& codes, Tensor& product) const {
@@ -203,6 +213,17 @@ void MatrixLayer::sum_shards(const Pass& pass) {
   kernel_->unpack_gradient(first.weight_gradient.data(), weight_.gradient.data());
 }
 
+double MatrixLayer::pass_weight_gradient() {
+  const float step = weight_step();
+  if (device_slopes_.empty())
+    return pass_straight_through(weight_.value, step, QuantizerRange::of_weights(options_.weight_bits), input_step(),
+                                 weight_.gradient);
+  multiply_into(device_slopes_, weight_.gradient);
+  const double sum = dot(weight_.gradient, weight_.value) / static_cast<double>(step);
+  scale(input_step(), weight_.gradient);
+  return sum;
+}
+
 void MatrixLayer::end_backward(const Pass& pass) {
   sum_shards(pass);
   double product_sum = 0.0, input_sum = 0.0;
@@ -214,7 +235,7 @@ void MatrixLayer::end_backward(const Pass& pass) {
   double weight_sum = 0.0;
   if (quantizes_weights()) {
     const auto range = QuantizerRange::of_weights(options_.weight_bits);
-    weight_sum = pass_straight_through(weight_.value, weight_step(), range, input_step(), weight_.gradient);
+    weight_sum = pass_weight_gradient();
     weight_step_.gradient[0] = static_cast<float>(static_cast<double>(input_step()) * (product_sum - weight_sum) *
                                                   step_gradient_scale(weight_.value.size(), range));
   } else if (quantizes_input()) {

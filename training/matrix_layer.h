@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,11 +15,18 @@
 
 namespace errata::training {
 
+/// What weight codes are made for.
+enum class WeightUse {
+  kEvaluation,  ///< as the hardware has them
+  kTraining,    ///< devices with a smooth gradient: the smooth staircase of the present temperature
+};
+
 /// Convolution or fully connected layer, with quantisation-aware training and hardware in the loop.
 ///
 /// y = s_x · s_w · z + bias with z = Σ w_code · x_code over the patch; in floating point the codes are the
 /// values and the steps 1. Steps are learned (LSQ) and start from the first batch's inputs and the first
-/// weights. Backward passes the rounds straight through; where a hook made z, dz/dz_ideal is its slope.
+/// weights. Backward passes the rounds straight through; where a hook made z, dz/dz_ideal is its slope. On devices
+/// (DeviceOptions) w_code is K · w(level), not an integer.
 class MatrixLayer : public Layer {
  public:
   enum class Bias { kLearned, kNone };
@@ -33,8 +41,14 @@ class MatrixLayer : public Layer {
   /// Whether a product hook applies: both weights and inputs have codes.
   bool is_quantized() const { return options_.weight_bits > 0 && options_.input_bits > 0; }
 
-  /// Integer weight codes as floats, [rows][out_c]; the weights themselves in floating point.
+  /// Weight codes as floats, [rows][out_c]: integers, or what devices make of them; the weights themselves in floating
+  /// point.
   std::span<const float> weight_codes() const { return quantizes_weights() ? weight_codes_ : weight_.value; }
+  /// The integers that are stored: weight_codes() without devices. What an error table maps, with its own levels.
+  std::span<const float> weight_levels() const { return stairs_ ? weight_levels_ : weight_codes(); }
+  bool has_device() const { return stairs_.has_value(); }
+  /// Of the smooth staircase, in level spacings; 0: the hard one.
+  void set_device_temperature(double temperature) { temperature_ = temperature; }
   /// s_w; 1 in floating point.
   float weight_step() const;
   /// s_x; 1 in floating point, 0 before the first batch.
@@ -44,7 +58,7 @@ class MatrixLayer : public Layer {
   void set_precision(Precision precision) { kernel_ = std::make_unique<MatrixKernel>(geometry_, precision); }
 
   /// Recomputes the weight codes from the weights. Network calls it before each batch.
-  void update_codes();
+  void update_codes(WeightUse use = WeightUse::kEvaluation);
   /// product = Σ w_code · x_code without hook. Only inside ProductHook::product(), for the same shard.
   void ideal_product(const Tensor& codes, Tensor& product) const;
 
@@ -81,6 +95,8 @@ class MatrixLayer : public Layer {
 
   bool quantizes_input() const { return options_.input_bits > 0; }
   bool quantizes_weights() const { return options_.weight_bits > 0; }
+  /// From the codes' gradient to the weights' in place; returns Σ gradient · slope · weight / step.
+  double pass_weight_gradient();
   const float* operand_of(std::size_t shard, const Tensor& input) const;
   /// Σ gradient · z, the bias' gradient and, after hardware, gradient · slope of one shard.
   void begin_backward_shard(std::size_t shard, const Tensor& output_gradient);
@@ -96,7 +112,10 @@ class MatrixLayer : public Layer {
   QuantizationOptions options_;
   bool has_bias_;
   Parameter weight_, bias_, weight_step_, input_step_;
-  std::vector<float> weight_codes_;
+  std::vector<float> weight_codes_, weight_levels_;
+  std::optional<DeviceStaircase> stairs_;
+  double temperature_ = 0.0;
+  std::vector<float> device_slopes_;  ///< d(code)/d(weight / step); empty: straight through
   std::unique_ptr<MatrixKernel> kernel_;
   std::vector<Workspace> workspaces_;
   std::vector<float> no_bias_;  ///< zeros

@@ -55,6 +55,10 @@ void Network::set_precision(Precision precision) {
   for (MatrixLayer* layer : matrix_layers_) layer->set_precision(precision);
 }
 
+void Network::set_device_temperature(double temperature) {
+  for (MatrixLayer* layer : matrix_layers_) layer->set_device_temperature(temperature);
+}
+
 std::size_t Network::workspace_bytes() const {
   std::size_t values = logits_.size() + logits_gradient_.size();
   for (const Tensor& memory : memory_) values += memory.size();
@@ -111,7 +115,8 @@ const Tensor& Network::forward(const Tensor& images, const ForwardOptions& optio
   if (team_ == nullptr || team_->threads() != threads) team_ = std::make_unique<ShardTeam>(threads);
   pass_ = {options.context, options.hook, team_.get(), images.images(), true};
   prepare(images, options.context.training ? PlanFor::kTraining : PlanFor::kEvaluation);
-  for (MatrixLayer* layer : matrix_layers_) layer->update_codes();
+  const WeightUse use = options.context.training ? WeightUse::kTraining : WeightUse::kEvaluation;
+  for (MatrixLayer* layer : matrix_layers_) layer->update_codes(use);
   if (options.hook != nullptr) options.hook->begin_batch(*this, options.context);
   for (std::size_t first = 0; first < layers_.size();) first = forward_run(first);
   return logits_;

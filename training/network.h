@@ -60,6 +60,8 @@ class Network {
   std::size_t parameter_count() const;
   /// Precision of all products from the next batch on. One that the processor lacks is an Error (environment, E517).
   void set_precision(Precision precision);
+  /// Temperature of the devices' smooth staircase in training, in level spacings; 0: hard.
+  void set_device_temperature(double temperature);
   /// Memory of feature maps and their gradients, once a batch has run [bytes].
   std::size_t workspace_bytes() const;
 
@@ -104,6 +106,10 @@ class Network {
 /// Builds a network and draws its weights (He uniform, RandomStream(seed, kWeightInit, layer)). Options that are not
 /// usable are an Error (project, E508), images too small for a network by name too.
 std::unique_ptr<Network> make_network(const NetworkOptions& options, std::uint64_t seed);
+
+/// The same of a given description, which wins over the options' name.
+std::unique_ptr<Network> make_network(const NetworkOptions& options, const NetworkDescription& description,
+                                      std::uint64_t seed);
 
 /// A network of a given description, which wins over the options' name; weights are zeros.
 std::unique_ptr<Network> build_network(const NetworkOptions& options, const NetworkDescription& description);

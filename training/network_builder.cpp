@@ -100,9 +100,16 @@ class Builder {
   }
 
   std::unique_ptr<Layer> matrix(const LayerDescription& d, const MatrixGeometry& geometry) {
-    return std::make_unique<MatrixLayer>(d.name, matrices_++, geometry,
-                                         d.digital ? QuantizationOptions{} : options_.quantization,
+    return std::make_unique<MatrixLayer>(d.name, matrices_++, geometry, quantization_of(d),
                                          d.bias ? MatrixLayer::Bias::kLearned : MatrixLayer::Bias::kNone);
+  }
+
+  /// Bits of a layer's own hold where the network is quantised at all: in floating point every layer is.
+  QuantizationOptions quantization_of(const LayerDescription& d) const {
+    QuantizationOptions q = d.digital ? QuantizationOptions{} : options_.quantization;
+    if (q.weight_bits > 0 && d.weight_bits > 0) q.weight_bits = d.weight_bits;
+    if (q.input_bits > 0 && d.input_bits > 0) q.input_bits = d.input_bits;
+    return q;
   }
 
   const NetworkOptions& options_;
@@ -138,6 +145,13 @@ std::unique_ptr<Network> build_network(const NetworkOptions& options, const Netw
   return std::make_unique<Network>(options, description, Builder(options, description, checked).build());
 }
 
+std::unique_ptr<Network> make_network(const NetworkOptions& options, const NetworkDescription& description,
+                                      std::uint64_t seed) {
+  auto network = build_network(options, description);
+  draw_weights(*network, seed);
+  return network;
+}
+
 std::unique_ptr<Network> make_network(const NetworkOptions& options, std::uint64_t seed) {
   NetworkOptions complete = options;
   NetworkDescription description;
@@ -149,9 +163,7 @@ std::unique_ptr<Network> make_network(const NetworkOptions& options, std::uint64
     description = describe_network(options);
     complete.hidden = hidden_widths(options);
   }
-  auto network = build_network(complete, description);
-  draw_weights(*network, seed);
-  return network;
+  return make_network(complete, description, seed);
 }
 
 }  // namespace errata::training

@@ -159,6 +159,12 @@ class Checker {
                             w.pad_right}) <= kLargestSide,
                   fmt::format("kernel, stride and padding need to be at most {}", kLargestSide)) &&
              good;
+    if (layer.kind == LayerKind::kConvolution || layer.kind == LayerKind::kLinear)
+      good = need((layer.weight_bits == 0 || (layer.weight_bits >= 2 && layer.weight_bits <= 16)) &&
+                      layer.input_bits >= 0 && layer.input_bits <= 16,
+                  fmt::format("weight_bits = {} and input_bits = {}, need 2 … 16 and 1 … 16, or 0 for the network's",
+                              layer.weight_bits, layer.input_bits)) &&
+             good;
     if (layer.kind == LayerKind::kBatchNorm)
       good = need(layer.epsilon > 0.0 && layer.epsilon < 1.0,
                   fmt::format("epsilon = {}, need above 0 and below 1", layer.epsilon)) &&

@@ -36,6 +36,8 @@ struct LayerDescription {
   std::size_t outputs = 0;               ///< convolution: channels; linear: features
   bool bias = true;                      ///< convolutions, linear
   bool digital = false;                  ///< convolution, linear: stays in floating point, never on the array
+  int weight_bits = 0;                   ///< convolution, linear: bits of its own; 0: those of the network
+  int input_bits = 0;                    ///< the same for its inputs
   bool counts_padding = false;           ///< average pooling: padding counts as zeros
   double epsilon = BatchNorm::kEpsilon;  ///< batch norm: added to the variance
   double probability = 0.0;              ///< dropout

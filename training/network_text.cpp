@@ -18,11 +18,11 @@ using Kind = TomlValue::Kind;
 std::vector<std::string> keys_of(LayerKind kind) {
   switch (kind) {
     case LayerKind::kConvolution:
-      return {"channels", "kernel", "stride", "padding", "bias", "digital"};
+      return {"channels", "kernel", "stride", "padding", "bias", "digital", "weight_bits", "input_bits"};
     case LayerKind::kDepthwiseConvolution:
       return {"kernel", "stride", "padding", "bias"};
     case LayerKind::kLinear:
-      return {"features", "bias", "digital"};
+      return {"features", "bias", "digital", "weight_bits", "input_bits"};
     case LayerKind::kBatchNorm:
       return {"epsilon"};
     case LayerKind::kRelu:
@@ -146,6 +146,10 @@ class Reader {
         layer.outputs = description_.classes;
       else
         read_sizes(member, {&layer.outputs}, 1);
+    } else if (key == "weight_bits" || key == "input_bits") {
+      std::size_t bits = 0;
+      read_sizes(member, {&bits}, 1);
+      (key == "weight_bits" ? layer.weight_bits : layer.input_bits) = static_cast<int>(bits);
     } else if (key == "kernel" || key == "window") {
       read_sizes(member, {&w.kernel_h, &w.kernel_w}, 1);
     } else if (key == "stride") {
@@ -227,6 +231,10 @@ std::string value_text(const LayerDescription& layer, const std::string& key) {
   if (key == "padding") return padding_text(layer.window);
   if (key == "bias") return fmt::format("{}", layer.bias);
   if (key == "digital") return fmt::format("{}", layer.digital);
+  if (key == "weight_bits" || key == "input_bits") {
+    const int bits = key == "weight_bits" ? layer.weight_bits : layer.input_bits;
+    return bits > 0 ? fmt::format("{}", bits) : std::string();
+  }
   if (key == "counts_padding") return fmt::format("{}", layer.counts_padding);
   if (key == "epsilon") return fmt::format("{}", layer.epsilon);
   if (key == "probability") return fmt::format("{}", layer.probability);

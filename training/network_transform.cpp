@@ -86,6 +86,14 @@ std::unique_ptr<Network> with_quantization(const Network& network, QuantizationO
   return copy;
 }
 
+std::unique_ptr<Network> with_device(const Network& network, DeviceOptions device) {
+  NetworkOptions options = network.options();
+  options.quantization.device = std::move(device);
+  auto copy = build_network(options, network.description());
+  copy_values(network, *copy);
+  return copy;
+}
+
 std::unique_ptr<Network> fold_batch_norm(const Network& network) {
   const std::vector<Fold> folds = folds_of(network);
   NetworkDescription description = network.description();

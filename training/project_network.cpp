@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/sha256.h"
+#include "training/hardware_settings.h"
 #include "training/network_text.h"
 #include "training/onnx/onnx_import.h"
 
@@ -49,22 +50,28 @@ ProjectNetwork project_network(const Settings& s, const DataSet& data, Quantizat
   if (s.text("training.normalization") == "scale")
     options.normalization = scale_normalization(data.train, data.shape.channels);
   const auto path = network_file(s);
-  if (!path) return {make_network(options, s.seed()), {}};
+  if (!path) {
+    options.hidden = hidden_widths(options);
+    NetworkDescription description = describe_network(options);
+    apply_layer_settings(s, description);
+    return {make_network(options, description, s.seed()), {}};
+  }
 
   options.name = path->filename().string();
   options.batch_norm = false;
   if (path->extension() == ".onnx") {
-    const onnx::Import import = onnx::import_graph(onnx::read_file(*path), data.shape);
+    onnx::Import import = onnx::import_graph(onnx::read_file(*path), data.shape);
     if (import.description.classes < data.classes)
       throw Error(ExitStatus::kInvalidProject, "E512",
                   fmt::format("{} has {} outputs, data set '{}' has {} classes", path->string(),
                               import.description.classes, data.name, data.classes));
+    apply_layer_settings(s, import.description);
     return {onnx::network_of(import, options), import.notes};
   }
-  // Checked here, where the file's place is known; what is stored names no place.
-  parse_network_text(text_of(*path), path->string(), data.shape, data.classes);
-  options.layers = text_of(*path);
-  return {make_network(options, s.seed()), {}};
+  NetworkDescription description = parse_network_text(text_of(*path), path->string(), data.shape, data.classes);
+  apply_layer_settings(s, description);
+  options.layers = network_text(description);
+  return {make_network(options, description, s.seed()), {}};
 }
 
 TrainingOptions training_options(const Settings& s, const char* epochs, const char* rate) {
@@ -87,6 +94,8 @@ TrainingOptions training_options(const Settings& s, const char* epochs, const ch
   o.validation_images = static_cast<std::uint64_t>(s.integer("training.validation_images"));
   o.keep = s.text("training.keep") == "best" ? Keep::kBest : Keep::kLast;
   o.patience = static_cast<std::uint64_t>(s.integer("training.patience"));
+  o.device_temperature_start = s.number("training.device.temperature_start");
+  o.device_temperature_end = s.number("training.device.temperature_end");
   o.precision = s.text("training.precision") == "bf16" ? Precision::kBf16 : Precision::kFp32;
   return o;
 }

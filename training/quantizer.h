@@ -3,12 +3,15 @@
 #include <cstddef>
 #include <span>
 
+#include "training/hardware/device_weight.h"
+
 namespace errata::training {
 
 /// Widths of the integer codes of a matrix layer.
 struct QuantizationOptions {
-  int weight_bits = 0;  ///< signed codes −L … L, L = 2^(bits−1) − 1; 0: floating point; else 2 … 16
-  int input_bits = 0;   ///< unsigned codes 0 … 2^bits − 1; 0: floating point; else 1 … 16
+  int weight_bits = 0;     ///< signed codes −L … L, L = 2^(bits−1) − 1; 0: floating point; else 2 … 16
+  int input_bits = 0;      ///< unsigned codes 0 … 2^bits − 1; 0: floating point; else 1 … 16
+  DeviceOptions device{};  ///< what the weights' levels are worth
 
   bool operator==(const QuantizationOptions&) const = default;
 };

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <bit>
 #include <fstream>
 #include <optional>
 
@@ -11,6 +10,7 @@
 #include "training/hardware/composed_hook.h"
 #include "training/hardware/table_conversion.h"
 #include "training/learning_rate_finder.h"
+#include "training/network_transform.h"
 #include "training/project_network.h"
 #include "training/tensorboard_log.h"
 #include "training/trainer.h"
@@ -55,7 +55,8 @@ class Stage {
         shards_(std::move(shards)),
         artifacts_(std::move(artifacts)),
         context_(context),
-        hardware_(hardware) {}
+        hardware_(hardware),
+        uncalibrated_(std::move(hardware)) {}
 
   TrainedArm ideal() {
     ProjectNetwork made = project_network(s_, data_, {hardware_.weight_bits, hardware_.input_bits});
@@ -63,23 +64,50 @@ class Stage {
     return run("ideal", std::move(made.network), nullptr, "training.epochs", "training.learning_rate");
   }
 
-  /// Goes on from `start` with a table in the loop; no table means no errors.
-  TrainedArm adapt(const std::string& name, const TrainedArm& start, const errormodel::ErrorTable* table) {
-    std::unique_ptr<Network> network = copy(start);
-    std::optional<ComposedHook> hook;
-    if (table != nullptr) {
-      ComposedOptions options;
-      options.hardware = hardware_;
-      options.gradient =
-          s_.text("training.gradient") == "table" ? HardwareGradient::kTableSlope : HardwareGradient::kStraightThrough;
-      options.seed = s_.seed();
-      options.first_chip = chips::kTraining;
-      hook.emplace(*table, options);
-      const Batch batch = calibration_batch(data_, start.network->options().normalization);
-      hook->calibrate(*start.network, batch.images);
+  /// A network that was trained elsewhere, as the arm "start".
+  TrainedArm take(const TrainedArm& given) {
+    TrainedArm start{"start", copy_of(*given.network), given.epochs};
+    Hdf5Writer file(shards_ / "start.h5");
+    write_checkpoint_header(file);
+    write_network(file, *start.network);
+    file.commit();
+    return start;
+  }
+
+  /// Ranges by layer from the operands of the ideal network.
+  std::vector<LayerHardware> ranges(const TrainedArm& start, const HardwareOptions& hardware) const {
+    const Batch batch = calibration_batch(data_, start.network->options().normalization);
+    return calibrate_ranges(*start.network, batch.images, hardware, s_.number("training.adc_clipped"));
+  }
+  void set_ranges(const std::vector<LayerHardware>& ranges) { hardware_ = with_ranges(hardware_, ranges); }
+  const HardwareOptions& hardware() const { return hardware_; }
+  const std::filesystem::path& shards() const { return shards_; }
+  const HardwareOptions& uncalibrated_hardware() const { return uncalibrated_; }
+
+  /// Goes on from `start` with a hook in the loop; none means no errors.
+  TrainedArm adapt(const std::string& name, const TrainedArm& start, ProductHook* hook) {
+    return adapt(name, copy(start), hook);
+  }
+  TrainedArm adapt(const std::string& name, std::unique_ptr<Network> network, ProductHook* hook) {
+    return run(name, std::move(network), hook, "training.adaptation_epochs", "training.adaptation_learning_rate");
+  }
+  /// The same with a table in the loop.
+  TrainedArm adapt(const std::string& name, const TrainedArm& start, const errormodel::ErrorTable& table) {
+    ComposedOptions options;
+    options.hardware = hardware_;
+    options.gradient =
+        s_.text("training.gradient") == "table" ? HardwareGradient::kTableSlope : HardwareGradient::kStraightThrough;
+    options.seed = s_.seed();
+    options.first_chip = chips::kTraining;
+    options.chips_per_batch = static_cast<std::size_t>(s_.integer("training.chips_per_batch"));
+    if (const auto chip = s_.integer("training.fixed_chip"); chip >= 0) {
+      options.schedule = ChipSchedule::kFixed;
+      options.first_chip = static_cast<std::uint64_t>(chip);
     }
-    return run(name, std::move(network), hook ? &*hook : nullptr, "training.adaptation_epochs",
-               "training.adaptation_learning_rate");
+    ComposedHook hook(table, options);
+    const Batch batch = calibration_batch(data_, start.network->options().normalization);
+    hook.calibrate(*start.network, batch.images);
+    return adapt(name, copy(start), &hook);
   }
 
  private:
@@ -162,8 +190,34 @@ class Stage {
   const DataSet& data_;
   std::filesystem::path shards_, artifacts_;
   const RunContext& context_;
-  HardwareOptions hardware_;
+  HardwareOptions hardware_, uncalibrated_;
 };
+
+void write_ranges(Hdf5Writer& file, const std::string& group, const std::vector<LayerHardware>& ranges) {
+  if (ranges.empty()) return;
+  std::vector<std::string> layers;
+  std::vector<double> values;
+  for (const auto& range : ranges) {
+    layers.push_back(range.layer);
+    values.push_back(range.adc_range);
+  }
+  file.write_strings(group + "/layers", layers);
+  file.write(group + "/adc_range", std::span<const double>(values), {values.size()}, "MAC unit");
+}
+
+std::vector<LayerHardware> read_ranges(const Hdf5Reader& file, const std::string& group) {
+  std::vector<LayerHardware> ranges;
+  if (!file.has(group)) return ranges;
+  const auto layers = file.strings(group + "/layers");
+  const auto values = file.doubles(group + "/adc_range");
+  for (std::size_t i = 0; i < std::min(layers.size(), values.size()); ++i) {
+    LayerHardware range;
+    range.layer = layers[i];
+    range.adc_range = values[i];
+    ranges.push_back(std::move(range));
+  }
+  return ranges;
+}
 
 /// metrics.jsonl: the records of every arm, one JSON object a line, the arm's name first.
 void join_metrics(const std::filesystem::path& artifacts, const std::vector<TrainedArm>& arms) {
@@ -206,6 +260,8 @@ void TrainedNetworks::save(const std::filesystem::path& path) const {
     f.write(at + "/epochs", std::span<const double>(flat), {a.epochs.size(), 2}, "nat, %");
   }
   f.write_strings("/arm_names", names);
+  write_ranges(f, "/ranges", ranges);
+  write_ranges(f, "/nonlinear_ranges", nonlinear_ranges);
   f.commit();
 }
 
@@ -221,32 +277,9 @@ TrainedNetworks TrainedNetworks::load(const std::filesystem::path& path) {
     for (std::size_t i = 0; i + 2 <= flat.size(); i += 2) arm.epochs.push_back({flat[i], flat[i + 1]});
     t.arms.push_back(std::move(arm));
   }
+  t.ranges = read_ranges(f, "/ranges");
+  t.nonlinear_ranges = read_ranges(f, "/nonlinear_ranges");
   return t;
-}
-
-HardwareOptions hardware_options(const Settings& s, const errormodel::ErrorTable& table) {
-  HardwareOptions h = hardware_options(s);
-  h.cell_levels = table.levels;
-  h.dac_bits = std::countr_zero(table.inputs);
-  h.scheme = signed_scheme(table.signed_scheme);
-  return h;
-}
-
-HardwareOptions hardware_options(const Settings& s) {
-  HardwareOptions h;
-  const auto rows = s.integer("hardware.rows_per_tile");
-  h.rows_per_tile = static_cast<std::size_t>(rows > 0 ? rows : s.integer("array.rows"));
-  const auto levels = [&](const char* of_circuit, const char* without_netlist) {
-    return s.has(of_circuit) ? s.numbers(of_circuit).size() : static_cast<std::size_t>(s.integer(without_netlist));
-  };
-  h.cell_levels = levels("circuit.weight.levels", "hardware.cell_levels");
-  h.weight_bits = static_cast<int>(s.integer("hardware.weight_bits"));
-  h.input_bits = static_cast<int>(s.integer("hardware.input_bits"));
-  h.adc = adc_options(s);
-  h.dac_bits = std::countr_zero(levels("circuit.input.levels", "hardware.input_levels"));
-  h.scheme = signed_scheme(s.text("hardware.signed_scheme"));
-  h.columns_per_adc = static_cast<std::size_t>(s.integer("hardware.columns_per_adc"));
-  return h;
 }
 
 DataSet project_data(const Settings& s, const std::filesystem::path& data_root, const RunContext& context) {
@@ -259,32 +292,83 @@ DataSet project_data(const Settings& s, const std::filesystem::path& data_root, 
   return load_data_set(s.text("training.data_set"), options);
 }
 
-TrainedNetworks train_networks(const Settings& s, const std::optional<errormodel::ErrorTable>& table,
-                               const DataSet& data, const Provenance& provenance,
-                               const std::filesystem::path& artifacts, const RunContext& context) {
+namespace {
+
+/// The second phase: every arm that goes on from the ideal network.
+void adapt_arms(const Settings& s, const std::optional<errormodel::ErrorTable>& table, Stage& stage,
+                TrainedNetworks& result) {
+  const TrainedArm ideal = result.arms[0];
+  const DeviceOptions device = device_options(s);
+  std::optional<NonlinearHook> curve;
+  if (auto nonlinear = nonlinear_options(s, stage.uncalibrated_hardware())) {
+    // Sums of whole operands are wider than the array's conversions.
+    const bool whole = nonlinear->input == CurveInput::kPartialSum;
+    if (whole) result.nonlinear_ranges = stage.ranges(ideal, hardware_of(*nonlinear));
+    nonlinear->hardware = with_ranges(nonlinear->hardware, whole ? result.nonlinear_ranges : result.ranges);
+    curve.emplace(*nonlinear);
+  }
+  if (table) result.arms.push_back(stage.adapt("error_aware", ideal, *table));
+  if (s.flag("training.baselines")) {
+    result.arms.push_back(stage.adapt("no_noise", ideal, static_cast<ProductHook*>(nullptr)));
+    if (table) result.arms.push_back(stage.adapt("gaussian", ideal, matched_gaussian(*table)));
+  }
+  if (curve) result.arms.push_back(stage.adapt("nonlinear", ideal, &*curve));
+  if (!device.is_on()) return;
+  result.arms.push_back(stage.adapt("device", with_device(*ideal.network, device), nullptr));
+  if (curve) result.arms.push_back(stage.adapt("device_nonlinear", with_device(*ideal.network, device), &*curve));
+}
+
+}  // namespace
+
+namespace {
+
+/// Where a training keeps what it goes on from.
+std::filesystem::path shard_folder(const std::filesystem::path& artifacts, const Provenance& provenance) {
   const auto shards = artifacts / "shards" / fmt::format("train-{}", provenance.fingerprint().substr(0, 16));
   std::error_code ignored;
   if (!std::filesystem::exists(shards)) std::filesystem::remove_all(artifacts / "tensorboard", ignored);  // of another
   std::filesystem::create_directories(shards);
-  TrainedNetworks result;
-  result.provenance = provenance;
-  result.data_set = data.name;
-  Stage stage(s, table ? hardware_options(s, *table) : hardware_options(s), data, shards, artifacts, context);
-  result.arms.push_back(stage.ideal());
-  const TrainedArm ideal = result.arms[0];
-  if (table && s.integer("training.adaptation_epochs") > 0) {
-    result.arms.push_back(stage.adapt("error_aware", ideal, &*table));
-    if (s.flag("training.baselines")) {
-      result.arms.push_back(stage.adapt("no_noise", ideal, nullptr));
-      const errormodel::ErrorTable gaussian = matched_gaussian(*table);
-      result.arms.push_back(stage.adapt("gaussian", ideal, &gaussian));
-    }
+  return shards;
+}
+
+/// Calibration and the second phase behind the first arm; then the files.
+void finish(const Settings& s, const std::optional<errormodel::ErrorTable>& table, Stage& stage,
+            const std::filesystem::path& artifacts, TrainedNetworks& result) {
+  if (s.text("training.adc_calibration") == "layer") {
+    result.ranges = stage.ranges(result.arms[0], stage.hardware());
+    stage.set_ranges(result.ranges);
   }
+  if (s.integer("training.adaptation_epochs") > 0) adapt_arms(s, table, stage, result);
   join_metrics(artifacts, result.arms);
   result.save(artifacts / "checkpoint.h5");
+  std::error_code ignored;
   for (const auto& arm : result.arms)
     std::filesystem::remove(artifacts / fmt::format("metrics-{}.jsonl", arm.name), ignored);
-  std::filesystem::remove_all(shards, ignored);
+  std::filesystem::remove_all(stage.shards(), ignored);
+}
+
+}  // namespace
+
+TrainedNetworks train_networks(const Settings& s, const std::optional<errormodel::ErrorTable>& table,
+                               const DataSet& data, const Provenance& provenance,
+                               const std::filesystem::path& artifacts, const RunContext& context) {
+  TrainedNetworks result{.provenance = provenance, .data_set = data.name};
+  Stage stage(s, table ? hardware_options(s, *table) : hardware_options(s), data, shard_folder(artifacts, provenance),
+              artifacts, context);
+  result.arms.push_back(stage.ideal());
+  finish(s, table, stage, artifacts, result);
+  return result;
+}
+
+TrainedNetworks adapt_networks(const Settings& s, const TrainedArm& start,
+                               const std::optional<errormodel::ErrorTable>& table, const DataSet& data,
+                               const Provenance& provenance, const std::filesystem::path& artifacts,
+                               const RunContext& context) {
+  TrainedNetworks result{.provenance = provenance, .data_set = data.name};
+  Stage stage(s, table ? hardware_options(s, *table) : hardware_options(s), data, shard_folder(artifacts, provenance),
+              artifacts, context);
+  result.arms.push_back(stage.take(start));
+  finish(s, table, stage, artifacts, result);
   return result;
 }
 

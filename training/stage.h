@@ -11,7 +11,7 @@
 #include "core/settings.h"
 #include "errormodel/error_table.h"
 #include "training/data_set.h"
-#include "training/hardware/hardware_mapping.h"
+#include "training/hardware_settings.h"
 #include "training/network.h"
 
 namespace errata::training {
@@ -23,7 +23,8 @@ struct EpochRecord {
 };
 
 /// One trained network. "ideal": on ideal quantised hardware; the others go on from it for the adaptation epochs:
-/// "error_aware" with the table in the loop, "no_noise" without errors, "gaussian" with matched fresh noise.
+/// "error_aware" with the table in the loop, "no_noise" without errors, "gaussian" with matched fresh noise,
+/// "nonlinear" through a curve, "device" on devices, "device_nonlinear" on devices through the curve.
 struct TrainedArm {
   std::string name;
   std::shared_ptr<Network> network;
@@ -33,22 +34,19 @@ struct TrainedArm {
 /// checkpoint.h5 of the train stage.
 struct TrainedNetworks {
   static constexpr const char* kFormat = "trained_networks";
-  static constexpr std::int64_t kMajor = 1, kMinor = 1;
+  static constexpr std::int64_t kMajor = 1, kMinor = 2;
 
   Provenance provenance;
   std::string data_set;
   std::vector<TrainedArm> arms;
+  /// Ranges of the ADCs by layer, where they were calibrated, and of the neurons behind training.nonlinearity.
+  std::vector<LayerHardware> ranges, nonlinear_ranges;
 
   /// The arm of that name; throws Error (usage, E513) naming those there are.
   const TrainedArm& arm(const std::string& name) const;
   void save(const std::filesystem::path& path) const;
   static TrainedNetworks load(const std::filesystem::path& path);
 };
-
-/// Hardware of a project with the cells and the signed scheme of its table.
-HardwareOptions hardware_options(const Settings& settings, const errormodel::ErrorTable& table);
-/// The same from the project file alone, where there is no table yet.
-HardwareOptions hardware_options(const Settings& settings);
 
 /// Tier "training": phase one on ideal quantised hardware, phase two with the table's errors (and the baselines).
 /// Every arm writes shards/train-FINGERPRINT/ARM.h5 as it goes and continues from there bit by bit; metrics.jsonl
@@ -57,6 +55,13 @@ HardwareOptions hardware_options(const Settings& settings);
 TrainedNetworks train_networks(const Settings& settings, const std::optional<errormodel::ErrorTable>& table,
                                const DataSet& data, const Provenance& provenance,
                                const std::filesystem::path& artifacts, const RunContext& context);
+
+/// Adaptation of a trained network to another table (or curve, or devices): the second phase alone, from `start`. The
+/// arms are "start" and those of the second phase. Files lie in `artifacts` as for train_networks().
+TrainedNetworks adapt_networks(const Settings& settings, const TrainedArm& start,
+                               const std::optional<errormodel::ErrorTable>& table, const DataSet& data,
+                               const Provenance& provenance, const std::filesystem::path& artifacts,
+                               const RunContext& context);
 
 /// The data set that the project names. `data_root` holds mnist/ and so on.
 DataSet project_data(const Settings& settings, const std::filesystem::path& data_root, const RunContext& context);

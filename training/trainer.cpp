@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <string>
@@ -23,6 +24,8 @@ void check(const TrainingOptions& options, const Network& network, const DataSet
     problems.push_back(fmt::format("label_smoothing = {}, need 0 ≤ label_smoothing < 1", options.label_smoothing));
   if (!(options.average_decay >= 0.0 && options.average_decay < 1.0))
     problems.push_back(fmt::format("average_decay = {}, need 0 ≤ average_decay < 1", options.average_decay));
+  if (!(options.device_temperature_start > 0.0 && options.device_temperature_end > 0.0))
+    problems.push_back("device temperatures need to be above 0");
   if (options.validation_images > 0 && options.validation_images >= data.train.count())
     problems.push_back(fmt::format("{} validation images leave none of {} for training", options.validation_images,
                                    data.train.count()));
@@ -72,6 +75,13 @@ void Trainer::restore(WeightSet average, WeightSet best) {
 
 std::uint64_t Trainer::steps_per_epoch() const {
   return (train_numbers_.size() + options_.batch_size - 1) / options_.batch_size;
+}
+
+double Trainer::device_temperature() const {
+  const double last = static_cast<double>(std::max<std::uint64_t>(2, total_steps()) - 1);
+  return options_.device_temperature_start *
+         std::pow(options_.device_temperature_end / options_.device_temperature_start,
+                  static_cast<double>(position_.step) / last);
 }
 
 bool Trainer::is_finished() const {
@@ -129,6 +139,7 @@ void Trainer::train_batch(const TrainingSinks& sinks, BatchLoader& loader) {
   const auto began = std::chrono::steady_clock::now();
   const LoadedBatch& loaded = *loader.next();
   const std::vector<std::uint8_t>& labels = loaded.batch.labels;
+  network_.set_device_temperature(device_temperature());
   network_.forward(
       loaded.batch.images,
       {{true, options_.seed, position_.epoch, position_.step, loaded.first_image}, sinks.training_hook, sinks.threads});

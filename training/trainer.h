@@ -43,6 +43,8 @@ struct TrainingOptions {
   Keep keep = Keep::kLast;     ///< kBest: the weights of the epoch with the most hits on the validation images
   std::uint64_t patience = 0;  ///< end after so many epochs without a better one; 0: never
   Precision precision = Precision::kFp32;
+  /// Temperature of the devices' smooth staircase at the first and the last step, geometric in between.
+  double device_temperature_start = 0.5, device_temperature_end = 0.05;
 };
 
 /// How far a training is; with network and optimiser everything that a resumed training needs.
@@ -118,6 +120,8 @@ class Trainer {
   std::span<const std::uint32_t> validation_numbers() const { return validation_numbers_; }
 
   std::uint64_t steps_per_epoch() const;
+  /// Temperature of the present step.
+  double device_temperature() const;
   std::uint64_t total_steps() const { return steps_per_epoch() * options_.epochs; }
 
  private:

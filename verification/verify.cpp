@@ -64,7 +64,7 @@ class Verifier {
         s_(in.settings),
         context_(context),
         seed_(provenance.seed),
-        hardware_(training::hardware_options(in.settings, in.table)) {
+        hardware_(training::with_ranges(training::hardware_options(in.settings, in.table), in.networks.ranges)) {
     result_.provenance = provenance;
     chips_ = static_cast<std::size_t>(s_.integer("verification.chips"));
     images_ = std::min<std::size_t>(in.data.test.count(), static_cast<std::size_t>(s_.integer("verification.images")));

@@ -59,7 +59,7 @@ class CaptureHook final : public training::ProductHook {
     std::vector<float> x(rows);
     for (std::size_t o = 0; o < options_.operands_per_column; ++o) {
       const std::size_t position = stream.below(codes.images() * layer.geometry().positions());
-      const auto digit = static_cast<int>(stream.below(hardware_.digits()));
+      const auto digit = static_cast<int>(stream.below(hardware_.of(layer).digits()));
       training::im2col_rows(layer.geometry(), codes, position, 1, tile.first_row, rows, x.data());
       for (std::size_t j = 0; j < rows; ++j)
         w.operands.inputs[o * options_.array_rows + j] =

@@ -46,6 +46,16 @@ TEST(Pipeline, RunsRerunsAndTellsWhyItIsStale) {
   EXPECT_EQ(json.output.front(), '{') << json.output;
   const ProgramResult evaluated = p.run("evaluate", "--arm ideal --hardware table --chips 2 --images 20");
   EXPECT_EQ(evaluated.status, 0) << evaluated.output;
+  for (const char* hardware : {"ideal", "composed", "gaussian", "behavioral"}) {
+    const ProgramResult one = p.run("evaluate", std::string("--chips 2 --images 20 --hardware ") + hardware);
+    EXPECT_EQ(one.status, 0) << one.output;
+    EXPECT_NE(one.output.find(std::string("error_aware on ") + hardware), std::string::npos) << one.output;
+  }
+  const ProgramResult study =
+      p.run("evaluate", "--hardware table --chips 3 --images 20 --sensitivity --recalibrate affine --json --quiet");
+  EXPECT_EQ(study.status, 0) << study.output;
+  for (const char* part : {"\"yield\"", "\"percentiles\"", "\"sensitivity\"", "\"recalibration\": \"affine\""})
+    EXPECT_NE(study.output.find(part), std::string::npos) << study.output;
 }
 
 TEST(Pipeline, SameBytesForOneAndTwoJobs) {

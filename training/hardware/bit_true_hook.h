@@ -27,12 +27,13 @@ class BitTrueHook final : public ProductHook {
     std::unique_ptr<PreparedTile> prepared;
     std::vector<std::vector<double>> transitions;  ///< of each conversion's ADC; empty: ideal
   };
-  void convert(const MappedTile& mapped, std::span<float> value) const;
+  static void convert(const AdcOptions& adc, const MappedTile& mapped, std::span<float> value);
 
   const ConversionModel& model_;
   HardwareOptions options_;
   std::uint64_t seed_, chip_, pass_;
   std::vector<std::vector<MappedTile>> tiles_;  ///< by layer
+  std::vector<HardwareOptions> hardware_;       ///< by layer
 };
 
 }  // namespace errata::training

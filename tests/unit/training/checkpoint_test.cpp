@@ -59,6 +59,15 @@ void use_everything(TrainingOptions& options) {
   options.patience = 3;
 }
 
+/// Weights on devices behind a smooth staircase whose temperature falls from step to step.
+QuantizationOptions on_devices() {
+  QuantizationOptions bits{4, 4};
+  bits.device.levels = {0.5, 1.0, 2.0, 3.5, 4.0, 5.0, 6.0, 6.5};
+  bits.device.asymmetry = 0.9;
+  bits.device.gradient = DeviceGradient::kSmooth;
+  return bits;
+}
+
 void average_only(TrainingOptions& options) { options.average_decay = 0.99; }
 
 class Resume : public testing::TestWithParam<ResumeCase> {};
@@ -122,6 +131,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, Resume,
                                          ResumeCase{"quantised_adam_two_epochs", {4, 4}, "adam", 10},
                                          ResumeCase{"everything_mid_epoch", {4, 4}, "sgd", 7, use_everything},
                                          ResumeCase{"everything_after_epoch", {0, 0}, "adamw", 8, use_everything},
+                                         ResumeCase{"devices_mid_epoch", on_devices(), "adam", 7},
                                          ResumeCase{"average_mid_epoch", {4, 4}, "adam", 12, average_only}),
                          [](const auto& tested) { return tested.param.label; });
 

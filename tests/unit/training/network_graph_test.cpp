@@ -166,7 +166,7 @@ struct PlainRun {
 };
 
 TEST(NetworkGraph, SharedMemoryChangesNothing) {
-  for (const QuantizationOptions bits : {QuantizationOptions{0, 0}, QuantizationOptions{4, 4}}) {
+  for (const QuantizationOptions& bits : {QuantizationOptions{0, 0}, QuantizationOptions{4, 4}}) {
     NetworkOptions options = everything();
     options.quantization = bits;
     auto planned = make_network(options, 3), plain = make_network(options, 3);

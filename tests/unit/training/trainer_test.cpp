@@ -57,7 +57,7 @@ RunResult train(QuantizationOptions bits, int threads, ProductHook* hook) {
 }
 
 TEST(Trainer, BytesDoNotDependOnThreads) {
-  for (const QuantizationOptions bits : {QuantizationOptions{0, 0}, QuantizationOptions{4, 4}}) {
+  for (const QuantizationOptions& bits : {QuantizationOptions{0, 0}, QuantizationOptions{4, 4}}) {
     const RunResult one = train(bits, 1, nullptr);
     ASSERT_GE(one.losses.size(), 6u);
     for (const int threads : {2, 3}) {

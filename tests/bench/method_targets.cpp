@@ -1,0 +1,167 @@
+// Accuracy targets of the methods: devices (§4.2's grid), curves (§4.1), and floating point. Every line states its
+// images and epochs. Usage:
+//   scripts/build bench && nice build/bench/tests/errata_method_targets devices mnist [FIRST LAST]
+//   … errata_method_targets curves mnist lenet5 | curves cifar-10 vgg8
+//   … errata_method_targets float mnist lenet5 EPOCHS SEEDS
+// $ERRATA_DATA holds the data sets; $THREADS (1) threads; $IMAGES (all) training images;
+// $STRIDE (1) takes every n-th point of the grid.
+#include "tests/support/method_targets.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <string>
+
+#include "core/error.h"
+#include "core/statistics.h"
+
+namespace errata::testing {
+namespace {
+
+std::size_t number_in(const char* name, std::size_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : static_cast<std::size_t>(std::strtoull(text, nullptr, 10));
+}
+
+int threads() { return static_cast<int>(number_in("THREADS", 1)); }
+
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+training::DataSet load(const std::string& name) {
+  training::DataSetOptions o;
+  const char* root = std::getenv("ERRATA_DATA");
+  o.root = root == nullptr ? "/usr/share/errata" : root;
+  o.train_images = number_in("IMAGES", 0);
+  o.threads = threads();
+  auto data = training::load_data_set(name, o);
+  fmt::print("{}: {} training images, {} test images\n", name, data.train.count(), data.test.count());
+  return data;
+}
+
+training::NetworkOptions options_for(const std::string& network, const training::DataSet& data) {
+  training::NetworkOptions o;
+  o.name = network;
+  o.input = data.shape;
+  o.classes = data.classes;
+  if (network == "mlp") o.hidden = {256, 128};
+  o.batch_norm = network == "vgg8";
+  if (data.shape.channels == 3) o.normalization = training::scale_normalization(data.train, data.shape.channels);
+  return o;
+}
+
+void flush(const std::string& line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+int devices(const std::string& data_name, std::size_t first, std::size_t last) {
+  const auto data = load(data_name);
+  constexpr std::uint64_t kSeed = 1;
+  const TrainingPhase floating{number_in("FLOAT_EPOCHS", 12), 2e-3, threads()}, ideal{3, 1e-3, threads()},
+      adapt{number_in("EPOCHS", 4), 1e-3, threads()};
+  const auto network = training::make_network(options_for("mlp", data), kSeed);
+  const double reference = train(*network, data, floating, nullptr, kSeed);
+  const double allowed = data_name == "emnist" ? 1.0 : 0.5;
+  flush(fmt::format("MLP {}-256-128-{}, floating point, {} epochs: {:.2f} %; then {} epochs quantised, {} on devices\n",
+                    data.shape.size(), data.classes, floating.epochs, reference, ideal.epochs, adapt.epochs));
+  flush("| magnitude bits | inputs | r | ν | ρ | ideal levels % | naive % | adapted % | loss | within |");
+  flush("|---|---|---|---|---|---|---|---|---|---|");
+  std::map<std::pair<int, int>, std::pair<std::unique_ptr<training::Network>, double>> quantised;
+  const auto grid = device_grid();
+  std::size_t done = 0, met = 0;
+  for (std::size_t i = first; i < std::min(last, grid.size()); i += number_in("STRIDE", 1)) {
+    const DevicePoint& p = grid[i];
+    auto& start = quantised[{p.magnitude_bits, p.input_bits}];
+    if (start.first == nullptr) {
+      start.first = training::with_quantization(*network, {p.magnitude_bits + 1, p.input_bits});
+      start.second = train(*start.first, data, ideal, nullptr, kSeed);
+    }
+    const auto gradient = std::getenv("STRAIGHT_THROUGH") != nullptr ? training::DeviceGradient::kStraightThrough
+                                                                     : training::DeviceGradient::kSmooth;
+    const DeviceResult r = device_point(*start.first, data, p, gradient, adapt, kSeed);
+    const bool within = reference - r.adapted <= allowed;
+    ++done;
+    met += within;
+    flush(fmt::format("| {} | {} | {:g} | {:g} | {:g} | {:.2f} | {:.2f} | {:.2f} | {:.2f} | {} |", p.magnitude_bits,
+                      p.input_bits, p.ratio, p.nonlinearity, p.asymmetry, start.second, r.naive, r.adapted,
+                      reference - r.adapted, within ? "yes" : "no"));
+  }
+  flush(fmt::format("\n{} of {} points within {} of floating point; {:.0f} CPU seconds", met, done, allowed,
+                    cpu_seconds()));
+  return 0;
+}
+
+int curves(const std::string& data_name, const std::string& name) {
+  const auto data = load(data_name);
+  constexpr std::uint64_t kSeed = 1;
+  const TrainingPhase first{number_in("FLOAT_EPOCHS", 4), 2e-3, threads()},
+      phase{number_in("EPOCHS", 2), 1e-3, threads()};
+  auto options = options_for(name, data);
+  options.quantization = {4, 4};
+  const auto network = training::make_network(options, kSeed);
+  train(*network, data, first, nullptr, kSeed);
+  const auto linear = neuron(*network, data, 1 << 16, 8);
+  flush(fmt::format("{}, 4-bit weights and inputs, one 8-bit ADC for each neuron; {} epochs, then {}\n", name,
+                    first.epochs, phase.epochs));
+  flush("| curve | linear % | naive % | linear, trained on % | through the curve % | left |");
+  flush("|---|---|---|---|---|---|");
+  const std::pair<const char*, training::NonlinearCurve> tested[] = {
+      {"s − 0.1 s³", {training::CurveForm::kPolynomial, {0, 0, 0, -0.1}}},
+      {"s − 0.3 s³", {training::CurveForm::kPolynomial, {0, 0, 0, -0.3}}},
+      {"s/(1 + 0.111 |s|)", {training::CurveForm::kRational, {1.0 / 9.0}}},
+      {"s/(1 + 0.429 |s|)", {training::CurveForm::kRational, {3.0 / 7.0}}}};
+  for (const auto& [label, curve] : tested) {
+    const CurveResult r = curve_recovery(*network, data, linear, curve, phase, kSeed);
+    flush(fmt::format("| {} | {:.2f} | {:.2f} | {:.2f} | {:.2f} | {:.2f} |", label, r.linear, r.naive, r.linear_longer,
+                      r.adapted, r.linear_longer - r.adapted));
+  }
+  flush(fmt::format("\n{:.0f} CPU seconds", cpu_seconds()));
+  return 0;
+}
+
+int floating_point(const std::string& data_name, const std::string& name, std::size_t epochs, std::size_t seeds) {
+  const auto data = load(data_name);
+  std::vector<double> accuracies;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const auto network = training::make_network(options_for(name, data), seed);
+    accuracies.push_back(train(*network, data, {epochs, 2e-3, threads()}, nullptr, seed));
+    flush(fmt::format("{} on {}, floating point, {} epochs, seed {}: {:.2f} % ({:.0f} CPU seconds so far)", name,
+                      data_name, epochs, seed, accuracies.back(), cpu_seconds()));
+  }
+  if (seeds < 2) return 0;
+  const Interval i = mean_interval(accuracies, 0.95);
+  flush(fmt::format("mean of {} seeds {:.2f} % [{:.2f}, {:.2f}]", seeds, i.estimate, i.low, i.high));
+  return 0;
+}
+
+int run(const std::vector<std::string>& a) {
+  const auto count = [&](std::size_t i, std::size_t otherwise) {
+    return i < a.size() ? static_cast<std::size_t>(std::strtoull(a[i].c_str(), nullptr, 10)) : otherwise;
+  };
+  if (a.size() >= 2 && a[0] == "devices") return devices(a[1], count(2, 0), count(3, device_grid().size()));
+  if (a.size() >= 3 && a[0] == "curves") return curves(a[1], a[2]);
+  if (a.size() >= 3 && a[0] == "float") return floating_point(a[1], a[2], count(3, 10), count(4, 1));
+  fmt::print(stderr,
+             "usage: errata_method_targets devices DATA [FIRST LAST] | curves DATA NETWORK | float DATA NETWORK "
+             "[EPOCHS SEEDS]\n");
+  return 2;
+}
+
+}  // namespace
+}  // namespace errata::testing
+
+int main(int argc, char** argv) {
+  try {
+    return errata::testing::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const errata::Error& e) {
+    fmt::print(stderr, "{}\n  {}\n", e.what(), e.hint());
+    return 1;
+  }
+}

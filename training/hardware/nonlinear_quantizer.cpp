@@ -1,0 +1,196 @@
+#include "training/hardware/nonlinear_quantizer.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace errata::training {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kFormNames{"polynomial", "rational", "tanh"};
+constexpr std::array<std::string_view, 5> kPolynomialNames{"a0", "a1", "a2", "a3", "a5"};
+constexpr std::array<std::string_view, 1> kRationalNames{"n"}, kTanhNames{"c"};
+constexpr double kStartOfTanh = 4.0, kSmallestOfTanh = 0.05;
+
+CurvePoint polynomial_at(const CurveParameters& a, double s) {
+  const double s2 = s * s, s3 = s2 * s, s4 = s2 * s2;
+  return {a[0] + (1.0 + a[1]) * s + a[2] * s2 + a[3] * s3 + a[4] * s4 * s,
+          1.0 + a[1] + 2.0 * a[2] * s + 3.0 * a[3] * s2 + 5.0 * a[4] * s4,
+          {1.0, s, s2, s3, s4 * s}};
+}
+
+CurvePoint rational_at(double n, double s) {
+  const double magnitude = std::fabs(s), below = 1.0 + n * magnitude;
+  return {s / below, 1.0 / (below * below), {-s * magnitude / (below * below)}};
+}
+
+CurvePoint tanh_at(double c, double s) {
+  const double t = std::tanh(s / c), slope = 1.0 - t * t;
+  return {c * t, slope, {t - (s / c) * slope}};
+}
+
+/// The curve in fp32 with its slope, one type for each form so that the loop below has no branch.
+struct Polynomial {
+  float a0, a1, a2, a3, a5;
+  explicit Polynomial(const CurveParameters& p)
+      : a0(static_cast<float>(p[0])),
+        a1(static_cast<float>(1.0 + p[1])),
+        a2(static_cast<float>(p[2])),
+        a3(static_cast<float>(p[3])),
+        a5(static_cast<float>(p[4])) {}
+  float value(float s) const { return a0 + s * (a1 + s * (a2 + s * (a3 + s * s * a5))); }
+  float slope(float s) const { return a1 + s * (2.0f * a2 + s * (3.0f * a3 + s * s * (5.0f * a5))); }
+};
+struct Rational {
+  float n;
+  explicit Rational(const CurveParameters& p) : n(static_cast<float>(p[0])) {}
+  float value(float s) const { return s / (1.0f + n * std::fabs(s)); }
+  float slope(float s) const {
+    const float below = 1.0f + n * std::fabs(s);
+    return 1.0f / (below * below);
+  }
+};
+struct Tanh {
+  float c;
+  explicit Tanh(const CurveParameters& p) : c(static_cast<float>(p[0])) {}
+  float value(float s) const { return c * std::tanh(s / c); }
+  float slope(float s) const {
+    const float t = std::tanh(s / c);
+    return 1.0f - t * t;
+  }
+};
+
+/// Nearest integer of |v| < 2³¹, ties away from zero, exactly.
+inline float round_away(float v) {
+  const auto whole = static_cast<float>(static_cast<int>(v));
+  const float rest = v - whole;
+  return whole + (rest >= 0.5f ? 1.0f : 0.0f) - (rest <= -0.5f ? 1.0f : 0.0f);
+}
+
+template <class Curve>
+void apply_curve(const NonlinearQuantizer& q, std::span<float> values, std::span<float> slopes) {
+  const Curve curve(q.curve.parameters);
+  const auto scale = static_cast<float>(1.0 / q.full_scale), per_step = static_cast<float>(1.0 / q.step());
+  const auto step = static_cast<float>(q.full_scale * q.step());
+  const auto low = static_cast<float>(q.low()), high = static_cast<float>(q.high());
+  const auto quantized = [&](float f) { return step * round_away(std::min(std::max(f, low), high) * per_step); };
+  if (slopes.empty()) {
+    for (float& value : values) value = quantized(curve.value(value * scale));
+    return;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float s = values[i] * scale, f = curve.value(s), slope = curve.slope(s);
+    slopes[i] = f > low && f < high ? slope : 0.0f;
+    values[i] = quantized(f);
+  }
+}
+
+/// σ(x) with its derivative, safe for any x.
+struct Sigmoid {
+  double value, slope;
+  explicit Sigmoid(double x) {
+    const double e = std::exp(-std::fabs(x)), small = e / (1.0 + e);
+    value = x >= 0.0 ? 1.0 - small : small;
+    slope = e / ((1.0 + e) * (1.0 + e));
+  }
+};
+
+}  // namespace
+
+std::string_view form_name(CurveForm form) { return kFormNames[static_cast<std::size_t>(form)]; }
+
+std::span<const std::string_view> curve_parameter_names(CurveForm form) {
+  switch (form) {
+    case CurveForm::kPolynomial:
+      return kPolynomialNames;
+    case CurveForm::kRational:
+      return kRationalNames;
+    case CurveForm::kTanh:
+      return kTanhNames;
+  }
+  return {};
+}
+
+NonlinearCurve NonlinearCurve::start(CurveForm form) {
+  NonlinearCurve curve{form, {}};
+  if (form == CurveForm::kTanh) curve.parameters[0] = kStartOfTanh;
+  return curve;
+}
+
+NonlinearCurve NonlinearCurve::bounded() const {
+  NonlinearCurve curve = *this;
+  if (form == CurveForm::kRational) curve.parameters[0] = std::max(0.0, parameters[0]);
+  if (form == CurveForm::kTanh) curve.parameters[0] = std::max(kSmallestOfTanh, parameters[0]);
+  return curve;
+}
+
+CurvePoint NonlinearCurve::at(double s) const {
+  switch (form) {
+    case CurveForm::kPolynomial:
+      return polynomial_at(parameters, s);
+    case CurveForm::kRational:
+      return rational_at(parameters[0], s);
+    case CurveForm::kTanh:
+      return tanh_at(parameters[0], s);
+  }
+  return {};
+}
+
+double NonlinearQuantizer::step() const { return std::ldexp(1.0, (bipolar ? 1 : 0) - bits); }
+
+QuantizedPoint NonlinearQuantizer::at(double y) const {
+  const CurvePoint f = curve.at(y / full_scale);
+  QuantizedPoint q;
+  q.value = full_scale * step() * std::round(std::clamp(f.value, low(), high()) / step());
+  if (f.value <= low() || f.value >= high()) return q;
+  q.slope = f.slope;  // y_fs · f'(s) · ds/dy
+  for (std::size_t i = 0; i < curve.parameter_count(); ++i) q.by_parameter[i] = full_scale * f.by_parameter[i];
+  return q;
+}
+
+QuantizedPoint NonlinearQuantizer::soft_at(double y, double temperature) const {
+  const CurvePoint f = curve.at(y / full_scale);
+  const double delta = step(), width = temperature * delta;
+  const long transitions = (1L << bits) - 1;
+  // Transitions farther than kReach widths away are 0 or 1 to the last bit.
+  constexpr double kReach = 40.0;
+  const double place = (f.value - low()) / delta - 0.5;  // transition number k lies at k
+  const auto bounded = [&](double k) { return std::clamp(k, 0.0, static_cast<double>(transitions)); };
+  const auto first = static_cast<long>(bounded(std::ceil(place - kReach * temperature)));
+  const auto last = static_cast<long>(bounded(std::floor(place + kReach * temperature) + 1.0));
+  double steps = static_cast<double>(first), slope = 0.0;
+  for (long k = first; k < last; ++k) {
+    const Sigmoid s((f.value - low() - (static_cast<double>(k) + 0.5) * delta) / width);
+    steps += s.value;
+    slope += s.slope / temperature;
+  }
+  QuantizedPoint q;
+  q.value = full_scale * (low() + delta * steps);
+  q.slope = slope * f.slope;
+  for (std::size_t i = 0; i < curve.parameter_count(); ++i) q.by_parameter[i] = full_scale * slope * f.by_parameter[i];
+  return q;
+}
+
+void apply(const NonlinearQuantizer& quantizer, std::span<float> values, std::span<float> slopes) {
+  switch (quantizer.curve.form) {
+    case CurveForm::kPolynomial:
+      return apply_curve<Polynomial>(quantizer, values, slopes);
+    case CurveForm::kRational:
+      return apply_curve<Rational>(quantizer, values, slopes);
+    case CurveForm::kTanh:
+      return apply_curve<Tanh>(quantizer, values, slopes);
+  }
+}
+
+CurveParameters parameter_gradient(const NonlinearQuantizer& quantizer, std::span<const float> inputs,
+                                   std::span<const float> gradient) {
+  CurveParameters sum{};
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const QuantizedPoint q = quantizer.at(static_cast<double>(inputs[i]));
+    for (std::size_t p = 0; p < quantizer.curve.parameter_count(); ++p)
+      sum[p] += static_cast<double>(gradient[i]) * q.by_parameter[p];
+  }
+  return sum;
+}
+
+}  // namespace errata::training

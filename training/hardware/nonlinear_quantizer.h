@@ -1,0 +1,86 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace errata::training {
+
+/// Families of a conversion's curve f(s), with s = y / y_fs (methods.md §4.1).
+enum class CurveForm : std::uint8_t {
+  kPolynomial,  ///< a0 + (1 + a1) s + a2 s² + a3 s³ + a5 s⁵
+  kRational,    ///< s / (1 + n |s|), n ≥ 0
+  kTanh,        ///< c · tanh(s / c), c > 0
+};
+
+inline constexpr std::size_t kMostCurveParameters = 5;
+using CurveParameters = std::array<double, kMostCurveParameters>;
+
+/// Name of a form in files: "polynomial", "rational", "tanh".
+std::string_view form_name(CurveForm form);
+/// Names of a form's parameters in their order: a0, a1, a2, a3, a5, or n, or c.
+std::span<const std::string_view> curve_parameter_names(CurveForm form);
+
+/// A curve's value with its derivatives.
+struct CurvePoint {
+  double value = 0.0, slope = 0.0;  ///< f(s), df/ds
+  CurveParameters by_parameter{};   ///< ∂f/∂θ; zero beyond the form's parameters
+};
+
+/// The curve that a column puts between its sum and the ADC. Source: methods.md §4.1, after Conrad et al. 2021.
+struct NonlinearCurve {
+  CurveForm form = CurveForm::kPolynomial;
+  CurveParameters parameters{};  ///< θ, the form's own first; the polynomial of zeros is f(s) = s
+
+  std::size_t parameter_count() const { return curve_parameter_names(form).size(); }
+  /// The form nearest to f(s) = s from which a fit can start: zeros, n = 0, or c = 4 (tanh: 2 % off at full scale).
+  static NonlinearCurve start(CurveForm form);
+  /// θ inside the form's domain: n at least 0, c at least 0.05.
+  NonlinearCurve bounded() const;
+
+  double value(double s) const { return at(s).value; }
+  CurvePoint at(double s) const;
+};
+
+/// Result of a quantiser with its derivatives; `value` has the unit of y, [MAC units] in networks.
+struct QuantizedPoint {
+  double value = 0.0, slope = 0.0;  ///< y_fs · q(y / y_fs) and d/dy
+  CurveParameters by_parameter{};   ///< ∂/∂θ
+};
+
+/// The quantiser of a conversion with the circuit's nonlinearity inside (methods.md §4.1):
+///
+///     q(s) = Δ · round(clip(f(s), low, high) / Δ),   s = y / y_fs
+///
+/// Bipolar: Δ = 2^(1−bits), low = −1, high = 1 − Δ. Unipolar (single-ended columns): Δ = 2^(−bits), low = 0. It rounds
+/// as adc_code() does, ties away from zero: with f(s) = s it is that ADC with range y_fs.
+struct NonlinearQuantizer {
+  NonlinearCurve curve;
+  double full_scale = 1.0;  ///< y_fs [unit of y]
+  int bits = 6;
+  bool bipolar = true;
+
+  double step() const;  ///< Δ, relative to y_fs
+  double low() const { return bipolar ? -1.0 : 0.0; }
+  double high() const { return 1.0 - step(); }
+
+  /// Hard quantiser. Derivatives pass the round straight through and keep the true f' where f(s) lies strictly inside
+  /// the clip range; 0 outside.
+  QuantizedPoint at(double y) const;
+
+  /// Soft quantiser, where samples are codes: the staircase Δ Σ_k σ((f(s) − t_k) / (T Δ)) + low over the transitions
+  /// t_k. Derivatives are its own, exact. `temperature` T > 0, in steps; T → 0 gives at() off the transitions.
+  QuantizedPoint soft_at(double y, double temperature) const;
+};
+
+/// The hot loop of networks: fp32, values[i] ← y_fs · q(values[i] / y_fs); slopes[i] as NonlinearQuantizer::at() has
+/// it, unless `slopes` is empty.
+void apply(const NonlinearQuantizer& quantizer, std::span<float> values, std::span<float> slopes);
+
+/// Σ gradient[i] · ∂/∂θ of NonlinearQuantizer::at(inputs[i]), in double, in order.
+CurveParameters parameter_gradient(const NonlinearQuantizer& quantizer, std::span<const float> inputs,
+                                   std::span<const float> gradient);
+
+}  // namespace errata::training
