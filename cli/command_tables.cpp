@@ -58,6 +58,7 @@ ExitStatus run_diff(Session& session) {
     const auto d = errormodel::compare_tables(t, counterpart(t, second));
     tell(session, t, d);
     if (!d.hardware.empty()) notes.push_back("different hardware: " + d.hardware);
+    notes.insert(notes.end(), d.declared.begin(), d.declared.end());
     notes.insert(notes.end(), d.notes.begin(), d.notes.end());
     significant = significant || d.significant();
   }

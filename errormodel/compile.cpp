@@ -9,9 +9,9 @@
 #include "core/operand_set.h"
 #include "core/statistics.h"
 #include "errormodel/covariate_trials.h"
-#include "errormodel/network_operands.h"
 #include "errormodel/declared_terms.h"
 #include "errormodel/marginal.h"
+#include "errormodel/network_operands.h"
 
 namespace errata::errormodel {
 
@@ -93,9 +93,12 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandSour
     o.designs[k] = source(chip, column);
     const ColumnOperands& d = o.designs[k];
     std::vector<double> output(count, 0.0), one(count);
+    const behavioral::PackedInputs packed(d.inputs, d.rows, model.array.rows, o.inputs);
+    std::size_t outside = 0;
     for (std::size_t b = 0; b < d.branches(); ++b) {
       const auto line = model.prepare(seed, {chip, d.branches() * column + b}, d.branch(b));
-      line->read(d.inputs, d.rows, one);
+      line->read(packed, one);
+      outside += line->extrapolated(packed);
       for (std::size_t p = 0; p < count; ++p) {
         output[p] += b == 0 ? one[p] : -one[p];
         const auto variances = line->noise_variances(d.input(p));
@@ -104,7 +107,10 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandSour
     }
     for (std::size_t p = 0; p < count; ++p) o.value[k * count + p] = model.transfer.to_mac(output[p]);
 #pragma omp critical
-    context.progress("virtual columns", ++done, chips * columns);
+    {
+      o.extrapolated += outside;
+      context.progress("virtual columns", ++done, chips * columns);
+    }
   }
   return o;
 }
@@ -178,15 +184,17 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
   t.record.covariates = choice.trials;
   t.chips_used = o.chips;
   t.residual_sigma = lack_of_fit(model, o, t);
+  t.extrapolated = static_cast<double>(o.extrapolated) / static_cast<double>(model.branches * o.size());
   fill_code_pmf(o, t);
   fill_marginal_terms(t, o.designs);
   return t;
 }
 
 std::string table_report(const ErrorTable& t) {
-  std::string text =
-      fmt::format("error table, {} rows, {} levels, 1 MAC unit = {:.4g} {}, ADC {} bits, step {:.3g} MAC units\n",
-                  t.rows, t.levels, std::fabs(t.unit) * 1e6, "u" + t.output_unit, t.adc.bits, t.adc.step());
+  const bool physical = t.output_unit == "A" || t.output_unit == "V";
+  std::string text = fmt::format(
+      "error table, {} rows, {} levels, 1 MAC unit = {:.4g} {}, ADC {} bits, step {:.3g} MAC units\n", t.rows, t.levels,
+      std::fabs(t.unit) * (physical ? 1e6 : 1.0), (physical ? "u" : "") + t.output_unit, t.adc.bits, t.adc.step());
   text += fmt::format("  level g(k):      {:.3f}\n", fmt::join(t.level, "  "));
   const auto sigma = [](const Interval& i) {
     const auto root = [](double v) { return std::sqrt(std::max(0.0, v)); };
@@ -204,17 +212,21 @@ std::string table_report(const ErrorTable& t) {
                           sigma(t.cell_interval[t.kind(x, w)]));
   const auto [low, high] = std::minmax_element(t.dynamic_sigma.begin(), t.dynamic_sigma.end());
   text += fmt::format("  dynamic sigma    {:.3f} ... {:.3f} ({})\n", *low, *high, fmt::join(t.source_names, ", "));
-  for (const CovariateTrial& c : t.record.covariates)
-    text +=
-        fmt::format("  {} on {:<4} {:<8} error of transfer {:.4f} -> {:.4f} +- {:.4f} sigma; {}\n", c.term, c.covariate,
-                    c.kept ? "kept" : "dropped", c.error_without, c.error_with, c.standard_error, c.reason);
   if (t.drift.present())
     text += fmt::format("  drift exponent:  {:.4f} from {:.3g} s on\n", fmt::join(t.drift.exponent, "  "),
                         t.drift.reference_seconds);
   if (t.faults.present())
     text += fmt::format("  stuck cells:     {:.3g} % lowest, {:.3g} % highest\n", 100 * t.faults.lowest,
                         100 * t.faults.highest);
+  for (const CovariateTrial& c : t.record.covariates)
+    text +=
+        fmt::format("  {} on {:<4} {:<8} error of transfer {:.4f} -> {:.4f} +- {:.4f} sigma; {}\n", c.term, c.covariate,
+                    c.kept ? "kept" : "dropped", c.error_without, c.error_with, c.standard_error, c.reason);
   text += fmt::format("  not explained by (y, a) without mismatch: {:.4f} MAC units rms\n", t.residual_sigma);
+  if (t.extrapolated > 0)
+    text += fmt::format(
+        "  extrapolated: {:.2f} % of the reads lie beyond what the column model was fitted to; see circuit.design\n",
+        100 * t.extrapolated);
   return text;
 }
 

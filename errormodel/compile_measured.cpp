@@ -105,10 +105,11 @@ ErrorTable compile_measured(const Campaign& campaign, const Settings& s, const P
   const EstimateOptions options{.y_points = static_cast<std::size_t>(s.integer("errormodel.mac_points")),
                                 .a_points = static_cast<std::size_t>(s.integer("errormodel.activity_points")),
                                 .y_limit = limit,
-                                .y_low = lowest_mac(t.differential() ? 2 : 1, limit)};
+                                .y_low = lowest_mac(t.differential() ? 2 : 1, limit),
+                                .threads = context.jobs};
   const auto points = usable_points(campaign, t.adc, line, context);
   if (campaign.patterns) {
-    const Observations o = rectangular_design(campaign, points, context);
+    const Observations o = rectangular_design(campaign, points, line, context);
     estimate_terms(o, options, t);
     t.chips_used = o.chips;
   } else {
@@ -119,6 +120,7 @@ ErrorTable compile_measured(const Campaign& campaign, const Settings& s, const P
                          "give errormodel.measured_weights and errormodel.measured_inputs"));
   }
   if (codes) remove_quantisation(t.adc, t);
+  split_by_memory(t);
   fill_marginal_view(t);
   return t;
 }

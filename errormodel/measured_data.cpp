@@ -154,41 +154,72 @@ std::vector<MeasuredLine> usable_points(const Campaign& campaign, const AdcOptio
 }
 
 Observations rectangular_design(const Campaign& campaign, const std::vector<MeasuredLine>& lines,
-                                const RunContext& context) {
+                                const TransferLine& transfer, const RunContext& context) {
+  std::vector<std::size_t> reads;
+  for (const auto& l : lines)
+    for (const auto& p : l.points) reads.push_back(p.operand->reads.size());
+  Observations o;
+  o.reads_per_operand = best_count(reads);
+  // Of each column, the operands that were read as often.
+  std::vector<std::vector<const MeasuredPoint*>> usable;
   std::vector<std::size_t> operands;
-  for (const auto& l : lines) operands.push_back(l.points.size());
+  for (const auto& l : lines) {
+    usable.emplace_back();
+    for (const auto& p : l.points)
+      if (p.operand->reads.size() >= o.reads_per_operand) usable.back().push_back(&p);
+    operands.push_back(usable.back().size());
+  }
   const std::size_t count = best_count(operands);
   std::vector<std::size_t> of_chip(campaign.chips.size(), 0);
-  for (const auto& l : lines) of_chip[l.chip] += l.points.size() >= count ? 1 : 0;
-  Observations o;
+  for (std::size_t k = 0; k < lines.size(); ++k) of_chip[lines[k].chip] += usable[k].size() >= count ? 1 : 0;
   o.columns = best_count(of_chip);
   o.levels = campaign.levels;
   o.inputs = campaign.inputs;
-  o.source_names = {"reads"};
-  std::size_t used = 0, all = 0, taken = 0, last = static_cast<std::size_t>(-1);
-  for (const auto& l : lines) {
-    all += l.points.size();
+  std::size_t taken = 0, last = static_cast<std::size_t>(-1);
+  for (std::size_t k = 0; k < lines.size(); ++k) {
+    const MeasuredLine& l = lines[k];
     if (l.chip != last) taken = 0;
     last = l.chip;
-    if (of_chip[l.chip] < o.columns || l.points.size() < count || taken == o.columns || count == 0) continue;
+    if (of_chip[l.chip] < o.columns || usable[k].size() < count || taken == o.columns || count == 0) continue;
     if (++taken == o.columns) ++o.chips;
     ColumnOperands d{l.column->plus.size(), l.column->plus, l.column->minus, {}};
     for (std::size_t p = 0; p < count; ++p) {
       // Spread over what was measured, so that the operands at the end of the list are not the ones that are missing.
-      const MeasuredPoint& point = l.points[p * l.points.size() / count];
+      const MeasuredPoint& point = *usable[k][p * usable[k].size() / count];
       d.inputs.insert(d.inputs.end(), point.operand->inputs.begin(), point.operand->inputs.end());
-      o.value.push_back(point.value);
-      o.source_variance.push_back(point.variance);
-      ++used;
+      double sum = 0.0;
+      for (std::size_t r = 0; r < o.reads_per_operand; ++r) {
+        o.reads.push_back((point.operand->reads[r] - transfer.offset) / transfer.unit);
+        sum += o.reads.back();
+      }
+      o.value.push_back(sum / static_cast<double>(o.reads_per_operand));
     }
     o.designs.push_back(std::move(d));
   }
-  if (used < all)
-    context.warn(
-        warning(fmt::format("{} of {} operands are left out: the estimator takes {} chips x {} columns x {} "
-                            "operands, as many for each",
-                            all - used, all, o.chips, o.columns, count)));
+  if (o.value.size() < reads.size())
+    context.warn(warning(
+        fmt::format("{} of {} operands are left out: the estimator takes {} chips x {} columns x {} "
+                    "operands x {} reads, as many for each",
+                    reads.size() - o.value.size(), reads.size(), o.chips, o.columns, count, o.reads_per_operand)));
   return o;
+}
+
+void split_by_memory(ErrorTable& t) {
+  const ReadMemory& m = t.record.memory;
+  if (m.kind == MemoryKind::kNone || t.source_names.size() != 1) return;
+  const std::vector<double> all = t.source_variance;
+  t.source_names.clear();
+  t.source_variance.clear();
+  t.source_memory.clear();
+  const auto add = [&](std::string name, double share, double memory) {
+    t.source_names.push_back(std::move(name));
+    t.source_memory.push_back(memory);
+    for (const double v : all) t.source_variance.push_back(share * v);
+  };
+  add("reads", 1.0 - m.share, 0.0);
+  if (m.kind == MemoryKind::kAutoregressive) add("reads_memory", m.share, m.correlation);
+  for (int k = 0; k < m.octaves && m.kind == MemoryKind::kOneOverF; ++k)
+    add(fmt::format("reads_flicker_{}", k), m.share / m.octaves, std::exp(-std::ldexp(1.0, -k)));
 }
 
 }  // namespace errata::errormodel

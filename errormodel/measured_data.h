@@ -38,10 +38,14 @@ struct MeasuredLine {
 std::vector<MeasuredLine> usable_points(const Campaign& campaign, const AdcOptions& adc, const TransferLine& line,
                                         const RunContext& context);
 
-/// The largest design of equally many columns for each chip and operands for each column among what was measured.
-/// Columns must have patterns. What it leaves out is told through `context`.
+/// The largest design of equally many columns for each chip, operands for each column and reads for each operand among
+/// what was measured, in MAC units. Columns must have patterns. What it leaves out is told through `context`.
 Observations rectangular_design(const Campaign& campaign, const std::vector<MeasuredLine>& lines,
-                                const RunContext& context);
+                                const TransferLine& transfer, const RunContext& context);
+
+/// Replaces the one source of noise of a table by a fresh one and those with the memory that its record has found: one
+/// AR(1), or one for each octave of a 1/f part.
+void split_by_memory(ErrorTable& table);
 
 /// Terms from (y, a) alone: μ, φ, Σ_C, Σ_K and σ_D; levels are their numbers, cells have no spread of their own.
 /// residual_sigma holds what frozen error φ does not explain.

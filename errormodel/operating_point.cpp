@@ -162,6 +162,7 @@ ErrorTable interpolate(const ErrorTable& first, const ErrorTable& second, double
   blend(a.marginal_shift, b.marginal_shift, w, linear);
   blend(a.marginal_cell_variance, b.marginal_cell_variance, w, linear);
   a.code_pmf.clear();
+  a.record = {};  // of the stored points, not of what lies between
   return a;
 }
 
@@ -200,7 +201,7 @@ ErrorTable TableSet::at(const OperatingPointChoice& choice) const {
 TableSet merge_operating_points(std::span<const ErrorTable> tables) {
   std::vector<ErrorTable> points;
   for (const auto& table : tables) {
-    if (const std::string what = hardware_difference(tables[0], table); !what.empty())
+    if (const std::string what = joining_difference(tables[0], table); !what.empty())
       throw Error(ExitStatus::kArtifact, "E407", fmt::format("the tables are of different hardware: {}", what));
     for (const auto& other : points)
       if (equal(other.temperature_kelvin, table.temperature_kelvin) && equal(other.supply_volts, table.supply_volts) &&

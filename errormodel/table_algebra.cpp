@@ -80,16 +80,20 @@ std::string hardware_difference(const ErrorTable& a, const ErrorTable& b) {
   if (a.levels != b.levels) return differ("stored levels", a.levels, b.levels);
   if (a.inputs != b.inputs) return differ("input levels", a.inputs, b.inputs);
   if (a.signed_scheme != b.signed_scheme) return differ("signed scheme", a.signed_scheme, b.signed_scheme);
-  if (a.output_unit != b.output_unit) return differ("unit of the output", a.output_unit, b.output_unit);
-  if (a.source_names != b.source_names)
-    return differ("sources of noise", fmt::format("{}", fmt::join(a.source_names, ", ")),
-                  fmt::format("{}", fmt::join(b.source_names, ", ")));
   const AdcOptions &p = a.adc, &q = b.adc;
   if (p.bits != q.bits) return differ("ADC bits", p.bits, q.bits);
   if (p.range != q.range) return differ("ADC range", p.range, q.range);
   if (p.kind != q.kind || p.offset_sigma != q.offset_sigma || p.gain_sigma != q.gain_sigma ||
       p.element_sigma != q.element_sigma || p.noise_sigma != q.noise_sigma)
     return "the ADC's static errors or noise";
+  return {};
+}
+
+std::string joining_difference(const ErrorTable& a, const ErrorTable& b) {
+  if (const std::string what = hardware_difference(a, b); !what.empty()) return what;
+  if (a.output_unit != b.output_unit) return fmt::format("unit of the output: {} and {}", a.output_unit, b.output_unit);
+  if (a.source_names != b.source_names)
+    return fmt::format("sources of noise: {} and {}", fmt::join(a.source_names, ", "), fmt::join(b.source_names, ", "));
   return {};
 }
 
@@ -124,6 +128,10 @@ ErrorTable in_transfer_of(const ErrorTable& table, const ErrorTable& reference) 
     t.marginal_shift[n] = gain * (y + t.marginal_shift[n]) - y;
   }
   t.residual_sigma *= gain;
+  for (Interval& i : t.record.level) i = {gain * i.estimate, gain * i.low, gain * i.high};
+  const Interval& read = t.record.read_sigma;
+  t.record.read_sigma = {gain * read.estimate, gain * read.low, gain * read.high};
+  for (double& v : t.record.memory.variogram) v *= square;
   t.offset = reference.offset;
   t.unit = reference.unit;
   t.adc = reference.adc;

@@ -10,6 +10,8 @@ namespace errata::errormodel {
 /// In what two tables describe different hardware, in words; empty when they describe the same. Operating point,
 /// transfer line, axes and the terms themselves do not count.
 std::string hardware_difference(const ErrorTable& a, const ErrorTable& b);
+/// The same with what keeps two tables from being joined in one: the unit of the output and the sources of noise.
+std::string joining_difference(const ErrorTable& a, const ErrorTable& b);
 
 /// The table with its surfaces at the nodes of other axes; beyond its own axes held at the edge, with a support of 0.
 ErrorTable on_axes(const ErrorTable& table, const SurfaceAxes& axes);

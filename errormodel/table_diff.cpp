@@ -162,7 +162,16 @@ class Comparison {
       const double difference = a_.dynamic_sigma[n] - b_.dynamic_sigma[n];
       return difference * difference;
     });
-    if (d.distance == 0.0) d.chance = 1.0;
+    const Interval &p = a_.record.read_sigma, &q = b_.record.read_sigma;
+    if (d.distance == 0.0) {
+      d.chance = 1.0;
+    } else if (a_.operands == b_.operands && p.high > p.low && q.high > q.low) {
+      // Over operands of the same kind only: the record's σ_D is a mean over those that filled the table.
+      Chance chance(freedom_of(a_.chips_used, b_.chips_used));
+      chance.add(p.estimate - q.estimate,
+                 std::hypot(standard_error(p, a_.chips_used), standard_error(q, b_.chips_used)));
+      d.chance = chance.value();
+    }
     terms_.push_back(std::move(d));
   }
 
@@ -175,18 +184,34 @@ class Comparison {
 
 void note_declared(const ErrorTable& a, const ErrorTable& b, TableDifference& d) {
   if (operating_point_name(a) != operating_point_name(b))
-    d.notes.push_back(fmt::format("operating points: {} and {}", operating_point_name(a), operating_point_name(b)));
-  if (a.unit != b.unit || a.offset != b.offset)
+    d.declared.push_back(fmt::format("operating points: {} and {}", operating_point_name(a), operating_point_name(b)));
+  if (a.drift.exponent != b.drift.exponent || a.drift.exponent_sigma != b.drift.exponent_sigma ||
+      a.drift.reference_seconds != b.drift.reference_seconds)
+    d.declared.push_back("the drift terms differ");
+  if (a.faults.lowest != b.faults.lowest || a.faults.highest != b.faults.highest)
+    d.declared.push_back("the rates of stuck cells differ");
+}
+
+/// What does not differ by itself but bears on the distances.
+void note_conditions(const ErrorTable& a, const ErrorTable& b, TableDifference& d) {
+  if (a.output_unit != b.output_unit)
+    d.notes.push_back(
+        fmt::format("outputs in {} and {}: each is compared in its own MAC units", a.output_unit, b.output_unit));
+  else if (a.unit != b.unit || a.offset != b.offset)
     d.notes.push_back(
         fmt::format("transfer lines: {:.6g} + {:.6g} v and {:.6g} + {:.6g} v {}; compared in the first's MAC units",
                     a.offset, a.unit, b.offset, b.unit, a.output_unit));
-  if (a.drift.exponent != b.drift.exponent || a.drift.exponent_sigma != b.drift.exponent_sigma ||
-      a.drift.reference_seconds != b.drift.reference_seconds)
-    d.notes.push_back("the drift terms differ");
-  if (a.faults.lowest != b.faults.lowest || a.faults.highest != b.faults.highest)
-    d.notes.push_back("the rates of stuck cells differ");
-  if (a.source_memory != b.source_memory) d.notes.push_back("the memory of the noise differs");
+  if (a.minimum_conductance != b.minimum_conductance)
+    d.notes.push_back(fmt::format("g_min: {:.4g} and {:.4g}, so the second axes are not quite the same",
+                                  a.minimum_conductance, b.minimum_conductance));
+  if (a.source_names != b.source_names)
+    d.notes.push_back(fmt::format("sources of noise: {} and {}; compared as their sum", fmt::join(a.source_names, ", "),
+                                  fmt::join(b.source_names, ", ")));
+  else if (a.source_memory != b.source_memory)
+    d.notes.push_back("the memory of the noise differs");
   if (a.dynamic_quantiles != b.dynamic_quantiles) d.notes.push_back("the distributions of the noise differ");
+  if (a.cells_separated != b.cells_separated)
+    d.notes.push_back("one table was measured without patterns: its column term holds part of the cells' spread");
 }
 
 }  // namespace
@@ -197,7 +222,7 @@ bool TermDifference::significant() const {
 }
 
 bool TableDifference::significant() const {
-  if (!hardware.empty() || !notes.empty()) return true;
+  if (!hardware.empty() || !declared.empty()) return true;
   return std::ranges::any_of(terms, [](const TermDifference& t) { return t.significant(); });
 }
 
@@ -206,14 +231,17 @@ TableDifference compare_tables(const ErrorTable& first, const ErrorTable& second
   d.hardware = hardware_difference(first, second);
   if (!d.hardware.empty()) return d;
   note_declared(first, second, d);
-  d.terms = Comparison(first, in_transfer_of(second, first)).run();
+  note_conditions(first, second, d);
+  const bool same_output = first.output_unit == second.output_unit;
+  d.terms = Comparison(first, same_output ? in_transfer_of(second, first) : on_axes(second, first.axes)).run();
   return d;
 }
 
 std::string difference_report(const TableDifference& d) {
   if (!d.hardware.empty()) return fmt::format("different hardware: {}\n", d.hardware);
   std::string text;
-  for (const auto& note : d.notes) text += note + "\n";
+  for (const auto* lines : {&d.declared, &d.notes})
+    for (const auto& line : *lines) text += line + "\n";
   text += fmt::format("{:<28} {:>10} {:>10} {:>10}   in MAC units, over the common support\n", "term", "first",
                       "second", "distance");
   for (const auto& t : d.terms) {

@@ -22,8 +22,9 @@ struct TermDifference {
 };
 
 struct TableDifference {
-  std::string hardware;  ///< in what the hardware differs; then there are no terms
-  std::vector<std::string> notes;
+  std::string hardware;               ///< in what the hardware differs; then there are no terms
+  std::vector<std::string> declared;  ///< operating point and declared terms that differ
+  std::vector<std::string> notes;     ///< what to know when reading the distances
   std::vector<TermDifference> terms;
 
   /// Whether anything differs by more than its errors (chance below 0.001), or at all where there are none.

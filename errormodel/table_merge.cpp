@@ -29,7 +29,7 @@ bool same_chips(const Provenance& a, const Provenance& b) {
 }
 
 void check_pair(const ErrorTable& a, const ErrorTable& b) {
-  if (const std::string what = hardware_difference(a, b); !what.empty())
+  if (const std::string what = joining_difference(a, b); !what.empty())
     refuse(fmt::format("the tables are of different hardware: {}", what));
   if (!near(a.unit, b.unit, a.unit) || !near(a.offset, b.offset, a.unit))
     refuse(fmt::format("the tables have different transfer lines: {:.9g} + {:.9g} v and {:.9g} + {:.9g} v", a.offset,
@@ -94,6 +94,7 @@ class Merger {
     merge_statics();
     merge_dynamic();
     merge_support();
+    merge_record();
     fill_marginal_view(merged_);
     return std::move(merged_);
   }
@@ -202,6 +203,22 @@ class Merger {
       merged_.support_count[n] = count;
       merged_.support_error[n] = std::sqrt(variance) / mass;
     }
+  }
+
+  /// Intervals of g and of σ_D; trials of covariates and the variogram belong to each part.
+  void merge_record() {
+    EstimationRecord record;
+    const bool all =
+        std::ranges::all_of(parts_, [&](const auto& t) { return t.record.level.size() == merged_.kinds(); });
+    for (std::size_t k = 0; all && k < merged_.kinds(); ++k) {
+      std::vector<Interval> each;
+      for (const auto& t : parts_) each.push_back(t.record.level[k]);
+      record.level.push_back(mean_of(each, columns_));
+    }
+    std::vector<Interval> reads;
+    for (const auto& t : parts_) reads.push_back(t.record.read_sigma);
+    record.read_sigma = mean_of(reads, columns_);
+    merged_.record = std::move(record);
   }
 
   std::vector<ErrorTable> parts_;

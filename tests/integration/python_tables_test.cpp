@@ -57,6 +57,32 @@ void write_streams(Hdf5Writer& f) {
   write(f, "/exponentials", exponentials);
 }
 
+void write_adcs(Hdf5Writer& f) {
+  for (const auto& [name, kind, element] :
+       {std::tuple{"sar", AdcKind::kSar, 0.3}, {"flash", AdcKind::kFlash, 1.5}, {"ramp", AdcKind::kRamp, 2.0}}) {
+    const AdcOptions adc{
+        .bits = 7, .range = 24, .kind = kind, .offset_sigma = 0.7, .gain_sigma = 0.05, .element_sigma = element};
+    const std::string at = std::string("/adc/") + name;
+    f.attribute(at, "bits", std::int64_t{adc.bits});
+    f.attribute(at, "range", adc.range);
+    f.attribute(at, "offset_sigma", adc.offset_sigma);
+    f.attribute(at, "gain_sigma", adc.gain_sigma);
+    f.attribute(at, "element_sigma", adc.element_sigma);
+    const auto transitions = adc_transitions(adc, 6, 1000000000000ULL, 77);
+    std::vector<double> value;
+    std::vector<std::int64_t> code, ideal;
+    for (int k = -1200; k <= 1200; ++k) {
+      value.push_back(0.025 * k);
+      code.push_back(adc_code(adc, transitions, value.back()));
+      ideal.push_back(adc_code(adc, value.back()));
+    }
+    write(f, at + "/transitions", transitions);
+    write(f, at + "/value", value);
+    f.write(at + "/code", std::span<const std::int64_t>(code), {code.size()}, "1");
+    f.write(at + "/ideal", std::span<const std::int64_t>(ideal), {ideal.size()}, "1");
+  }
+}
+
 /// What the C++ sampler draws of some columns of some chips.
 void write_draws(Hdf5Writer& f, const std::string& group, const ErrorTable& t) {
   f.attribute(group, "elapsed", t.elapsed_seconds);
@@ -135,6 +161,7 @@ TEST(PythonTables, DrawTheSameChipsAndTheSameDistribution) {
   {
     Hdf5Writer f(folder / "reference.h5");
     write_streams(f);
+    write_adcs(f);
     write_interpolated(f, folder / "points.h5");
     for (const auto& [name, scheme] : {std::pair{"pair", "differential_before_adc"}, {"single", "offset_column"}}) {
       table_of(scheme).save(folder / (std::string(name) + ".h5"));

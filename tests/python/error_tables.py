@@ -43,6 +43,21 @@ def check_columns(table, f):
         same_bits(name + " sample", table.sample(g["state"][:], g["axis"][:], seed, chip, column), g["sample"][:])
 
 
+def check_adc(f):
+    """Transitions and codes of ADCs of every kind, with errors large enough that codes go missing."""
+    table = errata_tables.Table()
+    table.signed_scheme = "differential_before_adc"
+    for name in f["adc"]:
+        g = f["adc"][name]
+        table.adc_kind, table.adc_bits, table.adc_range = name, int(g.attrs["bits"]), float(g.attrs["range"])
+        for key in ("offset_sigma", "gain_sigma", "element_sigma"):
+            setattr(table, "adc_" + key, float(g.attrs[key]))
+        transitions = table.adc_transitions(seed=6, chip=10**12, number=77)
+        same_bits(name + " transitions", transitions, g["transitions"][:])
+        assert np.array_equal(table.code(g["value"][:], transitions), g["code"][:]), name
+        assert np.array_equal(table.code(g["value"][:]), g["ideal"][:]), name
+
+
 def check_distribution(table, f):
     """Moments and quantiles over chips of another set of chips than errata drew.
 
@@ -91,6 +106,7 @@ def check_refusals(folder):
 folder = Path(sys.argv[1])
 with h5py.File(folder / "reference.h5") as reference:
     check_streams(reference)
+    check_adc(reference)
     check_interpolation(folder, reference)
     for kind in ("pair", "single"):
         tables = errata_tables.load(folder / f"{kind}.h5", time_since_programming=float(reference[kind].attrs["elapsed"]))

@@ -18,6 +18,7 @@ namespace errata::testing {
 struct MeasuredChips {
   std::size_t chips = 24, columns = 6, operands = 32, reads = 4, rows = 32, levels = 3;
   double chip_sigma = 0.3, column_sigma = 0.6, gain_sigma = 0.03, read_sigma = 0.3, compression = 0.004;
+  double read_memory = 0.0;  ///< correlation of successive reads
   std::vector<double> cell_sigma = {0.02, 0.08, 0.15};
   std::vector<double> level = {0.0, 1.04, 1.95};
   std::uint64_t seed = 9;
@@ -71,8 +72,11 @@ struct MeasuredChips {
               inputs += fmt::format("{}.{}.{},{},{}\n", chip, column, p, j, d.input(p)[j]);
           }
           state -= compression * state * std::fabs(state);
+          double noise = 0.0;
           for (std::size_t r = 0; r < reads; ++r) {
-            const double v = state + read_sigma * at.normal();
+            const double fresh = at.normal(), kept = r == 0 ? 0.0 : read_memory;
+            noise = kept * noise + std::sqrt(1.0 - kept * kept) * fresh;
+            const double v = state + read_sigma * noise;
             const std::string shown = std::string(style.quantity) == "code"  ? fmt::format("{}", adc_code(adc, v))
                                       : std::string(style.quantity) == "mac" ? fmt::format("{}", v)
                                                                              : fmt::format("{}", 0.4 - 0.003 * v);

@@ -88,14 +88,12 @@ SubsetSums::SubsetSums(std::span<const float> weight, std::size_t rows, std::siz
 
 namespace {
 
-/// Combinations of `Rows` rows of `bits` bits each, whole groups only.
-template <std::size_t Rows>
-ERRATA_VECTOR_CLONES void combine(const float* inputs, std::size_t groups, int bits, std::uint32_t* combination) {
+/// Combinations of whole groups of four one-bit inputs, by far the most frequent.
+ERRATA_VECTOR_CLONES void combine_bits(const float* inputs, std::size_t groups, std::uint32_t* combination) {
   for (std::size_t g = 0; g < groups; ++g) {
     std::uint32_t sum = 0;
-    for (std::size_t k = 0; k < Rows; ++k)
-      sum |= static_cast<std::uint32_t>(static_cast<std::int32_t>(inputs[g * Rows + k]))
-             << (static_cast<int>(k) * bits);
+    for (std::size_t k = 0; k < 4; ++k)
+      sum |= static_cast<std::uint32_t>(static_cast<std::int32_t>(inputs[4 * g + k])) << k;
     combination[g] = sum;
   }
 }
@@ -103,20 +101,15 @@ ERRATA_VECTOR_CLONES void combine(const float* inputs, std::size_t groups, int b
 }  // namespace
 
 std::vector<std::uint32_t> SubsetSums::places(std::span<const float> inputs) const {
-  const std::size_t reads = inputs.size() / rows_, whole = rows_ / rows_per_group_;
+  const std::size_t reads = inputs.size() / rows_, whole = bits_ == 1 ? rows_ / rows_per_group_ : 0;
   std::vector<std::uint32_t> all(reads * groups_);
   for (std::size_t r = 0; r < reads; ++r) {
     const float* from = inputs.data() + r * rows_;
     std::uint32_t* to = all.data() + r * groups_;
-    if (rows_per_group_ == 4)
-      combine<4>(from, whole, bits_, to);
-    else if (rows_per_group_ == 2)
-      combine<2>(from, whole, bits_, to);
-    else
-      combine<1>(from, whole, bits_, to);
+    combine_bits(from, whole, to);
     for (std::size_t j = whole * rows_per_group_; j < rows_; ++j)
-      to[whole] |= static_cast<std::uint32_t>(from[j])
-                   << ((j - whole * rows_per_group_) * static_cast<std::size_t>(bits_));
+      to[j / rows_per_group_] |= static_cast<std::uint32_t>(from[j])
+                                 << (j % rows_per_group_ * static_cast<std::size_t>(bits_));
     for (std::size_t g = 0; g < groups_; ++g)
       to[g] = static_cast<std::uint32_t>((g * combinations_ + to[g]) * kBlockColumns);
   }

@@ -140,3 +140,39 @@ def sample_conversions(table, y, a, seed, chip, column):
     y_s = y + table.surface(table.marginal_shift, y, a) + fixed + cells
     return y_s + table.surface(table.mu, y_s, a) + table.surface(table.dynamic_sigma, y_s, a) * table.dynamic_error(
         normal[:, 1])
+
+
+def draw_adc_transitions(table, seed, chip, number):
+    """core/readout.cpp in the same order of operations."""
+    random, codes = RandomStream(seed, streams.ADC, number, 0, chip), 2**table.adc_bits
+    offset, gain = random.normal(2)
+    offset, gain, k = table.adc_offset_sigma * offset, 1.0 + table.adc_gain_sigma * gain, np.arange(1.0, codes)
+    if table.adc_kind == "sar":
+        units = 2.0 ** np.arange(table.adc_bits)
+        t = _sar_transitions(units + table.adc_element_sigma * np.sqrt(units) * random.normal(table.adc_bits))
+    elif table.adc_kind == "flash":
+        t = np.sort(k + table.adc_element_sigma * random.normal(codes - 1))
+    else:
+        bow, x = table.adc_element_sigma * random.normal(1)[0], k / codes
+        t = np.sort(k + 4.0 * bow * x * (1.0 - x))
+    t = (t + table.lowest_code - 0.5) * gain + offset
+    return t[::-1] if gain < 0.0 else t
+
+
+def _sar_transitions(weight):
+    """Levels of the capacitor array; a level beyond the one that the search asked before is never reached."""
+    codes = 2 ** len(weight)
+    level, code = np.zeros(codes), np.arange(codes)
+    for b, w in enumerate(weight):
+        level = level + np.where((code >> b) & 1, w, 0.0)
+
+    def limit(first, count, low, high):
+        if count < 2:
+            return
+        middle = first + count // 2
+        level[middle] = min(max(level[middle], low), high)
+        limit(first, count // 2, low, level[middle])
+        limit(middle, count // 2, level[middle], high)
+
+    limit(0, codes, -1e300, 1e300)
+    return level[1:]

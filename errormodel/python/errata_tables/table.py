@@ -5,7 +5,7 @@ import copy
 import h5py
 import numpy as np
 
-from .sampling import ReadSequence, draw_static_column, sample_conversions
+from .sampling import ReadSequence, draw_adc_transitions, draw_static_column, sample_conversions
 
 _MAJOR = 1
 _LARGEST_SCORE = 4.0
@@ -92,10 +92,19 @@ class Table:
         y, a = np.broadcast_arrays(*map(_reals, (y, a)))
         return sample_conversions(self, np.atleast_1d(y), np.atleast_1d(a), seed, chip, column).reshape(y.shape)
 
-    def code(self, value):
-        """Codes of the ideal ADC: nearest step, ties away from zero, clipped."""
-        low = -(2 ** (self.adc_bits - 1)) if self.differential else 0
-        scaled = np.clip(_reals(value) / self.adc_step, low, low + 2**self.adc_bits - 1)
+    @property
+    def lowest_code(self):
+        return -(2 ** (self.adc_bits - 1)) if self.differential else 0
+
+    def adc_transitions(self, *, seed, chip, number):
+        """Where the codes of one physical ADC change, in steps: the same bits as errata's adc_transitions."""
+        return draw_adc_transitions(self, seed, chip, number)
+
+    def code(self, value, transitions=None):
+        """Codes of the ADC with these transitions; without any of the ideal one: nearest step, ties away from zero."""
+        if transitions is not None:
+            return self.lowest_code + np.searchsorted(transitions, _reals(value) / self.adc_step, side="right")
+        scaled = np.clip(_reals(value) / self.adc_step, self.lowest_code, self.lowest_code + 2**self.adc_bits - 1)
         return (np.sign(scaled) * np.floor(np.abs(scaled) + 0.5)).astype(np.int64)
 
 

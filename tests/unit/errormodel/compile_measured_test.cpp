@@ -125,12 +125,30 @@ TEST(CompileMeasured, UnequalNumbersAreCutToTheLargestDesign) {
   context.warn = [&](const Diagnostic& d) { warnings.push_back(d.message); };
   const Campaign campaign = project_campaign(s);
   const auto points = usable_points(campaign, adc_options(s), {}, context);
-  const Observations o = rectangular_design(campaign, points, context);
+  const Observations o = rectangular_design(campaign, points, {}, context);
   // All 9 chips with 2 columns and 10 operands are 180; 8 chips × 3 × 10 are 240; × 12 with 7 chips … 252.
   EXPECT_EQ(o.chips * o.columns * o.operands(), o.value.size());
   EXPECT_GE(o.value.size(), 216u);
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_NE(warnings[0].find("left out"), std::string::npos) << warnings[0];
+}
+
+TEST(CompileMeasured, NoiseWithMemoryBecomesASourceOfItsOwn) {
+  MeasuredChips chips{.chips = 10, .columns = 3, .operands = 16, .reads = 12};
+  chips.read_memory = 0.7;
+  const ErrorTable t = chips.table(0, {"mac", true});
+  EXPECT_EQ(table_fault(t), "");
+  ASSERT_GE(t.source_names.size(), 2u);
+  EXPECT_EQ(t.source_names[0], "reads");
+  // Correlation of successive reads of the whole: Σ share ρ. 480 series of 12 reads know it to about 0.02.
+  double all = 0, correlated = 0;
+  const std::size_t nodes = t.axes.size(), middle = nodes / 2;
+  for (std::size_t s = 0; s < t.source_names.size(); ++s) {
+    all += t.source_variance[s * nodes + middle];
+    correlated += t.source_memory[s] * t.source_variance[s * nodes + middle];
+  }
+  EXPECT_NEAR(correlated / all, 0.7, 0.1);
+  EXPECT_NEAR(t.read_sigma(0, 20), chips.read_sigma, 0.1 * chips.read_sigma);
 }
 
 TEST(CompileMeasured, TooLittleIsRefused) {

@@ -52,6 +52,24 @@ TEST(TableDiff, NoiseWithoutErrorsIsJudgedBySize) {
   EXPECT_FALSE(term(compare_tables(example_table(), t), "dynamic")->significant());
 }
 
+TEST(TableDiff, SiliconIsComparedWithAModel) {
+  // Other units and sources of noise: notes, no difference.
+  ErrorTable t = example_table();
+  t.output_unit = "code";
+  t.unit = 1.0;
+  t.offset = 0.0;
+  t.source_names = {"reads"};
+  t.source_memory.clear();
+  t.source_variance.clear();
+  for (const double s : t.dynamic_sigma) t.source_variance.push_back(s * s);
+  ASSERT_EQ(table_fault(t), "");
+  const auto d = compare_tables(example_table(), t);
+  EXPECT_FALSE(d.significant()) << difference_report(d);
+  EXPECT_EQ(d.notes.size(), 2u);
+  t.faults.lowest = 0.0;
+  EXPECT_TRUE(compare_tables(example_table(), t).significant());
+}
+
 TEST(TableDiff, OtherHardwareIsNoMatterOfDistance) {
   ErrorTable t = example_table();
   t.rows = 128;
