@@ -58,7 +58,7 @@ TEST(SubsetSums, AreTheProductOnEveryVectorWidth) {
       errata::testing::for_each_vector_target([&] {
         std::ranges::fill(got, 0.0f);
         sums.multiply(places, got);
-        EXPECT_EQ(got, plain) << bits << " bits " << rows << " rows " << columns << " columns";
+        EXPECT_EQ(got, plain) << bits << " bits " << n << " rows " << m << " columns";
       });
     }
 }
