@@ -201,7 +201,7 @@ std::string fit_report(const BehavioralModel& m) {
       "columns against ngspice, {} conversions, held-out chips and operands, 1 MAC unit = {:.4g} u{}\n"
       "  rms {:.4f} [{:.4f}, {:.4f}]  max {:.3f}  bias {:+.4f}  R2 {:.6f} MAC units\n"
       "  worst chip {:.4f}  worst operand {:.4f}  (total error sigma {:.3f}, full scale {:.0f})\n",
-      v.mac.size(), v.unit * 1e6, m.array.output_unit(), v.rms, v.rms_low, v.rms_high, v.maximum, v.bias, v.r_squared,
+      v.mac.size(), v.unit * 1e6, m.array.unit, v.rms, v.rms_low, v.rms_high, v.maximum, v.bias, v.r_squared,
       v.worst_chip_rms, v.worst_operand_rms, v.total_sigma, v.full_scale);
   if (std::isfinite(v.noise_ratio)) text += fmt::format("  thermal noise, model over ngspice: {:.3f}\n", v.noise_ratio);
   text += v.passed ? "  meets its specification\n" : "  MISSES its specification\n";

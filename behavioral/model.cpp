@@ -64,8 +64,8 @@ void BehavioralModel::save(const std::filesystem::path& path) const {
   f.attribute("/", "family", std::string_view(family->name()));
   f.attribute("/", "branches", static_cast<std::int64_t>(branches));
   family->save(f);
-  f.write_scalar("/transfer/offset", transfer.offset, array.output_unit());
-  f.write_scalar("/transfer/unit", transfer.unit, array.output_unit());
+  f.write_scalar("/transfer/offset", transfer.offset, array.unit);
+  f.write_scalar("/transfer/unit", transfer.unit, array.unit);
   f.write_scalar("/transfer/minimum_conductance", minimum_conductance, "level");
   f.write("/fit/tried", Real(fit_quality), {fit_quality.size() / 7, 7}, "1");
   f.attribute("/fit", "chosen", static_cast<std::int64_t>(chosen));

@@ -35,6 +35,11 @@ struct StageState {
 StageState state_of(const Session& session, const Settings& settings, const Stage& stage);
 std::string_view to_string(Freshness freshness);
 
+/// The error table to work with: --table, the project's hardware.error_table, or the one that `compile` makes.
+std::filesystem::path table_path(const Session& session, const Settings& settings);
+/// Throws Error (artefact, E401) where the project starts at measurements or at a ready table.
+void require_netlist(const Settings& settings);
+
 /// Runs one stage unless it is fresh (or --force), printing what it does.
 ExitStatus run_stage(Session& session, const Settings& settings, const Stage& stage);
 

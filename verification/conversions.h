@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "behavioral/model.h"
@@ -12,6 +13,9 @@ namespace errata::verification {
 struct ColumnConversions {
   std::vector<double> value, sigma;
 };
+
+/// What converts: a model, a table, or a synthetic truth. A pure function, thread safe.
+using Converter = std::function<ColumnConversions(std::uint64_t chip, std::uint64_t column, const ColumnOperands&)>;
 
 /// By the behavioural model; the column's bit lines are 2·column and 2·column + 1.
 ColumnConversions convert_by_model(const behavioral::BehavioralModel& model, std::uint64_t seed, std::uint64_t chip,
