@@ -138,5 +138,17 @@ TEST(Guide, ItsFirstPageRuns) {
   EXPECT_NE(r.output.find("meets its specification"), std::string::npos) << r.output;
 }
 
+TEST(Guide, ItsThirdPageRuns) {
+  const TemporaryFolder folder;
+  const auto script = folder.write(
+      "blocks.sh", "set -e\nexport PATH=" + std::filesystem::path(ERRATA_PROGRAM).parent_path().string() + ":$PATH\n" +
+                       blocks(std::filesystem::path(ERRATA_SOURCE_DIR) / "docs/guide/3-train.md", "```sh"));
+  const ProgramResult r = run_shell("cd " + folder.path().string() + " && bash " + script.string());
+  EXPECT_EQ(r.status, 0) << r.output;
+  for (const char* line : {"error_aware on behavioral", "errors in linear1", "recalibrated on every chip: affine",
+                           "adapted from 'ideal'", "nonlinear on nonlinear", "device on device"})
+    EXPECT_NE(r.output.find(line), std::string::npos) << line << "\n" << r.output;
+}
+
 }  // namespace
 }  // namespace errata
