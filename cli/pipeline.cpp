@@ -300,6 +300,7 @@ std::string difference(const std::filesystem::path& path, const Provenance& now)
 }  // namespace
 
 std::filesystem::path table_path(const Session& session, const Settings& s) {
+  if (!session.invocation.table.empty()) return session.invocation.table;
   return s.has("hardware.error_table") ? s.folder() / s.text("hardware.error_table")
                                        : session.artifacts() / "error_table.h5";
 }

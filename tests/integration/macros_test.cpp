@@ -142,5 +142,14 @@ TEST(Guide, ItsSecondPageRunsAndTheFormatsSnippetReadsItsTable) {
   EXPECT_NE(r.output.find("ideal -18, static state"), std::string::npos) << r.output;
 }
 
+TEST(Guide, ItsThirdPageRuns) {
+  const TemporaryFolder folder;
+  const ProgramResult r = run_page(folder, "3-train.md");
+  EXPECT_EQ(r.status, 0) << r.output;
+  for (const char* line : {"error_aware on behavioral", "errors in linear1", "recalibrated on every chip: affine",
+                           "adapted from 'ideal'", "nonlinear on nonlinear", "device on device"})
+    EXPECT_NE(r.output.find(line), std::string::npos) << line << "\n" << r.output;
+}
+
 }  // namespace
 }  // namespace errata
