@@ -3,6 +3,7 @@
 
 #include "cli/pipeline.h"
 #include "core/sha256.h"
+#include "errormodel/operating_point.h"
 #include "training/stage.h"
 
 namespace errata::cli {
@@ -24,7 +25,7 @@ ExitStatus run_adapt(Session& session) {
                 "--set training.adaptation_epochs=4");
   const auto checkpoint = existing(i.from, "--from takes a checkpoint.h5 of `errata train`");
   const bool needs_table = s.flag("training.error_aware");
-  const auto table_path = i.table.empty() ? session.artifacts() / "error_table.h5" : i.table;
+  const auto table_file = table_path(session, s);
   Provenance provenance{training::TrainedNetworks::kFormat,
                         training::TrainedNetworks::kMajor,
                         training::TrainedNetworks::kMinor,
@@ -33,8 +34,8 @@ ExitStatus run_adapt(Session& session) {
                         s.seed()};
   std::optional<errormodel::ErrorTable> table;
   if (needs_table) {
-    table = errormodel::ErrorTable::load(existing(table_path, "--table takes an error_table.h5 of `errata compile`"));
-    provenance.inputs.push_back({"error_table", sha256_of_file(table_path)});
+    table = errormodel::project_table(existing(table_file, "--table takes an error_table.h5 of `errata compile`"), s);
+    provenance.inputs.push_back({"error_table", sha256_of_file(table_file)});
   }
   provenance.inputs.push_back(data_input(session, s));
   const auto folder = i.out.empty() ? session.artifacts() / "adapted" : i.out;

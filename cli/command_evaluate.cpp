@@ -73,8 +73,7 @@ class Bench {
         data(training::project_data(s, session.data_root(), session.context)) {}
 
   const errormodel::ErrorTable& table() {
-    const auto& other = session_.invocation.table;
-    if (!table_) table_ = errormodel::project_table(other.empty() ? table_path(session_, s_) : other, s_);
+    if (!table_) table_ = errormodel::project_table(table_path(session_, s_), s_);
     return *table_;
   }
   training::HardwareOptions hardware() {
@@ -171,10 +170,13 @@ void tell_summary(Output& out, const verification::ChipSummary& summary) {
     if (p.share == 0.1) out.set("percentile10", p.accuracy.estimate);
   }
   for (const auto& y : summary.yield) {
-    out.line(fmt::format("  yield at {:6.2f} %  {:5.1f} % [{:.1f}, {:.1f}]", y.threshold, 100 * y.share.estimate,
-                         100 * y.share.low, 100 * y.share.high));
+    out.line(fmt::format("  yield at {:6.2f} %  {:5.1f} % [{:.1f}, {:.1f}]", y.accuracy, 100 * y.fraction.estimate,
+                         100 * y.fraction.low, 100 * y.fraction.high));
     out.append("yield", {},
-               {{"threshold", y.threshold}, {"share", y.share.estimate}, {"low", y.share.low}, {"high", y.share.high}});
+               {{"threshold", y.accuracy},
+                {"share", y.fraction.estimate},
+                {"low", y.fraction.low},
+                {"high", y.fraction.high}});
   }
 }
 
@@ -222,7 +224,7 @@ ExitStatus run_evaluate(Session& session) {
     reference = verification::accuracy_of_chips(*network, hook_of(bench, s, *network, "ideal"), bench.data, one,
                                                 fmt::format("{} on ideal", arm), session.context)[0];
   }
-  const auto summary = verification::summarize(accuracy, reference, s.seed());
+  const auto summary = verification::summarize(accuracy, reference);
   auto& out = session.out;
   out.line(fmt::format("{} on {}: {} %, {} chip{} x {} images{}{}", arm, hardware, text_of(summary.mean),
                        accuracy.size(), accuracy.size() == 1 ? "" : "s", options.images,

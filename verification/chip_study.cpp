@@ -41,9 +41,8 @@ std::vector<double> accuracy_of_chips(const training::Network& network, const Ch
   return accuracy;
 }
 
-ChipSummary summarize(const std::vector<double>& accuracy, double reference, std::uint64_t seed) {
+ChipSummary summarize(const std::vector<double>& accuracy, double reference) {
   constexpr double kConfidence = 0.95;
-  constexpr std::size_t kResamples = 2000;
   ChipSummary s;
   if (accuracy.size() < 2) {
     const double only = accuracy.empty() ? 0.0 : accuracy[0];
@@ -52,24 +51,10 @@ ChipSummary summarize(const std::vector<double>& accuracy, double reference, std
   }
   s.mean = mean_interval(accuracy, kConfidence);
   s.spread = standard_deviation_interval(accuracy, kConfidence);
-  for (const double share : {0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9}) {
-    Interval i = bootstrap_interval(
-        accuracy.size(),
-        [&](std::span<const std::uint32_t> chosen) {
-          std::vector<double> sample;
-          for (const auto k : chosen) sample.push_back(accuracy[k]);
-          return quantile(sample, share);
-        },
-        kConfidence, kResamples, seed);
-    i.estimate = quantile(accuracy, share);
-    s.percentiles.push_back({share, i});
-  }
-  for (const double below : {0.5, 1.0, 2.0, 3.0, 5.0, 10.0}) {
-    const double threshold = reference - below;
-    const auto passing =
-        static_cast<std::size_t>(std::ranges::count_if(accuracy, [&](double a) { return a >= threshold; }));
-    s.yield.push_back({threshold, proportion_interval(passing, accuracy.size(), kConfidence)});
-  }
+  for (const double share : {0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9})
+    s.percentiles.push_back({share, quantile_interval(accuracy, share, kConfidence)});
+  for (const double below : {0.5, 1.0, 2.0, 3.0, 5.0, 10.0})
+    s.yield.push_back({reference - below, yield_at(accuracy, reference - below)});
   return s;
 }
 

@@ -9,7 +9,7 @@
 #include "training/data_set.h"
 #include "training/hardware/recalibration.h"
 #include "training/network.h"
-#include "verification/verdict.h"
+#include "verification/yield.h"
 
 namespace errata::verification {
 
@@ -31,26 +31,19 @@ std::vector<double> accuracy_of_chips(const training::Network& network, const Ch
                                       const training::DataSet& data, const StudyOptions& options,
                                       const std::string& what, const RunContext& context);
 
-/// A point of the yield curve: share of chips at or above an accuracy, Wilson interval.
-struct YieldPoint {
-  double threshold = 0.0;  ///< percent
-  Interval share;          ///< 0 … 1
-};
-
-/// A percentile of the chips' accuracy with its bootstrap interval.
+/// A percentile of the chips' accuracy with its interval from order statistics (yield.h).
 struct Percentile {
   double share = 0.0;  ///< 0.1: the accuracy that nine chips in ten reach
   Interval accuracy;
 };
 
-/// What N chips say, with 95 % intervals. Percentile intervals are bootstrapped over chips; with few chips those of
-/// the outer percentiles are too short, because nothing lies beyond the worst chip seen.
+/// What N chips say, with 95 % intervals; with few chips those of the outer percentiles end at the worst or best chip.
 struct ChipSummary {
   Interval mean, spread;  ///< percent; spread is the standard deviation over chips, for normal ones (chi-square)
   std::vector<Percentile> percentiles;  ///< 1, 5, 10, 25, 50, 75, 90
   std::vector<YieldPoint> yield;        ///< at `reference` less 0.5, 1, 2, 3, 5 and 10 points
 };
-ChipSummary summarize(const std::vector<double>& accuracy, double reference, std::uint64_t seed);
+ChipSummary summarize(const std::vector<double>& accuracy, double reference);
 
 /// Errors on in one layer at a time, the others ideal: the loss that layer causes.
 struct LayerSensitivity {

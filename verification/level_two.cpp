@@ -16,6 +16,9 @@ namespace {
 
 using Sampled = SampledConversions;
 
+/// Chips of the table for one of the model: the table is cheap, and its own chips must not blur the comparison.
+constexpr std::size_t kTableChips = 4;
+
 Sampled sample(const std::vector<ColumnOperands>& operands, std::size_t chips, std::uint64_t seed,
                std::uint64_t read_stream, const Converter& convert, const RunContext& context) {
   std::vector<Sampled> parts(chips);
@@ -85,12 +88,11 @@ void compare_bins(const LevelTwoReference& reference, const Sampled& t, LevelTwo
   for (std::size_t b = 0; b + 1 < edges.size(); ++b) {
     std::vector<double> me, te;
     std::vector<std::uint32_t> mc;
-    for (std::size_t i = 0; i < m.y.size(); ++i) {
-      if (m.y[i] < edges[b] || m.y[i] >= edges[b + 1]) continue;
-      me.push_back(m.error[i]);
-      te.push_back(t.error[i]);
-      mc.push_back(m.chip[i]);
-    }
+    const auto inside = [&](double y) { return y >= edges[b] && y < edges[b + 1]; };
+    for (std::size_t i = 0; i < m.y.size(); ++i)
+      if (inside(m.y[i])) me.push_back(m.error[i]), mc.push_back(m.chip[i]);
+    for (std::size_t i = 0; i < t.y.size(); ++i)
+      if (inside(t.y[i])) te.push_back(t.error[i]);
     if (me.size() < 50) continue;
     BinComparison c;
     c.y_low = edges[b];
@@ -120,14 +122,32 @@ void compare_bins(const LevelTwoReference& reference, const Sampled& t, LevelTwo
                         "errormodel.chips or operands_per_column, or errormodel.operands from the network's own"}));
 }
 
-/// A ratio of chip-wise sums with a jackknife over chips.
+/// A sum over chips as the logarithm of its mean, with the jackknife's variance.
+struct LogMean {
+  double value = 0.0, variance = 0.0;
+
+  explicit LogMean(const std::vector<double>& of_chip) {
+    const double all = std::accumulate(of_chip.begin(), of_chip.end(), 0.0), n = static_cast<double>(of_chip.size());
+    value = std::log(all / n);
+    std::vector<double> leave_out;
+    for (const double one : of_chip) leave_out.push_back(std::log((all - one) / (n - 1.0)));
+    variance = (n - 1.0) * (n - 1.0) / n * errata::variance(leave_out);
+  }
+};
+
+/// Root of the ratio of two means over different chips, each side with its own jackknife; Student t with the degrees of
+/// freedom of the smaller side.
 Interval ratio_over_chips(const std::vector<double>& top, const std::vector<double>& bottom) {
-  const double all_top = std::accumulate(top.begin(), top.end(), 0.0),
-               all_bottom = std::accumulate(bottom.begin(), bottom.end(), 0.0);
-  std::vector<double> leave_out;
-  for (std::size_t k = 0; k < top.size(); ++k)
-    leave_out.push_back(std::sqrt((all_top - top[k]) / (all_bottom - bottom[k])));
-  return jackknife_interval(std::sqrt(all_top / all_bottom), leave_out, 0.95);
+  const auto positive = [](const std::vector<double>& v) {
+    return std::ranges::any_of(v, [](double x) { return x > 0; });
+  };
+  if (!positive(bottom)) return positive(top) ? Interval{1e9, 1e9, 1e9} : Interval{1.0, 1.0, 1.0};
+  if (!positive(top)) return {0.0, 0.0, 0.0};
+  const LogMean t(top), m(bottom);
+  const double freedom = static_cast<double>(std::min(top.size(), bottom.size())) - 1.0;
+  const double half = 0.5 * student_t_quantile(0.975, freedom) * std::sqrt(t.variance + m.variance);
+  const double ratio = std::exp(0.5 * (t.value - m.value));
+  return {ratio, ratio * std::exp(-half), ratio * std::exp(half)};
 }
 
 std::vector<double> sums_by_chip(const Sampled& s, std::size_t chips, double offset_weight, double noise_weight) {
@@ -156,8 +176,9 @@ void compare_reads(const LevelTwoReference& reference, const Sampled& t, LevelTw
                                     .data = "/evidence/read_averaging"},
                                    {"chips", "verification.table_chips", chips, std::move(broken)}));
   };
+  const std::size_t table_chips = kTableChips * chips;
   const auto ratio = [&](double offset_weight, double noise_weight) {
-    return ratio_over_chips(sums_by_chip(t, chips, offset_weight, noise_weight),
+    return ratio_over_chips(sums_by_chip(t, table_chips, offset_weight, noise_weight),
                             sums_by_chip(m, chips, offset_weight, noise_weight));
   };
   add("dynamic sigma, table / model", ratio(0, 1), 0.95, 1.05,
@@ -171,10 +192,10 @@ void compare_reads(const LevelTwoReference& reference, const Sampled& t, LevelTw
                      "model, 95 % interval low, high; 0 reads: the dynamic sigma alone"};
   const auto row = [&](double reads, double offset_weight, double noise_weight) {
     const Interval i = ratio(offset_weight, noise_weight);
-    curve.values.insert(
-        curve.values.end(),
-        {reads, root_of_mean(sums_by_chip(m, chips, offset_weight, noise_weight), m.y.size()),
-         root_of_mean(sums_by_chip(t, chips, offset_weight, noise_weight), t.y.size()), i.estimate, i.low, i.high});
+    curve.values.insert(curve.values.end(),
+                        {reads, root_of_mean(sums_by_chip(m, chips, offset_weight, noise_weight), m.y.size()),
+                         root_of_mean(sums_by_chip(t, table_chips, offset_weight, noise_weight), t.y.size()),
+                         i.estimate, i.low, i.high});
     ++curve.shape[0];
     return i;
   };
@@ -309,7 +330,7 @@ LevelTwoResult compare_table(const LevelTwoReference& reference, const errormode
                              const RunContext& context) {
   LevelTwoResult result;
   const Sampled t = sample(
-      reference.operands, reference.chips, reference.seed, 2,
+      reference.operands, kTableChips * reference.chips, reference.seed, 2,
       [&](std::uint64_t chip, std::uint64_t column, const ColumnOperands& o) {
         return convert_by_table(table, reference.seed, chip, column, o);
       },

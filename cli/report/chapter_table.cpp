@@ -232,6 +232,23 @@ std::string bin_figure(const verification::Verification& v) {
                 "model in every bin.");
 }
 
+/// What the error may depend on, and what each covariate buys on other operands.
+std::string covariate_table(const ErrorTable& t) {
+  Table table{.header = {"Term", "Covariate", "Decision", "Error of transfer without [σ]", "with [σ]",
+                         "± of the difference", "Explains on its own operands, %"},
+              .rows = {},
+              .text_columns = 3,
+              .caption =
+                  "Covariates are judged by how well a table carries over to other operands, in units of the whole "
+                  "error's σ."};
+  for (const auto& c : t.record.covariates)
+    table.rows.push_back({escape(c.term), escape(c.covariate),
+                          fmt::format("{}: {}", c.kept ? "kept" : "left out", escape(c.reason)),
+                          number(c.error_without, 2), number(c.error_with, 2), number(c.standard_error, 1),
+                          number(100 * c.explained, 2)});
+  return table_html(table);
+}
+
 }  // namespace
 
 std::string table_chapter(const ReportInput& in) {
@@ -258,6 +275,7 @@ std::string table_chapter(const ReportInput& in) {
   chapter.body = subheading("The same for every chip, and new at every read") + figures(surfaces) +
                  subheading("Frozen on each chip, and the sources of noise") + figures(parts) +
                  subheading("What comes out") + figures(outcome);
+  chapter.body += covariate_table(t);
   chapter.body += paragraph(fmt::format(
       "{}-bit ADC over ±{} MAC units, in steps of {}; {} operands; static terms from {}; one MAC unit is {}. Without "
       "mismatch, the deterministic part leaves "

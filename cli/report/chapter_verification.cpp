@@ -115,6 +115,31 @@ std::string distance_figure(const Verification& v) {
   return figure(plot.svg(), "Whole distributions compared bin by bin: markers below the dashed line agree.");
 }
 
+/// What averaging reads leaves: static errors stay, read noise goes.
+std::string averaging_figure(const Verification& v) {
+  const auto at = std::ranges::find(v.evidence, "read_averaging", &verification::Evidence::name);
+  if (at == v.evidence.end()) return {};
+  constexpr std::size_t kColumns = 6;  // reads, model, table, ratio, low, high
+  std::vector<double> reads, model, table;
+  for (std::size_t k = 0; k + kColumns <= at->values.size(); k += kColumns) {
+    if (at->values[k] < 1.0) continue;  // the row of sigma_D alone
+    reads.push_back(std::log2(at->values[k]));
+    model.push_back(at->values[k + 1]);
+    table.push_back(at->values[k + 2]);
+  }
+  Range range = from_zero(model);
+  for (const double value : table) range.include(1.08 * value);
+  Plot plot({.name = "verification-averaging",
+             .title = "Error that is left when reads are averaged",
+             .x = {.label = "reads averaged, power of two"},
+             .y = {.label = "rms error [MAC unit]", .range = range}});
+  plot.line(reads, model, {.color = 1, .legend = "behavioural model"});
+  plot.points(reads, table, {.color = 0, .legend = "error table"});
+  return figure(
+      plot.svg(),
+      "What stays at the right is frozen on the chip; a table that makes it read noise would fall towards zero.");
+}
+
 /// A small picture of an interval against its tolerance.
 std::string bullet(const Check& c) {
   constexpr double kWidth = 150, kHeight = 18;
@@ -227,7 +252,8 @@ std::string verification_chapter(const ReportInput& in) {
     return chapter_html(chapter);
   }
   const Verification& v = *in.verification;
-  chapter.body = figures({rate_figure(v, kChange), rate_figure(v, kMagnitude), replay_figure(v), distance_figure(v)});
+  chapter.body = figures(
+      {rate_figure(v, kChange), rate_figure(v, kMagnitude), replay_figure(v), distance_figure(v), averaging_figure(v)});
   chapter.body += check_table(v) + layer_table(v);
   if (v.checks.empty()) chapter.body += paragraph("The verification holds no check.");
   return chapter_html(chapter);

@@ -1,20 +1,30 @@
-// Composed injection against plain training, in alternation: docs/methods/training.md says what was measured.
-//   scripts/build bench && build/bench/tests/errata_sampling_bench train [rounds]
+// Error injection: its speed against the same work without errors, in alternation, and its draws. What was measured is
+// in docs/methods/training.md.
+//   scripts/build bench && build/bench/tests/errata_sampling_bench train|infer|conversions|normals [rounds]
+//   …/errata_sampling_bench tails          probabilities of 2³⁰ draws
+//   …/errata_sampling_bench accuracy 20    composed against bit-true on MNIST, so many chips
 #include <fmt/format.h>
 #include <hwy/targets.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <memory>
+#include <numeric>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <vector>
 
 #include "core/random_stream.h"
+#include "core/statistics.h"
 #include "tests/support/synthetic_table.h"
+#include "training/batches.h"
+#include "training/data_set.h"
+#include "training/evaluation.h"
 #include "training/hardware/bit_true_hook.h"
 #include "training/hardware/composed_hook.h"
 #include "training/hardware/fast_normal.h"
@@ -23,6 +33,7 @@
 #include "training/network.h"
 #include "training/optimizer.h"
 #include "training/shards.h"
+#include "training/trainer.h"
 
 namespace errata::training {
 namespace {
@@ -98,6 +109,7 @@ class Arm {
 
 void compare_training(const std::string& network, int threads, int batches, int rounds) {
   std::vector<Arm> arms;
+  arms.reserve(3);  // the hook refers to its arm's table
   for (const auto mode : {Arm::Mode::kFloat, Arm::Mode::kQuantized, Arm::Mode::kComposed})
     arms.emplace_back(network, mode, threads);
   std::vector<double> times[3], to_float, to_quantized;
@@ -228,6 +240,76 @@ void bench_conversions(int rounds) {
   print("dynamic errors, static columns and cells", median(of_cells));
 }
 
+/// Accuracy of one LeNet-5 on MNIST by composed and by bit-true products, over chips (methods.md §4.3: within 0.3
+/// points). Needs ERRATA_DATA.
+void bench_accuracy(int chips) {
+  const char* root = std::getenv("ERRATA_DATA");
+  if (root == nullptr) throw std::runtime_error("ERRATA_DATA is not set");
+  const DataSet data = load_data_set("mnist", {.root = root, .train_images = 20000, .test_images = 1000});
+  NetworkOptions options;
+  options.quantization = {3, 4};
+  const auto network = make_network(options, 1);
+  TrainingOptions training;
+  training.epochs = 2;
+  training.optimizer.name = "adam";
+  training.schedule.learning_rate = 0.003;
+  Trainer(*network, data, training).run({});
+  Batch batch;
+  std::vector<std::uint32_t> numbers(16);
+  std::iota(numbers.begin(), numbers.end(), 0u);
+  fill_batch(data.train, data.shape, {numbers, 0, 0, {}, {}}, batch);
+  fmt::print("LeNet-5 on MNIST, 1000 test images, {} chips; accuracy without errors {:.2f} %\n", chips,
+             100.0 * evaluate(*network, data.test, {})->sums.accuracy());
+  fmt::print("{:>22} {:>20} {:>20} {:>20}\n", "", "composed, %", "bit-true, %", "difference, points");
+  const auto table = full_table();
+  for (const double step : {1.0, 3.0})
+    for (const double static_sigma : {0.1, 0.5, 1.0}) {
+      auto changed = table;
+      changed.column = {static_sigma * step * static_sigma * step, 0, 0, 0, 0.02, 0, 0, 0, 0.05};
+      const TableConversion by_table(changed);
+      const HardwareOptions hardware{128, 4, 3, 4, {step > 2 ? 5 : 6, step > 2 ? 48.0 : 32.0}};
+      std::vector<double> composed, bit_true;
+      for (std::uint64_t chip = 0; chip < static_cast<std::uint64_t>(chips); ++chip) {
+        // The draws of bit-true chips, so that both see the same.
+        ComposedHook hook(changed, {.hardware = hardware, .first_chip = chip, .schedule = ChipSchedule::kFixed});
+        hook.calibrate(*network, batch.images);
+        BitTrueHook exact(by_table, hardware, 1, chip);
+        composed.push_back(100.0 * evaluate(*network, data.test, {.hook = &hook})->sums.accuracy());
+        bit_true.push_back(100.0 * evaluate(*network, data.test, {.hook = &exact})->sums.accuracy());
+      }
+      std::vector<double> difference;
+      for (std::size_t k = 0; k < composed.size(); ++k) difference.push_back(composed[k] - bit_true[k]);
+      const auto text = [&](const std::vector<double>& v) {
+        return fmt::format("{:.2f} ± {:.2f}", mean(v), standard_deviation(v) / std::sqrt(static_cast<double>(chips)));
+      };
+      fmt::print("step {:.0f}, static {:>3.1f} steps {:>20} {:>20} {:>20}\n", step, static_sigma, text(composed),
+                 text(bit_true), text(difference));
+      std::fflush(stdout);
+    }
+}
+
+/// Probabilities far out, over 2³⁰ draws.
+void bench_tails() {
+  std::vector<float> values(1 << 16);
+  constexpr std::uint64_t kBlocks = 1 << 14;
+  constexpr double kLimits[] = {1, 2, 3, 4, 4.5, 4.89, 5.2, 5.5};
+  double counts[std::size(kLimits)] = {};
+  for (std::uint64_t b = 0; b < kBlocks; ++b) {
+    fill_normals({1, 2, b, 4, 5}, values);
+    std::uint32_t of_block[std::size(kLimits)] = {};
+    for (const float v : values)
+      for (std::size_t k = 0; k < std::size(kLimits); ++k) of_block[k] += v > static_cast<float>(kLimits[k]) ? 1 : 0;
+    for (std::size_t k = 0; k < std::size(kLimits); ++k) counts[k] += of_block[k];
+  }
+  const double draws = static_cast<double>(kBlocks * values.size());
+  fmt::print("{:.3g} draws\n{:>6} {:>12} {:>12} {:>8}\n", draws, "beyond", "observed", "normal", "z");
+  for (std::size_t k = 0; k < std::size(kLimits); ++k) {
+    const double p = normal_cdf(-kLimits[k]);
+    fmt::print("{:>6} {:>12.4e} {:>12.4e} {:>8.2f}\n", kLimits[k], counts[k] / draws, p,
+               (counts[k] - draws * p) / std::sqrt(draws * p * (1 - p)));
+  }
+}
+
 /// Draws that no cache has to hold.
 void bench_normals(int rounds) {
   std::vector<float> values(1 << 13);
@@ -250,6 +332,8 @@ int main(int argc, char** argv) {
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 7;
   if (what == "train") errata::training::bench_training(rounds);
   if (what == "infer") errata::training::bench_inference(rounds);
+  if (what == "tails") errata::training::bench_tails();
+  if (what == "accuracy") errata::training::bench_accuracy(argc > 2 ? rounds : 20);
   if (what == "conversions") errata::training::bench_conversions(rounds);
   if (what == "normals") errata::training::bench_normals(rounds);
   if (what == "one") {  // for a profiler: one arm alone

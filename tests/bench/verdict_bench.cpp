@@ -35,7 +35,7 @@ struct Count {
 
 int main(int argc, char** argv) {
   int seeds = 100, first = 1;
-  testing::SyntheticSize size{.chips = 100, .columns = 12, .operands = 32};
+  testing::SyntheticSize size{.chips = 200, .columns = 12, .operands = 32};
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string key = argv[i];
     if (key == "--seeds") seeds = std::atoi(argv[i + 1]);
@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
     const auto y_only = testing::estimated_table(truth, size, seed, errormodel::EstimateOptions::Surfaces::kMac);
     const auto converter = testing::converter_of(truth, seed + 100'000);  // chips that the table has not seen
     const auto reference = verification::level_two_reference(
-        converter, table, testing::network_columns(truth, 24, seed), seed, 60, context);
+        converter, table, testing::network_columns(truth, 24, seed), seed, 100, context);
     right.add(verification::compare_table(reference, table, context));
     for (const auto& w : testing::wrong_tables(table, y_only))
       wrong[w.what].add(verification::compare_table(reference, w.table, context));

@@ -12,11 +12,18 @@ constexpr std::array<std::string_view, 5> kPolynomialNames{"a0", "a1", "a2", "a3
 constexpr std::array<std::string_view, 1> kRationalNames{"n"}, kTanhNames{"c"};
 constexpr double kStartOfTanh = 4.0, kSmallestOfTanh = 0.05;
 
+/// Beyond the full scale along the tangent.
 CurvePoint polynomial_at(const CurveParameters& a, double s) {
-  const double s2 = s * s, s3 = s2 * s, s4 = s2 * s2;
-  return {a[0] + (1.0 + a[1]) * s + a[2] * s2 + a[3] * s3 + a[4] * s4 * s,
-          1.0 + a[1] + 2.0 * a[2] * s + 3.0 * a[3] * s2 + 5.0 * a[4] * s4,
-          {1.0, s, s2, s3, s4 * s}};
+  const double e = std::clamp(s, -1.0, 1.0), beyond = s - e;
+  const double e2 = e * e, e3 = e2 * e, e4 = e2 * e2;
+  const CurveParameters power{1.0, e, e2, e3, e4 * e}, slope{0.0, 1.0, 2.0 * e, 3.0 * e2, 5.0 * e4};
+  CurvePoint p{e + beyond, 1.0, {}};
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    p.by_parameter[k] = power[k] + beyond * slope[k];
+    p.value += a[k] * p.by_parameter[k];
+    p.slope += a[k] * slope[k];
+  }
+  return p;
 }
 
 CurvePoint rational_at(double n, double s) {
@@ -38,8 +45,15 @@ struct Polynomial {
         a2(static_cast<float>(p[2])),
         a3(static_cast<float>(p[3])),
         a5(static_cast<float>(p[4])) {}
-  float value(float s) const { return a0 + s * (a1 + s * (a2 + s * (a3 + s * s * a5))); }
-  float slope(float s) const { return a1 + s * (2.0f * a2 + s * (3.0f * a3 + s * s * (5.0f * a5))); }
+  static float inside(float s) { return std::min(std::max(s, -1.0f), 1.0f); }
+  float slope(float s) const {
+    const float e = inside(s);
+    return a1 + e * (2.0f * a2 + e * (3.0f * a3 + e * e * (5.0f * a5)));
+  }
+  float value(float s) const {
+    const float e = inside(s);
+    return a0 + e * (a1 + e * (a2 + e * (a3 + e * e * a5))) + (s - e) * slope(e);
+  }
 };
 struct Rational {
   float n;

@@ -29,7 +29,9 @@ struct CurvePoint {
   CurveParameters by_parameter{};   ///< ∂f/∂θ; zero beyond the form's parameters
 };
 
-/// The curve that a column puts between its sum and the ADC. Source: methods.md §4.1, after Conrad et al. 2021.
+/// The curve that a column puts between its sum and the ADC. Source: methods.md §4.1, after Conrad et al. 2021. Beyond
+/// the full scale, |s| > 1, the polynomial goes on along its tangent: one that compresses would turn back there, and
+/// training that meets a falling curve runs away.
 struct NonlinearCurve {
   CurveForm form = CurveForm::kPolynomial;
   CurveParameters parameters{};  ///< θ, the form's own first; the polynomial of zeros is f(s) = s

@@ -76,7 +76,13 @@ class LevelProduct {
 class TableTile final : public PreparedTile {
  public:
   TableTile(const ErrorTable& table, const Tile& tile, std::uint64_t seed, std::uint64_t chip)
-      : surfaces_(table), rows_(tile.rows), columns_(tile.conversions), tile_(tile.number), seed_(seed), chip_(chip) {
+      : table_(table),
+        surfaces_(table),
+        rows_(tile.rows),
+        columns_(tile.conversions),
+        tile_(tile.number),
+        seed_(seed),
+        chip_(chip) {
     const std::size_t levels = table.inputs - 1;
     std::vector<float> weight(levels * rows_ * columns_), drive(tile.differential() ? weight.size() : 0);
     for (std::size_t c = 0; c < columns_; ++c) {
@@ -107,6 +113,9 @@ class TableTile final : public PreparedTile {
       else
         activities(inputs, rows_, a);
       draw_normals(reads, first, std::span(normal).first(values.size()));
+      if (!table_.dynamic_quantiles.empty())
+        for (float& n : std::span(normal).first(values.size()))
+          n = static_cast<float>(table_.dynamic_error(static_cast<double>(n)));
       const ReadErrors errors{offset_.data(), normal.data(), columns_};
       if (drive_)
         add_pair_errors(surfaces_, a, errors, values);
@@ -129,6 +138,7 @@ class TableTile final : public PreparedTile {
     }
   }
 
+  const ErrorTable& table_;
   ErrorSurfaces surfaces_;
   std::size_t rows_, columns_;
   std::uint64_t tile_, seed_, chip_;

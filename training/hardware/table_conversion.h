@@ -11,7 +11,7 @@ namespace errata::training {
 /// Conversions by an error table: y_s from the chip's perturbed weights, μ and σ_D by bilinear lookup.
 class TableConversion final : public ConversionModel {
  public:
-  /// The table must outlive the model.
+  /// The table must outlive the model and the tiles it prepares.
   explicit TableConversion(const errormodel::ErrorTable& table) : table_(table) {}
   std::unique_ptr<PreparedTile> prepare(const Tile& tile, std::uint64_t seed, std::uint64_t chip) const override;
 

@@ -157,6 +157,8 @@ class Exporter {
     const auto range = QuantizerRange::of_weights(bits);
     const float step = layer.weight_step() > 0.0f ? layer.weight_step() : initial_step(values, range);
     quantize(layer.weight().value, step, range, values);
+    if (layer.quantization().device.is_on())
+      DeviceStaircase(layer.quantization().device, static_cast<int>(range.high)).hard(values, values);
     for (float& value : values) value *= step;
     return values;
   }

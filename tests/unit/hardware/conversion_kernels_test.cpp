@@ -139,8 +139,8 @@ void check_against_the_formula(const errormodel::ErrorTable& table, const Tile& 
           y += s.weight[(x - 1) * tile.rows + j];
           a += static_cast<double>(x) * s.drive[j];
         }
-        const double v =
-            y + table.mean_shift(y, a) + table.read_sigma(y, a) * static_cast<double>(normal[r * tile.conversions + c]);
+        const double epsilon = table.dynamic_error(static_cast<double>(normal[r * tile.conversions + c]));
+        const double v = y + table.mean_shift(y, a) + table.read_sigma(y, a) * epsilon;
         ASSERT_NEAR(values[(image * kReads + r) * tile.conversions + c], v, 2e-4);  // fp32 at values up to 100
       }
     }
@@ -151,6 +151,8 @@ TEST(TableConversion, IsTheFormula) {
   auto table = errata::testing::synthetic_table();
   check_against_the_formula(table, random_tile(SignedScheme::kDifferentialBeforeAdc, 60, 21));
   check_against_the_formula(table, random_tile(SignedScheme::kOffsetColumn, 64, 21));
+  for (int k = -4; k <= 4; ++k) table.dynamic_quantiles.push_back(k + 0.02 * k * k * k);  // heavy tails
+  check_against_the_formula(table, random_tile(SignedScheme::kOffsetColumn, 40, 5));
   table.inputs = 4;
   table.level = {0, 1, 2, 3, 0, 1.9, 4.1, 5.8, 0, 3.1, 5.9, 8.7};
   table.cell_sigma.assign(12, 0.1);

@@ -115,7 +115,7 @@ TEST(Composed, ErrorsHaveTheSizeOfBitTrueOnes) {
   std::vector<double> bit_true, composed;
   ComposedHook hook(table, {.hardware = hardware(3, table.adc)});
   hook.calibrate(*e.network, e.images);
-  for (std::uint64_t chip = 0; chip < 150; ++chip) {
+  for (std::uint64_t chip = 0; chip < 50; ++chip) {
     BitTrueHook exact(model, hardware(3, table.adc), 1, chip);
     Comparing a(exact), b(hook);
     e.network->forward(e.images, {.hook = &a});
@@ -123,9 +123,9 @@ TEST(Composed, ErrorsHaveTheSizeOfBitTrueOnes) {
     bit_true.insert(bit_true.end(), a.difference.begin(), a.difference.end());
     composed.insert(composed.end(), b.difference.begin(), b.difference.end());
   }
-  // The first layer's six columns hold most products: 150 chips are 900 static draws an arm, so the ratio is known to
-  // 3.3 %; 3.6 of that is a false alarm below 4e-4.
-  EXPECT_NEAR(standard_deviation(composed) / standard_deviation(bit_true), 1.0, 0.12);
+  // The first layer's six columns hold most products: 50 chips are 300 static draws an arm, so the ratio is known to
+  // 5.8 %; 3.6 of that is a false alarm below 4e-4.
+  EXPECT_NEAR(standard_deviation(composed) / standard_deviation(bit_true), 1.0, 0.21);
   EXPECT_LT(wasserstein1(bit_true, composed) / 15.0, 0.1 * table.adc.step());
 }
 

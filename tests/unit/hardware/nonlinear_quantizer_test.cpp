@@ -165,6 +165,16 @@ TEST(NonlinearQuantizer, WithoutNonlinearityItIsTheAdc) {
   }
 }
 
+/// s − 0.3 s³ falls from s = 1.054 on; its tangent does not, and it leaves the curve smoothly.
+TEST(NonlinearCurve, ACompressingPolynomialNeverTurnsBack) {
+  const NonlinearCurve curve{CurveForm::kPolynomial, {0.0, 0.0, 0.0, -0.3}};
+  EXPECT_NEAR(curve.value(1.0), 0.7, 1e-15);
+  EXPECT_NEAR(curve.value(3.0), 0.7 + 2.0 * 0.1, 1e-15);
+  EXPECT_NEAR(curve.value(-3.0), -0.9, 1e-15);
+  for (double s = -3.0; s < 3.0; s += 0.05) EXPECT_GT(curve.at(s).slope, 0.0) << s;
+  EXPECT_NEAR(curve.at(1.0 + 1e-9).slope, curve.at(1.0 - 1e-9).slope, 1e-8);
+}
+
 TEST(NonlinearQuantizer, StartsAndBounds) {
   for (const CurveForm form : {CurveForm::kPolynomial, CurveForm::kRational, CurveForm::kTanh}) {
     const NonlinearCurve start = NonlinearCurve::start(form);

@@ -91,7 +91,7 @@ TEST(Summary, CountsChipsAndCoversTheTruth) {
   std::vector<double> accuracy;
   RandomStream random(1, StreamPurpose::kTest);
   for (int k = 0; k < 400; ++k) accuracy.push_back(90.0 + 2.0 * random.normal());
-  const ChipSummary s = summarize(accuracy, 92.0, 1);
+  const ChipSummary s = summarize(accuracy, 92.0);
   // Four standard errors each way: 6e-5 false alarms for each line.
   EXPECT_NEAR(s.mean.estimate, 90.0, 4.0 * 2.0 / 20.0);
   EXPECT_NEAR(s.mean.high - s.mean.low, 2.0 * 1.966 * 2.0 / 20.0, 0.06);
@@ -101,13 +101,14 @@ TEST(Summary, CountsChipsAndCoversTheTruth) {
   EXPECT_NEAR(s.percentiles[2].accuracy.estimate, 90.0 - 2.0 * 1.2816, 4.0 * 0.171);
   EXPECT_LT(s.percentiles[2].accuracy.low, s.percentiles[2].accuracy.estimate);
   EXPECT_GT(s.percentiles[2].accuracy.high, s.percentiles[2].accuracy.estimate);
-  EXPECT_EQ(s.yield[2].threshold, 90.0);
-  EXPECT_NEAR(s.yield[2].share.estimate, 0.5, 4.0 * 0.025);
-  for (std::size_t k = 1; k < s.yield.size(); ++k) EXPECT_GE(s.yield[k].share.estimate, s.yield[k - 1].share.estimate);
+  EXPECT_EQ(s.yield[2].accuracy, 90.0);
+  EXPECT_NEAR(s.yield[2].fraction.estimate, 0.5, 4.0 * 0.025);
+  for (std::size_t k = 1; k < s.yield.size(); ++k)
+    EXPECT_GE(s.yield[k].fraction.estimate, s.yield[k - 1].fraction.estimate);
 }
 
 TEST(Summary, OneChipHasNoSpread) {
-  const ChipSummary s = summarize({88.0}, 90.0, 1);
+  const ChipSummary s = summarize({88.0}, 90.0);
   EXPECT_EQ(s.mean.estimate, 88.0);
   EXPECT_TRUE(s.percentiles.empty());
   EXPECT_TRUE(s.yield.empty());

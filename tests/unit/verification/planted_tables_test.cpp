@@ -11,7 +11,7 @@ namespace errata::verification {
 namespace {
 
 constexpr std::uint64_t kSeed = 5;
-constexpr testing::SyntheticSize kSize{.chips = 70, .columns = 12, .operands = 32};
+constexpr testing::SyntheticSize kSize{.chips = 100, .columns = 12, .operands = 32};
 
 struct Example {
   testing::SyntheticTruth truth = testing::verification_truth();
@@ -24,7 +24,7 @@ struct Example {
     return c;
   }();
   LevelTwoReference reference = level_two_reference(testing::converter_of(truth, kSeed + 1000), right,
-                                                    testing::network_columns(truth, 24, kSeed), kSeed, 60, context);
+                                                    testing::network_columns(truth, 24, kSeed), kSeed, 80, context);
 };
 
 const Example& example() {
