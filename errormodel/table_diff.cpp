@@ -99,6 +99,19 @@ class Comparison {
     return shift + t.mean_shift(ys, a(n));
   }
 
+  /// Standard error of that: of μ and of g, and what the mean of C over the chips and of K over the columns may be.
+  /// Where support/se has seen some of it, it counts twice: the comparison is then cautious, not wrong.
+  double mean_error(const ErrorTable& t, std::size_t n) const {
+    const auto p = t.phi(y(n), a(n));
+    const auto chips = static_cast<double>(std::max<std::size_t>(1, t.chips_used > 0 ? t.chips_used : t.columns_used));
+    const double drawn = std::max(0.0, quadratic_form(t.chip, p)) / chips +
+                         std::max(0.0, quadratic_form(t.column, p)) / static_cast<double>(t.columns_used);
+    double gain = 0.0;
+    for (std::size_t k = 0; k < t.record.level.size() && k < t.level.size(); ++k)
+      if (t.level[k] > 0.5) gain = std::max(gain, standard_error(t.record.level[k], t.chips_used) / t.level[k]);
+    return std::hypot(t.support_error[n], std::sqrt(drawn), gain * y(n));
+  }
+
   void mean() {
     const auto square = [](double x) { return x * x; };
     TermDifference d{.term = "mean error (levels and mu)"};
@@ -108,7 +121,7 @@ class Comparison {
     Chance chance(kSurfaceFreedom);
     for (std::size_t n = 0; n < weight_.size(); ++n)
       if (weight_[n] > 0.0)
-        chance.add(deterministic(a_, n) - deterministic(b_, n), std::hypot(a_.support_error[n], b_.support_error[n]));
+        chance.add(deterministic(a_, n) - deterministic(b_, n), std::hypot(mean_error(a_, n), mean_error(b_, n)));
     d.chance = chance.value();
     terms_.push_back(std::move(d));
   }
