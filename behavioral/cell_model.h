@@ -26,6 +26,15 @@ struct CellModel {
   /// Exponents of all monomials of total degree ≤ degree.
   static std::vector<std::uint8_t> full_basis(std::size_t variables, int degree);
 
+  /// p(u) at given draws as a polynomial in the voltages alone, [power of V_bl][power of V_sl, with a source axis].
+  static constexpr std::size_t kMostPowers = 8;
+  struct AtDraws {
+    double coefficients[kMostPowers][kMostPowers];
+  };
+  AtDraws at_draws(std::size_t input, std::size_t level, std::span<const double> draws) const;
+  /// Current at a bias, in ampere, by what at_draws gave: for several biases of one cell.
+  double current(const AtDraws& polynomial, double bit_volts, double source_volts) const;
+
   /// Current at a bias, in ampere. `draws` has `terms` entries.
   double current(std::size_t input, std::size_t level, double bit_volts, double source_volts,
                  std::span<const double> draws) const;

@@ -1,5 +1,7 @@
 #include "behavioral/current_mode.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -17,7 +19,8 @@ using Real = std::span<const double>;
 /// about 1e-5 between, where the cubic term of the cell's current is all that is left.
 CellExpansion expand_cell(const CellModel& cell, std::size_t input, std::size_t level, double clamp_volts, Real draws) {
   const double d1 = -0.14 * clamp_volts, d2 = 2 * d1;
-  const auto at = [&](double drop, double rise) { return cell.current(input, level, clamp_volts + drop, rise, draws); };
+  const auto polynomial = cell.at_draws(input, level, draws);
+  const auto at = [&](double drop, double rise) { return cell.current(polynomial, clamp_volts + drop, rise); };
   CellExpansion e;
   e.a = at(0, 0);
   const double f1 = at(d1, 0), f2 = at(d2, 0);
@@ -140,6 +143,11 @@ PreparedLine CurrentMode::expand(const LineConditions& c) const {
 
 std::unique_ptr<Line> CurrentMode::line(const LineConditions& c) const {
   return std::make_unique<CurrentLine>(expand(c), c, thermal_square_amperes, cell.levels);
+}
+
+std::string CurrentMode::validity() const {
+  return fmt::format("bit line {:.3f} ... {:.3f} V, cells within {:.1f} sigma (held beyond)", cell.lowest_volts,
+                     cell.highest_volts, cell.mismatch_range);
 }
 
 void CurrentMode::save(Hdf5Writer& f) const {

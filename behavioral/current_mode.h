@@ -19,6 +19,8 @@ class CurrentMode final : public ColumnFamily {
   std::size_t levels() const override { return cell.levels; }
   std::size_t input_levels() const override { return cell.inputs; }
   std::unique_ptr<Line> line(const LineConditions& conditions) const override;
+  std::string fitted_to() const override { return "cell surface ln(I/V), errors relative to the cell's current"; }
+  std::string validity() const override;
   void save(Hdf5Writer& file) const override;
   static std::shared_ptr<const ColumnFamily> load(const Hdf5Reader& file, TermCounts counts);
 

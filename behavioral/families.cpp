@@ -1,3 +1,4 @@
+#include "behavioral/black_box.h"
 #include "behavioral/current_mode.h"
 #include "behavioral/floating_line.h"
 #include "behavioral/line.h"
@@ -5,18 +6,14 @@
 namespace errata::behavioral {
 
 std::span<const FamilyEntry> families() {
+  using circuit::ReadMode;
   static const FamilyEntry all[] = {
-      {CurrentMode::kName, [](circuit::ReadMode read) { return read == circuit::ReadMode::kCurrent; }, fit_current_mode,
+      {CurrentMode::kName, [](Measured m) { return m.cell && m.read == ReadMode::kCurrent; }, fit_current_mode,
        CurrentMode::load},
-      {FloatingLine::kName, [](circuit::ReadMode read) { return read != circuit::ReadMode::kCurrent; },
-       fit_floating_line, FloatingLine::load}};
+      {FloatingLine::kName, [](Measured m) { return m.cell && m.read != ReadMode::kCurrent; }, fit_floating_line,
+       FloatingLine::load},
+      {BlackBox::kName, [](Measured) { return true; }, fit_black_box, BlackBox::load}};
   return all;
-}
-
-const FamilyEntry* find_family(const std::string& name, circuit::ReadMode read) {
-  for (const FamilyEntry& entry : families())
-    if (name == entry.name || (name == "automatic" && entry.fits(read))) return &entry;
-  return nullptr;
 }
 
 }  // namespace errata::behavioral

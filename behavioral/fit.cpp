@@ -20,7 +20,20 @@ double worst_rms(const std::map<std::size_t, std::pair<double, std::size_t>>& gr
   return worst;
 }
 
-void validate_columns(const circuit::Characterization& data, BehavioralModel& model) {
+/// What the ADC would convert, from line outputs in the shape of the measurements'.
+std::vector<double> differences(const circuit::ColumnMeasurements& m, std::span<const double> output, std::size_t chip,
+                                std::size_t column) {
+  const auto line = [&](std::size_t b) {
+    return output.subspan(((chip * m.columns + column) * m.branches + b) * m.operands, m.operands);
+  };
+  std::vector<double> difference(line(0).begin(), line(0).end());
+  for (std::size_t o = 0; m.branches == 2 && o < m.operands; ++o) difference[o] -= line(1)[o];
+  return difference;
+}
+
+/// `held_out_output` is FamilyFit's.
+void validate_columns(const circuit::Characterization& data, const std::vector<double>& held_out_output,
+                      BehavioralModel& model) {
   const auto& m = data.columns;
   auto& v = model.validation;
   std::map<std::size_t, std::pair<double, std::size_t>> by_chip, by_operand;
@@ -28,7 +41,10 @@ void validate_columns(const circuit::Characterization& data, BehavioralModel& mo
   for (std::size_t chip = 0; chip < m.chips; ++chip)
     for (std::size_t column = 0; column < m.columns; ++column) {
       const ColumnOperands& design = m.design(chip, column);
-      const auto predicted = model.read_column(data.provenance.seed, chips::kCharacterization + chip, column, design);
+      const auto predicted =
+          held_out_output.empty()
+              ? model.read_column(data.provenance.seed, chips::kCharacterization + chip, column, design)
+              : differences(m, held_out_output, chip, column);
       for (std::size_t o = 0; o < m.operands; ++o) {
         const double measured = m.difference(chip, column, o);
         if (!std::isfinite(measured)) continue;
@@ -136,6 +152,11 @@ Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::u
 }
 
 namespace {
+/// Whether the cell was measured alone.
+bool has_cell(const circuit::Characterization& c) {
+  return !c.cell.current_amperes.empty() || !c.charge.charge_coulombs.empty();
+}
+
 /// What one row of level 0 at the highest input level adds to an otherwise idle nominal line, in units of one level of
 /// weight and input.
 double minimum_conductance(const BehavioralModel& model) {
@@ -150,6 +171,21 @@ double minimum_conductance(const BehavioralModel& model) {
 }
 }  // namespace
 
+const FamilyEntry& project_family(const Settings& settings, Measured measured) {
+  const std::string& name = settings.text("behavioral.model");
+  const FamilyEntry* entry = find_family(name, measured);
+  if (entry != nullptr && entry->fits(measured)) return *entry;
+  std::vector<std::string> fitting;
+  for (const FamilyEntry& other : families())
+    if (other.fits(measured)) fitting.push_back(other.name);
+  throw ProjectError({Diagnostic{
+      .code = "E107",
+      .position = settings.value("behavioral.model").position,
+      .message = entry == nullptr ? fmt::format("no column model is called '{}'", name)
+                                  : fmt::format("the column model '{}' does not fit what was measured", name),
+      .hint = fmt::format("automatic, or one of {}", fmt::join(fitting, ", "))}});
+}
+
 BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings,
                           const Provenance& provenance) {
   BehavioralModel model;
@@ -163,22 +199,18 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
     throw Error(ExitStatus::kComputation, "E504",
                 "a noise simulation of the cell gave no number, so its noise is unknown",
                 "run characterize again; `errata check` simulates one operating point");
-  const FamilyEntry* entry = find_family(settings.text("behavioral.model"), data.array.read);
-  if (entry == nullptr)
-    throw ProjectError(
-        {Diagnostic{.code = "E107",
-                    .position = settings.value("behavioral.model").position,
-                    .message = fmt::format("no column model is called '{}'", settings.text("behavioral.model"))}});
-  const FamilyFit fit = entry->fit(data);
+  const Measured measured{data.array.read, has_cell(data)};
+  const FamilyFit fit = project_family(settings, measured).fit(data);
   model.family = fit.family;
   model.chosen = fit.chosen;
   for (const auto& q : fit.tried)
     model.fit_quality.insert(model.fit_quality.end(),
                              {static_cast<double>(q.degree), q.rms, q.maximum, q.held_out_rms, q.held_out_maximum,
                               q.condition_number, q.widest_parameter_half_width});
+  for (const auto& q : fit.tried) model.fit_labels.push_back(q.label);
   model.transfer = nominal_transfer(model, settings.number("hardware.adc_range"), provenance.seed);
   model.minimum_conductance = minimum_conductance(model);
-  validate_columns(data, model);
+  validate_columns(data, fit.held_out_output, model);
   validate_noise(data, model);
   auto& v = model.validation;
   const double allowed = std::max(settings.number("behavioral.maximum_rms"), 0.1 * v.total_sigma);
@@ -188,14 +220,13 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
 
 std::string fit_report(const BehavioralModel& m) {
   const auto& v = m.validation;
-  std::string text = fmt::format(
-      "column model {}: {}\n  degree   rms      max      held-out rms  max      condition\n", m.family->name(),
-      m.array.transient() ? "charge of a cell by end voltage, errors relative to the largest charge"
-                          : "cell surface ln(I/V), errors relative to the cell's current");
+  std::string text =
+      fmt::format("column model {}: {}\n  degree   rms      max      held-out rms  max      condition  half-width\n",
+                  m.family->name(), m.family->fitted_to());
   for (std::size_t i = 0; i < m.fit_quality.size() / 7; ++i) {
     const double* q = m.fit_quality.data() + 7 * i;
-    text += fmt::format("  {}{:<7} {:<8.2g} {:<8.2g} {:<13.2g} {:<8.2g} {:.2g}\n", i == m.chosen ? "*" : " ", q[0],
-                        q[1], q[2], q[3], q[4], q[5]);
+    text += fmt::format("  {}{:<7} {:<8.2g} {:<8.2g} {:<13.2g} {:<8.2g} {:<10.2g} {:<10.2g} {}\n",
+                        i == m.chosen ? "*" : " ", q[0], q[1], q[2], q[3], q[4], q[5], q[6], m.fit_labels[i]);
   }
   text += fmt::format(
       "columns against ngspice, {} conversions, held-out chips and operands, 1 MAC unit = {:.4g} u{}\n"
@@ -204,6 +235,7 @@ std::string fit_report(const BehavioralModel& m) {
       v.mac.size(), v.unit * 1e6, m.array.unit, v.rms, v.rms_low, v.rms_high, v.maximum, v.bias, v.r_squared,
       v.worst_chip_rms, v.worst_operand_rms, v.total_sigma, v.full_scale);
   if (std::isfinite(v.noise_ratio)) text += fmt::format("  thermal noise, model over ngspice: {:.3f}\n", v.noise_ratio);
+  text += fmt::format("  valid for {}\n", m.family->validity());
   text += v.passed ? "  meets its specification\n" : "  MISSES its specification\n";
   return text;
 }

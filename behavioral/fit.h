@@ -12,6 +12,10 @@ namespace errata::behavioral {
 BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings,
                           const Provenance& provenance);
 
+/// The family that the project names, or the first that fits. Throws ProjectError (E107) when there is none of that
+/// name or it cannot be fitted to what was measured.
+const FamilyEntry& project_family(const Settings& settings, Measured measured);
+
 /// The fit report as text for the terminal.
 std::string fit_report(const BehavioralModel& model);
 

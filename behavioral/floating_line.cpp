@@ -1,5 +1,7 @@
 #include "behavioral/floating_line.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -53,6 +55,12 @@ double FloatingLine::switch_charge(double farads, Real draws) const {
 
 std::unique_ptr<Line> FloatingLine::line(const LineConditions& c) const {
   return std::make_unique<ReleasedLine>(*this, c);
+}
+
+std::string FloatingLine::validity() const {
+  if (end_volts.empty()) return "nothing";
+  return fmt::format("line ends between {:.3f} and {:.3f} V (tangents beyond), cells within {:.1f} sigma (held beyond)",
+                     end_volts.front(), end_volts.back(), mismatch_range);
 }
 
 void FloatingLine::save(Hdf5Writer& f) const {

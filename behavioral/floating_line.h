@@ -36,6 +36,10 @@ class FloatingLine final : public ColumnFamily {
   std::size_t levels() const override { return stored_levels; }
   std::size_t input_levels() const override { return stored_inputs; }
   std::unique_ptr<Line> line(const LineConditions& conditions) const override;
+  std::string fitted_to() const override {
+    return "charge of a cell by end voltage, errors relative to the largest charge";
+  }
+  std::string validity() const override;
   void save(Hdf5Writer& file) const override;
   static std::shared_ptr<const ColumnFamily> load(const Hdf5Reader& file, TermCounts counts);
 

@@ -32,6 +32,10 @@ class Line {
     read(PackedInputs(inputs, stride, rows(), input_levels()), output);
   }
 
+  /// How many of the input vectors lie where the model has no data, so that it goes on from the border. Models that
+  /// are composed of cells know no such place.
+  virtual std::size_t extrapolated(const PackedInputs& inputs) const { return 0 * inputs.count(); }
+
   /// Variances of one read by source (A² or V²): thermal first, then the declared ones in order.
   virtual std::vector<double> noise_variances(const std::uint8_t* inputs) const = 0;
 
@@ -47,12 +51,13 @@ struct LineConditions {
   const std::vector<NoiseSource>& noise;
   const std::vector<MismatchTerm>& mismatch;
   const circuit::LinePeriphery& periphery;
-  std::span<const std::uint8_t> levels;  ///< stored levels [all rows of the array]
-  std::span<const double> draws;         ///< unit draws [all rows][cell terms]
+  std::span<const std::uint8_t> levels;          ///< stored levels [all rows of the array]
+  std::span<const double> draws;                 ///< unit draws [all rows][cell terms]
+  std::span<const double> periphery_draws = {};  ///< unit draws of all terms outside the cells, in their order
 };
 
-/// Quality of one candidate of a family on the cell's measurements. Errors are relative: to the cell's current, or to
-/// the largest charge.
+/// Quality of one candidate of a family on what it was fitted to. Errors are relative: to the cell's current, to the
+/// largest charge, or to the spread of the columns' outputs.
 struct CellFitQuality {
   int degree = 0;
   double rms = 0.0;  ///< on the fitted points
@@ -62,9 +67,10 @@ struct CellFitQuality {
   double condition_number = 0.0;             ///< largest of the normal equations: identifiability
   double widest_parameter_half_width = 0.0;  ///< largest 95 % half-width of a coefficient
   bool converged = false;
+  std::string label = {};  ///< what was tried, where the degree alone does not say it
 };
 
-/// A model of one bit line, composed from measurements of one cell (methods.md §5.1).
+/// A model of one bit line: composed of measurements of one cell (methods.md §5.1) or a regression on lines (§5.2).
 class ColumnFamily {
  public:
   virtual ~ColumnFamily() = default;
@@ -72,6 +78,10 @@ class ColumnFamily {
   virtual std::size_t levels() const = 0;  ///< stored
   virtual std::size_t input_levels() const = 0;
   virtual std::unique_ptr<Line> line(const LineConditions& conditions) const = 0;
+  /// What it was fitted to and what its errors are relative to, in words.
+  virtual std::string fitted_to() const { return "not stated"; }
+  /// Where the model holds, in words.
+  virtual std::string validity() const { return "not stated"; }
   virtual void save(Hdf5Writer& file) const = 0;
 };
 
@@ -80,17 +90,26 @@ struct FamilyFit {
   std::shared_ptr<const ColumnFamily> family;
   std::vector<CellFitQuality> tried;  ///< in order of complexity
   std::size_t chosen = 0;             ///< index of the one with the smallest held-out error
+  /// Of a family that is fitted to columns: outputs of all lines by fits that did not see their chip, in the shape of
+  /// ColumnMeasurements::output. Empty where columns play no part in the fit.
+  std::vector<double> held_out_output = {};
 };
 
-/// How many mismatch terms of the project act inside the cell and inside the reset switch.
+/// How many mismatch terms of the project act inside the cell, inside the reset switch, and outside of all cells.
 struct TermCounts {
-  std::size_t cell = 0, reset_switch = 0;
+  std::size_t cell = 0, reset_switch = 0, periphery = 0;
+};
+
+/// What there is to fit to.
+struct Measured {
+  circuit::ReadMode read = circuit::ReadMode::kCurrent;
+  bool cell = true;  ///< the cell was measured alone, so that a column can be composed of cells
 };
 
 /// How a family is found by name, fitted and read. A new family is one entry in families.cpp.
 struct FamilyEntry {
   std::string name;
-  bool (*fits)(circuit::ReadMode read);
+  bool (*fits)(Measured measured);
   /// Throws Error (E502, E504) when the measurements cannot be this family's.
   FamilyFit (*fit)(const circuit::Characterization& data);
   /// Throws Error (E403) when the file contradicts itself.
@@ -99,7 +118,7 @@ struct FamilyEntry {
 
 /// Every family.
 std::span<const FamilyEntry> families();
-/// The family of that name, or for "automatic" the first that fits the way to read; null when there is none.
-const FamilyEntry* find_family(const std::string& name, circuit::ReadMode read);
+/// The family of that name, or for "automatic" the first that fits what was measured; null when there is none.
+const FamilyEntry* find_family(const std::string& name, Measured measured);
 
 }  // namespace errata::behavioral

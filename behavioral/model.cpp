@@ -12,12 +12,27 @@ using Real = std::span<const double>;
 std::unique_ptr<Line> BehavioralModel::prepare(std::uint64_t seed, LineId line,
                                                std::span<const std::uint8_t> levels) const {
   const auto all = circuit::whole_line(array, this->levels(), seed, line, levels);
-  std::vector<double> draws(all.size() * cell_terms.size());
-  for (std::size_t j = 0; j < all.size(); ++j)
-    for (std::size_t t = 0; t < cell_terms.size(); ++t)
-      draws[j * cell_terms.size() + t] = unit_draw(seed, mismatch[cell_terms[t]], cell_terms[t], line, j);
+  const auto draws = unit_draws_of_cells(mismatch, cell_terms, seed, line, all.size());
   const auto periphery = circuit::line_periphery(array, mismatch, seed, line);
-  return family->line({array, noise, mismatch, periphery, all, draws});
+  const auto periphery_draws = unit_draws_of_periphery(mismatch, seed, line);
+  return family->line({array, noise, mismatch, periphery, all, draws, periphery_draws});
+}
+
+std::vector<double> unit_draws_of_periphery(const std::vector<MismatchTerm>& mismatch, std::uint64_t seed,
+                                            LineId line) {
+  std::vector<double> draws;
+  for (std::size_t t = 0; t < mismatch.size(); ++t)
+    if (mismatch[t].in_periphery()) draws.push_back(unit_draw(seed, mismatch[t], t, line, 0));
+  return draws;
+}
+
+std::vector<double> unit_draws_of_cells(const std::vector<MismatchTerm>& mismatch,
+                                        const std::vector<std::size_t>& cell_terms, std::uint64_t seed, LineId line,
+                                        std::size_t rows) {
+  std::vector<double> draws;
+  for (std::size_t j = 0; j < rows; ++j)
+    for (const std::size_t t : cell_terms) draws.push_back(unit_draw(seed, mismatch[t], t, line, j));
+  return draws;
 }
 
 std::unique_ptr<Line> BehavioralModel::prepare_nominal(std::span<const std::uint8_t> levels) const {
@@ -55,6 +70,12 @@ std::vector<std::string> BehavioralModel::noise_names() const {
   return names;
 }
 
+const FamilyEntry* find_family(const std::string& name, Measured measured) {
+  for (const FamilyEntry& entry : families())
+    if (name == entry.name || (name == "automatic" && entry.fits(measured))) return &entry;
+  return nullptr;
+}
+
 void BehavioralModel::save(const std::filesystem::path& path) const {
   Hdf5Writer f(path);
   write_provenance(f, provenance);
@@ -68,6 +89,7 @@ void BehavioralModel::save(const std::filesystem::path& path) const {
   f.write_scalar("/transfer/unit", transfer.unit, array.unit);
   f.write_scalar("/transfer/minimum_conductance", minimum_conductance, "level");
   f.write("/fit/tried", Real(fit_quality), {fit_quality.size() / 7, 7}, "1");
+  f.write_strings("/fit/labels", fit_labels);
   f.attribute("/fit", "chosen", static_cast<std::int64_t>(chosen));
   f.attribute(
       "/fit", "columns",
@@ -98,11 +120,14 @@ BehavioralModel BehavioralModel::load(const std::filesystem::path& path) {
   if (m.branches != 1 && m.branches != 2)
     throw Error(ExitStatus::kArtifact, "E403", path.string() + ": a conversion reads one or two lines");
   const std::string name = f.text("/", "family");
-  const FamilyEntry* entry = find_family(name, m.array.read);
-  if (entry == nullptr || name == "automatic" || !entry->fits(m.array.read))
+  const Measured measured{.read = m.array.read};
+  const FamilyEntry* entry = find_family(name, measured);
+  if (entry == nullptr || name == "automatic" || !entry->fits(measured))
     throw Error(ExitStatus::kArtifact, "E403", path.string() + ": column model '" + name + "' is not known here");
   const auto in_switch = std::ranges::count_if(m.mismatch, [](const MismatchTerm& term) { return term.in_switch(); });
-  m.family = entry->load(f, {m.cell_terms.size(), static_cast<std::size_t>(in_switch)});
+  const auto outside = std::ranges::count_if(m.mismatch, [](const MismatchTerm& term) { return term.in_periphery(); });
+  m.family =
+      entry->load(f, {m.cell_terms.size(), static_cast<std::size_t>(in_switch), static_cast<std::size_t>(outside)});
   if (m.input_levels() != m.array.input.count())
     throw Error(ExitStatus::kArtifact, "E403", path.string() + ": model and array have other input levels");
   circuit::check_levels(f, m.mismatch, m.noise, m.cell_terms, m.levels());
@@ -111,6 +136,8 @@ BehavioralModel BehavioralModel::load(const std::filesystem::path& path) {
     throw Error(ExitStatus::kArtifact, "E403", path.string() + ": /transfer is no line");
   m.minimum_conductance = f.scalar("/transfer/minimum_conductance");
   m.fit_quality = f.doubles("/fit/tried");
+  if (f.has("/fit/labels")) m.fit_labels = f.strings("/fit/labels");  // files of version 3.0 have none
+  m.fit_labels.resize(m.fit_quality.size() / 7);
   m.chosen = static_cast<std::size_t>(f.integer("/fit", "chosen"));
   const auto s = f.doubles("/validation/summary", {12});
   auto& v = m.validation;

@@ -33,7 +33,7 @@ struct ValidationReport {
 /// behavioral.h5: a column model that replaces SPICE; loads, evaluates and samples without a simulator.
 struct BehavioralModel {
   static constexpr const char* kFormat = "behavioral";
-  static constexpr std::int64_t kMajor = 3, kMinor = 0;
+  static constexpr std::int64_t kMajor = 3, kMinor = 1;
 
   Provenance provenance;
   circuit::ArrayConstants array;
@@ -43,8 +43,9 @@ struct BehavioralModel {
   std::size_t branches = 2;  ///< bit lines that one conversion reads: 2 where a pair is subtracted before the ADC
   std::shared_ptr<const ColumnFamily> family;  ///< the column model itself
   Transfer transfer;
-  double minimum_conductance = 0.0;  ///< conductance of level 0 in units of one level (g_min of A, methods.md §2)
-  std::vector<double> fit_quality;   ///< flattened CellFitQuality rows [tried][7], for the report
+  double minimum_conductance = 0.0;     ///< conductance of level 0 in units of one level (g_min of A, methods.md §2)
+  std::vector<double> fit_quality;      ///< flattened CellFitQuality rows [tried][7], for the report
+  std::vector<std::string> fit_labels;  ///< what each row tried, where the degree alone does not say it
   std::size_t chosen = 0;
   ValidationReport validation;
 
@@ -67,5 +68,11 @@ struct BehavioralModel {
   void save(const std::filesystem::path& path) const;
   static BehavioralModel load(const std::filesystem::path& path);
 };
+
+/// Unit draws of a line's cells [rows][cell terms], and of the terms outside of all cells, in their order.
+std::vector<double> unit_draws_of_cells(const std::vector<MismatchTerm>& mismatch,
+                                        const std::vector<std::size_t>& cell_terms, std::uint64_t seed, LineId line,
+                                        std::size_t rows);
+std::vector<double> unit_draws_of_periphery(const std::vector<MismatchTerm>& mismatch, std::uint64_t seed, LineId line);
 
 }  // namespace errata::behavioral

@@ -29,11 +29,11 @@ struct Invocation {
   std::filesystem::path table, checkpoint;  ///< other ones than the project's, for `train --from` and `evaluate`
   std::size_t chips = 0, images = 0;        ///< for `evaluate`; 0: the project's
   std::string hardware;
-  std::string recalibrate;         ///< for `evaluate`: none, batch_norm, affine
-  bool sensitivity = false;        ///< for `evaluate`: errors in one layer at a time too
   std::string format, dataset;     ///< for `export`
   std::filesystem::path from_csv;  ///< measurements, for `compile`
   bool operating_points = false;   ///< for `merge`
+  std::string recalibrate;         ///< for `evaluate`: none, batch_norm, affine
+  bool sensitivity = false;        ///< for `evaluate`: errors in one layer at a time too
   std::filesystem::path out;       ///< folder, for `reproduce` and `train --from`; file, for `export` and `merge`
   std::filesystem::path capture;   ///< operand file that `evaluate` writes
 };

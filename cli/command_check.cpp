@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "behavioral/fit.h"
 #include "circuit/characterize.h"
 #include "cli/pipeline.h"
 #include "errormodel/compile_measured.h"
@@ -29,6 +30,7 @@ ExitStatus run_check(Session& session) {
   if (s.has("errormodel.measurements")) return check_measurements(session, s);
   require_netlist(s);
   const auto plan = circuit::plan_campaign(s, session.context);
+  behavioral::project_family(s, {.read = plan.skeleton.array.read});
   const circuit::NominalPoint point = circuit::simulate_nominal(s, RunContext{});
   const bool current = point.read == circuit::ReadMode::kCurrent;
   session.out.line(

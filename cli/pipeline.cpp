@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -128,12 +129,41 @@ ExitStatus do_characterize(Session& session, const Settings& s, const Provenance
   return ExitStatus::kOk;
 }
 
+/// The fit report for --json: every number of the one for the terminal.
+void report_fit(Output& out, const behavioral::BehavioralModel& model) {
+  const auto& v = model.validation;
+  out.set("model_family", model.family->name());
+  out.set("model_validity", model.family->validity());
+  for (const auto& [name, value] : {std::pair{"maximum", v.maximum},
+                                    {"bias", v.bias},
+                                    {"r_squared", v.r_squared},
+                                    {"worst_chip_rms", v.worst_chip_rms},
+                                    {"worst_operand_rms", v.worst_operand_rms},
+                                    {"total_sigma", v.total_sigma},
+                                    {"full_scale", v.full_scale},
+                                    {"mac_unit", v.unit}})
+    out.set(std::string("model_") + name, value);
+  if (std::isfinite(v.noise_ratio)) out.set("model_noise_ratio", v.noise_ratio);
+  for (std::size_t i = 0; i < model.fit_labels.size(); ++i) {
+    const double* q = model.fit_quality.data() + 7 * i;
+    out.append("model_tried", {{"label", model.fit_labels[i]}, {"chosen", i == model.chosen ? "yes" : "no"}},
+               {{"degree", q[0]},
+                {"rms", q[1]},
+                {"maximum", q[2]},
+                {"held_out_rms", q[3]},
+                {"held_out_maximum", q[4]},
+                {"condition_number", q[5]},
+                {"widest_half_width", q[6]}});
+  }
+}
+
 ExitStatus do_fit(Session& session, const Settings& s, const Provenance& provenance) {
   const auto data = circuit::Characterization::load(session.artifacts() / "characterization.h5");
   const auto model = behavioral::fit_model(data, s, provenance);
   session.out.line(behavioral::fit_report(model));
   session.out.set("model_rms", Interval{model.validation.rms, model.validation.rms_low, model.validation.rms_high});
   session.out.set("model_passed", model.validation.passed);
+  report_fit(session.out, model);
   if (!model.validation.passed && !session.invocation.accept)
     throw Error(ExitStatus::kComputation, "E502", "the behavioural model misses its specification against ngspice",
                 "see the fit report above; --accept goes on knowingly");

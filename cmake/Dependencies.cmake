@@ -13,6 +13,7 @@ find_package(ZLIB REQUIRED)
 find_package(CURL 7.85 REQUIRED)
 find_package(LibArchive 3.4 REQUIRED)
 find_package(Threads REQUIRED)
+find_package(hwy 1.0 REQUIRED)
 pkg_check_modules(NGSPICE REQUIRED IMPORTED_TARGET ngspice)
 pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)
 

@@ -295,9 +295,9 @@ std::vector<KeySpec> build_schema() {
                "Transient reads: when the column switch closes, from the release of the bit line; 0: it is closed "
                "always."),
 
-      choice("behavioral.model", "automatic", {"automatic", "current_mode", "floating_line", "black_box"},
-             "Family of the column model; `automatic` takes the one composed from the cell that fits circuit.read, or "
-             "`black_box` where there are only columns."),
+      text("behavioral.model", "automatic",
+           "Family of the column model: `current_mode`, `floating_line`, `black_box`, or one that was added; `automatic` "
+           "takes the one that fits circuit.read, and black_box where no cell was measured alone."),
       real("behavioral.maximum_rms", "0.1", 0, 1e6,
            "Specification of the fit against held-out ngspice columns, RMS in MAC units."),
       real("behavioral.maximum_rms_full_scale", "0.01", 0, 1, "The same relative to the full scale of the design."),
@@ -405,6 +405,11 @@ std::vector<KeySpec> build_schema() {
       flag("training.batch_norm", "false", "Batch normalisation after hidden layers (digital)."),
       choice("training.gradient", "table", {"table", "straight_through"},
              "Backward pass: with the table's slope 1 + ∂μ/∂y, or plain straight-through."),
+      integer("training.chips_per_batch", "1", 1, 64,
+              "Chips under each mini-batch in error-aware training; shards of 16 images take them in turn."),
+      integer("training.fixed_chip", "-1", -1, 1e15,
+              "Error-aware training for this one chip (with training.chips_per_batch, for it and those after it): the "
+              "static errors that evaluation on that chip has. -1: new chips for each mini-batch."),
       flag("training.error_aware", "true",
            "Train a network with the error table in the loop; off, training needs no table."),
       choice("training.first_layer", "array", {"array", "digital"},

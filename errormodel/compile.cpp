@@ -93,9 +93,12 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandSour
     o.designs[k] = source(chip, column);
     const ColumnOperands& d = o.designs[k];
     std::vector<double> output(count, 0.0), one(count);
+    const behavioral::PackedInputs packed(d.inputs, d.rows, model.array.rows, o.inputs);
+    std::size_t outside = 0;
     for (std::size_t b = 0; b < d.branches(); ++b) {
       const auto line = model.prepare(seed, {chip, d.branches() * column + b}, d.branch(b));
-      line->read(d.inputs, d.rows, one);
+      line->read(packed, one);
+      outside += line->extrapolated(packed);
       for (std::size_t p = 0; p < count; ++p) {
         output[p] += b == 0 ? one[p] : -one[p];
         const auto variances = line->noise_variances(d.input(p));
@@ -104,7 +107,10 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandSour
     }
     for (std::size_t p = 0; p < count; ++p) o.value[k * count + p] = model.transfer.to_mac(output[p]);
 #pragma omp critical
-    context.progress("virtual columns", ++done, chips * columns);
+    {
+      o.extrapolated += outside;
+      context.progress("virtual columns", ++done, chips * columns);
+    }
   }
   return o;
 }
@@ -178,6 +184,7 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
   t.record.covariates = choice.trials;
   t.chips_used = o.chips;
   t.residual_sigma = lack_of_fit(model, o, t);
+  t.extrapolated = static_cast<double>(o.extrapolated) / static_cast<double>(model.branches * o.size());
   fill_code_pmf(o, t);
   fill_marginal_terms(t, o.designs);
   return t;
@@ -215,6 +222,10 @@ std::string table_report(const ErrorTable& t) {
     text += fmt::format("  stuck cells:     {:.3g} % lowest, {:.3g} % highest\n", 100 * t.faults.lowest,
                         100 * t.faults.highest);
   text += fmt::format("  not explained by (y, a) without mismatch: {:.4f} MAC units rms\n", t.residual_sigma);
+  if (t.extrapolated > 0)
+    text += fmt::format(
+        "  extrapolated: {:.2f} % of the reads lie beyond what the column model was fitted to; see circuit.design\n",
+        100 * t.extrapolated);
   return text;
 }
 

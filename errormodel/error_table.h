@@ -62,6 +62,7 @@ struct ErrorTable {
   std::size_t chips_used = 0;           ///< 0: not known
   bool cells_separated = true;  ///< false: the cells' spread stands in the column term (measured without patterns)
   double residual_sigma = 0.0;  ///< what the deterministic part leaves unexplained without mismatch
+  double extrapolated = 0.0;    ///< share of the reads beyond what the column model was fitted to
   EstimationRecord record;      ///< intervals of g and σ_D, memory of the reads, covariates offered and kept
 
   DriftTerms drift;

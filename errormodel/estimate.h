@@ -26,6 +26,7 @@ struct Observations {
   /// its sources. Each operand's in the order in which they were taken.
   std::vector<double> reads;
   std::size_t reads_per_operand = 0;  ///< 2 or more where there are reads
+  std::size_t extrapolated = 0;           ///< reads of bit lines where the column model has no data
 
   std::size_t operands() const { return designs.empty() ? 0 : designs[0].count(); }
   std::size_t size() const { return chips * columns * operands(); }

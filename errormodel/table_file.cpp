@@ -135,6 +135,7 @@ void write_point(Hdf5Writer& f, const std::string& op, const ErrorTable& t) {
   for (const double c : t.support_count) mask.push_back(c >= kSupported ? 1 : 0);
   f.write(op + "/support/mask", std::span<const std::uint8_t>(mask), grid, "1");
   f.write_scalar(op + "/validation/residual_sigma", t.residual_sigma, "MAC unit");
+  f.write_scalar(op + "/validation/extrapolated", t.extrapolated, "1");
   save_record(f, op + "/estimation", t.record);
 }
 
@@ -277,6 +278,7 @@ class TableReader {
     t.support_count = f_.doubles(op + "/support/count", grid);
     t.support_error = f_.doubles(op + "/support/se", grid);
     t.residual_sigma = f_.scalar(op + "/validation/residual_sigma");
+    if (f_.has(op + "/validation/extrapolated")) t.extrapolated = f_.scalar(op + "/validation/extrapolated");
     t.record = load_record(f_, op + "/estimation");
   }
 

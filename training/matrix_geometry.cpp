@@ -22,24 +22,29 @@ MatrixGeometry linear_geometry(std::size_t in_features, std::size_t out_features
 
 namespace {
 
-/// Copies rows [first, last) of one patch; `top` and `left` may be negative (padding).
+/// Copies rows [first, last) of one patch; `top` and `left` may be negative (padding). Taps of one kernel row that lie
+/// inside the image, or outside, are neighbours in memory and go together.
 void gather_patch(const MatrixGeometry& g, const float* image, std::ptrdiff_t top, std::ptrdiff_t left,
                   std::size_t first, std::size_t last, float* out) {
-  std::size_t row = first;
-  while (row < last) {
-    const std::size_t tap = row / g.in_c;
-    const std::size_t tap_end = std::min(last, (tap + 1) * g.in_c);
-    const std::ptrdiff_t y = top + static_cast<std::ptrdiff_t>(tap / g.window.kernel_w);
-    const std::ptrdiff_t x = left + static_cast<std::ptrdiff_t>(tap % g.window.kernel_w);
-    const bool inside =
-        y >= 0 && x >= 0 && y < static_cast<std::ptrdiff_t>(g.in_h) && x < static_cast<std::ptrdiff_t>(g.in_w);
+  const auto height = static_cast<std::ptrdiff_t>(g.in_h), width = static_cast<std::ptrdiff_t>(g.in_w),
+             kernel = static_cast<std::ptrdiff_t>(g.window.kernel_w);
+  for (std::size_t row = first; row < last;) {
+    const auto tap = static_cast<std::ptrdiff_t>(row / g.in_c);
+    const std::size_t channel = row % g.in_c;
+    const std::ptrdiff_t y = top + tap / kernel, x = left + tap % kernel, rest = kernel - tap % kernel;
+    const bool inside = y >= 0 && y < height && x >= 0 && x < width;
+    std::ptrdiff_t taps = rest;
     if (inside)
-      std::copy_n(image + (static_cast<std::size_t>(y) * g.in_w + static_cast<std::size_t>(x)) * g.in_c + row % g.in_c,
-                  tap_end - row, out);
+      taps = std::min(rest, width - x);
+    else if (y >= 0 && y < height && x < 0)
+      taps = std::min(rest, -x);
+    const std::size_t count = std::min(last - row, static_cast<std::size_t>(taps) * g.in_c - channel);
+    if (inside)
+      std::copy_n(image + static_cast<std::size_t>(y * width + x) * g.in_c + channel, count, out);
     else
-      std::fill_n(out, tap_end - row, 0.0f);
-    out += tap_end - row;
-    row = tap_end;
+      std::fill_n(out, count, 0.0f);
+    out += count;
+    row += count;
   }
 }
 

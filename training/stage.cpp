@@ -99,6 +99,11 @@ class Stage {
         s_.text("training.gradient") == "table" ? HardwareGradient::kTableSlope : HardwareGradient::kStraightThrough;
     options.seed = s_.seed();
     options.first_chip = chips::kTraining;
+    options.chips_per_batch = static_cast<std::size_t>(s_.integer("training.chips_per_batch"));
+    if (const auto chip = s_.integer("training.fixed_chip"); chip >= 0) {
+      options.schedule = ChipSchedule::kFixed;
+      options.first_chip = static_cast<std::uint64_t>(chip);
+    }
     ComposedHook hook(table, options);
     const Batch batch = calibration_batch(data_, start.network->options().normalization);
     hook.calibrate(*start.network, batch.images);

@@ -1,5 +1,6 @@
 #include "verification/conversions.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -12,9 +13,12 @@ ColumnConversions convert_by_model(const behavioral::BehavioralModel& model, std
   const std::size_t count = o.count();
   std::vector<double> output(count);
   ColumnConversions c{std::vector<double>(count, 0.0), std::vector<double>(count, 0.0)};
+  const behavioral::PackedInputs packed(o.inputs, o.rows, model.array.rows, model.input_levels());
   for (std::size_t branch = 0; branch < o.branches(); ++branch) {
     const auto line = model.prepare(seed, {chip, o.branches() * column + branch}, o.branch(branch));
-    line->read(o.inputs, o.rows, output);
+    line->read(packed, output);
+    c.extrapolated += static_cast<double>(line->extrapolated(packed)) /
+                      static_cast<double>(o.branches() * std::max<std::size_t>(1, count));
     for (std::size_t p = 0; p < count; ++p) {
       behavioral::NoiseSums sums{};
       for (std::size_t j = 0; j < o.rows; ++j) {

@@ -12,6 +12,7 @@ namespace errata::verification {
 /// Conversions of one column on one chip before the ADC: noise-free value and read σ of each operand, MAC units.
 struct ColumnConversions {
   std::vector<double> value, sigma;
+  double extrapolated = 0.0;  ///< share of the bit lines' reads beyond what the model was fitted to
 };
 
 /// What converts: a model, a table, or a synthetic truth. A pure function, thread safe.

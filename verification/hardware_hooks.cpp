@@ -17,11 +17,7 @@ ChipHook composed_hook(const errormodel::ErrorTable& table, training::HardwareOp
   const training::ComposedOptions options{.hardware = std::move(hardware), .seed = seed};
   const auto calibrated = std::make_shared<training::ComposedHook>(table, options);
   calibrated->calibrate(*training::copy_of(network), calibration);
-  return [calibrated](std::uint64_t chip) {
-    auto own = std::make_unique<training::ComposedHook>(*calibrated);
-    own->set_first_chip(chip);
-    return own;
-  };
+  return [calibrated](std::uint64_t chip) { return calibrated->for_chip(chip); };
 }
 
 ChipHook nonlinear_hook(training::NonlinearOptions options) {

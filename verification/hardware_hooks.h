@@ -29,7 +29,7 @@ class LayerConversion final : public training::ConversionModel {
 /// Bit-true hardware of a conversion model, which must outlive the result.
 ChipHook bit_true_hook(const training::ConversionModel& model, training::HardwareOptions hardware, std::uint64_t seed);
 
-/// Composed hardware as training sees it; one chip for all batches needs StudyOptions::whole_set_at_once. Operand
+/// Composed hardware as training sees it, on the chips that bit-true evaluation knows under the same number. Operand
 /// statistics come from `calibration` run through the network, once. The table must outlive the result.
 ChipHook composed_hook(const errormodel::ErrorTable& table, training::HardwareOptions hardware, std::uint64_t seed,
                        const training::Network& network, const training::Tensor& calibration);

@@ -111,7 +111,7 @@ class Verifier {
 
   /// Rates of one layer on one chip, averaged over its columns and operands.
   struct ChipRates {
-    double change = 0, magnitude = 0, large = 0, outside = 0;
+    double change = 0, magnitude = 0, large = 0, outside = 0, extrapolated = 0;
   };
 
   template <class Convert>
@@ -124,6 +124,7 @@ class Verifier {
       for (const auto& w : workload_) {
         const ColumnConversions c = convert(chips::kReplay + chip, w);
         ChipRates& r = all[w.layer][chip];
+        r.extrapolated += c.extrapolated * static_cast<double>(c.value.size());
         for (std::size_t p = 0; p < c.value.size(); ++p) {
           const CodeErrors e = code_errors(in_.table.adc, w.operands.mac(p), c.value[p], c.sigma[p]);
           r.change += e.change;
@@ -140,7 +141,7 @@ class Verifier {
       for (std::size_t l = 0; l < layers; ++l) {
         ChipRates& r = all[l][chip];
         const double n = std::max(1.0, count[l]);
-        r = {r.change / n, r.magnitude / n, r.large / n, r.outside / n};
+        r = {r.change / n, r.magnitude / n, r.large / n, r.outside / n, r.extrapolated / n};
       }
     }
     return all;
@@ -202,6 +203,7 @@ class Verifier {
       keep_rates(fmt::format("layer{:02}_observed", l), observed[l]);
       keep_rates(fmt::format("layer{:02}_predicted", l), predicted[l]);
     }
+    for (std::size_t l = 0; l < observed.size(); ++l) check_extrapolation(l, observed[l]);
     replay_in_ngspice();
   }
 
@@ -213,6 +215,25 @@ class Verifier {
                .columns = "of each chip: P(code != ideal), mean |dcode| in ADC steps, P(|dcode| > 2), out of support"};
     for (const auto& r : rates) e.values.insert(e.values.end(), {r.change, r.magnitude, r.large, r.outside});
     result_.evidence.push_back(std::move(e));
+  }
+
+  /// A column model that was fitted to columns knows only what they showed.
+  void check_extrapolation(std::size_t layer, const std::vector<ChipRates>& chips) {
+    std::vector<double> shares;
+    for (const ChipRates& r : chips) shares.push_back(r.extrapolated);
+    if (std::ranges::all_of(shares, [](double share) { return share == 0.0; })) return;
+    constexpr double kTolerated = 0.01;
+    result_.checks.push_back(
+        judged({.level = 4,
+                .name = fmt::format("extrapolated reads of the column model, layer {}", layer),
+                .value = mean_interval(shares, 0.95),
+                .low = 0.0,
+                .high = kTolerated,
+                .unit = "1",
+                .data = "/layers/error_rates"},
+               {"chips", "verification.replay_chips", chips.size(),
+                "the network reads columns where the model has no data: characterise with its own operands "
+                "(circuit.operands)"}));
   }
 
   void replay_in_ngspice() {

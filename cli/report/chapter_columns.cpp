@@ -63,6 +63,10 @@ std::string numbers_table(const BehavioralModel& m) {
             {"for scale: σ of the columns' whole error", number(v.total_sigma)},
             {"for scale: largest |y|", number(v.full_scale, 4)},
             {"one MAC unit", quantity(v.unit, m.array.unit, 4)}};
+  if (m.family != nullptr) {
+    t.rows.push_back({"column model", escape(m.family->name())});
+    t.rows.push_back({"valid for", escape(m.family->validity())});
+  }
   if (std::isfinite(v.noise_ratio)) t.rows.push_back({"thermal noise, model ÷ ngspice", fixed(v.noise_ratio, 3)});
   return table_html(t);
 }
@@ -70,16 +74,18 @@ std::string numbers_table(const BehavioralModel& m) {
 /// Candidate degrees; the chosen one is marked.
 std::string degree_table(const BehavioralModel& m) {
   constexpr std::size_t kColumns = 7;
-  Table t{.header = {"Degree", "RMS", "Largest", "RMS, held out", "Largest, held out", "Condition number",
-                     "Widest 95 % half-width"},
-          .rows = {},
-          .caption =
-              "Candidate polynomials for the cell, errors relative to its current or charge; held-out mismatch samples "
-              "choose (✓)."};
+  Table t{
+      .header = {"Degree", "RMS", "Largest", "RMS, held out", "Largest, held out", "Condition number",
+                 "Widest 95 % half-width", "What it is"},
+      .rows = {},
+      .caption =
+          "Candidates of the family, errors relative to the cell's current or charge or to the spread of the columns' "
+          "outputs; held-out mismatch samples or chips choose (✓). Above a condition number of 1e6 parameters blur."};
   for (std::size_t i = 0; i < m.fit_quality.size() / kColumns; ++i) {
     const double* q = m.fit_quality.data() + kColumns * i;
     std::vector<std::string> row{(i == m.chosen ? "✓ " : "") + number(q[0])};
     for (std::size_t k = 1; k < kColumns; ++k) row.push_back(number(q[k], 2));
+    row.push_back(i < m.fit_labels.size() ? escape(m.fit_labels[i]) : "");
     if (i == m.chosen)
       for (auto& cell : row) cell = fmt::format("<strong>{}</strong>", cell);
     t.rows.push_back(std::move(row));

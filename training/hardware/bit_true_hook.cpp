@@ -5,6 +5,7 @@
 
 #include "core/random_stream.h"
 #include "training/hardware/fast_normal.h"
+#include "training/hardware/read_errors.h"
 #include "training/network.h"
 #include "training/shards.h"
 
@@ -59,14 +60,18 @@ void BitTrueHook::product(const MatrixLayer& layer, std::size_t shard, const Bat
   product.fill(0.0f);
   if (slope != nullptr) slope->fill(1.0f);
   std::vector<float> patch, inputs, value;
+  std::size_t first_row = 0;
   const std::uint64_t first_image = context.first_image + shard_begin(shard) + (pass_ << 26);
   for (const MappedTile& mapped : tiles_[layer.index()]) {
     const Tile& tile = mapped.tile;
-    patch.resize(images * positions * tile.rows);
-    inputs.resize(patch.size() * digits);
+    if (inputs.empty() || tile.first_row != first_row) {  // slices of the same rows follow each other
+      first_row = tile.first_row;
+      patch.resize(images * positions * tile.rows);
+      inputs.resize(patch.size() * digits);
+      im2col_rows(g, codes, 0, images * positions, tile.first_row, tile.rows, patch.data());
+      split_digits(patch, tile.rows, h, inputs);
+    }
     value.resize(images * positions * digits * tile.conversions);
-    im2col_rows(g, codes, 0, images * positions, tile.first_row, tile.rows, patch.data());
-    split_digits(patch, tile.rows, h, inputs);
     mapped.prepared->read(
         {.inputs = inputs, .images = images, .reads_per_image = positions * digits, .first_image = first_image}, value);
     const std::size_t per_image = positions * digits * tile.conversions;
@@ -89,7 +94,7 @@ void BitTrueHook::product(const MatrixLayer& layer, std::size_t shard, const Bat
 void BitTrueHook::convert(const AdcOptions& adc, const MappedTile& mapped, std::span<float> value) {
   const std::size_t conversions = mapped.tile.conversions;
   if (mapped.transitions.empty()) {
-    for (float& v : value) v = static_cast<float>(adc_code(adc, v));
+    to_codes(adc, value);
     return;
   }
   for (std::size_t k = 0; k < value.size(); ++k)

@@ -1,14 +1,18 @@
 #include "training/hardware/composed_hook.h"
 
 #include <dnnl.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
+#include <semaphore>
+#include <thread>
 
 #include "core/error.h"
 #include "core/random_stream.h"
+#include "training/hardware/composed_epilogue.h"
 #include "training/hardware/fast_normal.h"
+#include "training/hardware/operand_collector.h"
 #include "training/network.h"
 #include "training/shards.h"
 
@@ -17,100 +21,6 @@ namespace errata::training {
 namespace {
 
 using errormodel::ErrorTable;
-
-/// Gathers operands of every layer from an ideal run; the first shard speaks for all.
-class OperandCollector final : public ProductHook {
- public:
-  OperandCollector(const ErrorTable& table, const HardwareOptions& hardware, std::uint64_t seed)
-      : table_(table), hardware_(hardware), seed_(seed) {}
-
-  /// Operands by layer and slice.
-  std::vector<std::vector<std::vector<PlaneOperand>>> operands;
-
-  void begin_batch(Network& network, const BatchContext&) override {
-    operands.clear();
-    for (const MatrixLayer* layer : network.matrix_layers()) operands.emplace_back(weight_slices(hardware_.of(*layer)));
-  }
-
-  void product(const MatrixLayer& layer, std::size_t shard, const BatchContext&, const Tensor& codes, Tensor& product,
-               Tensor* slope) override {
-    if (slope != nullptr) slope->fill(1.0f);
-    layer.ideal_product(codes, product);
-    if (shard != 0) return;
-    std::size_t next_tile = 0;
-    std::uint64_t next_column = 0;
-    const auto tiles = map_layer(layer, hardware_, next_tile, next_column);
-    constexpr std::size_t kOperands = 3000;  // for each slice: σ of a bin of 1/64 of them is known to 10 %
-    const HardwareOptions own = hardware_.of(layer);
-    const std::size_t slices = weight_slices(own), each = kOperands * slices / tiles.size() + 1;
-    for (std::size_t t = 0; t < tiles.size(); ++t) {
-      RandomStream stream(seed_, StreamPurpose::kCalibration, t, layer.index(), 1);
-      for (std::size_t k = 0; k < each; ++k)
-        operands[layer.index()][t % slices].push_back(draw(layer, own, tiles[t], codes, stream));
-    }
-  }
-
- private:
-  PlaneOperand draw(const MatrixLayer& layer, const HardwareOptions& hardware, const Tile& tile, const Tensor& codes,
-                    RandomStream& stream) const {
-    const std::size_t position = stream.below(codes.images() * layer.geometry().positions());
-    const std::size_t column = stream.below(tile.conversions);
-    std::vector<float> x(tile.rows);
-    im2col_rows(layer.geometry(), codes, position, 1, tile.first_row, tile.rows, x.data());
-    const std::size_t digits = hardware.digits();
-    PlaneOperand o;
-    o.digit_base = static_cast<double>(hardware.input_levels());
-    o.y.assign(digits, 0.0f);
-    o.a.assign(digits, 0.0f);
-    for (std::size_t j = 0; j < tile.rows; ++j) {
-      const auto code = static_cast<std::uint32_t>(x[j]);
-      const int plus = tile.plus[column * tile.rows + j],
-                minus = tile.differential() ? tile.minus[column * tile.rows + j] : 0;
-      const double drive = tile.differential() ? plus + minus + 2 * table_.minimum_conductance : 1.0;
-      for (std::size_t d = 0; d < digits; ++d) {
-        const int level = input_digit(code, hardware.dac_bits, static_cast<int>(d));
-        o.y[d] += static_cast<float>(level * (plus - minus));
-        o.a[d] += static_cast<float>(level * drive);
-      }
-    }
-    return o;
-  }
-
-  const ErrorTable& table_;
-  HardwareOptions hardware_;
-  std::uint64_t seed_;
-};
-
-/// value → value + shift + σ·ε by linear lookup in each column's row of bins; slope = 1 + d(shift)/dY.
-struct Epilogue {
-  std::size_t reads, columns, bins;
-  float y_low, per_bin, bin_width;
-  const float *shift, *sigma;  ///< [columns][bins]
-};
-
-/// `out` may be `partial`.
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void add_errors(
-    const Epilogue& e, const float* partial, const float* normal, float* out, float* slope) {
-  const float last = static_cast<float>(e.bins - 1);
-  for (std::size_t r = 0; r < e.reads; ++r) {
-    const float* p = partial + r * e.columns;
-    const float* n = normal + r * e.columns;
-    float* o = out + r * e.columns;
-    float* s = slope == nullptr ? nullptr : slope + r * e.columns;
-    for (std::size_t c = 0; c < e.columns; ++c) {
-      const float at = (p[c] - e.y_low) * e.per_bin;
-      const float bounded = std::min(std::max(at, 0.0f), last);
-      const int bin = std::min(static_cast<int>(bounded), static_cast<int>(e.bins) - 2);
-      const float f = bounded - static_cast<float>(bin);
-      const std::size_t k = c * e.bins + static_cast<std::size_t>(bin);
-      const float d = e.shift[k + 1] - e.shift[k];
-      const float sigma = e.sigma[k] + f * (e.sigma[k + 1] - e.sigma[k]);
-      const float y = e.y_low + bounded * e.bin_width;  // beyond the layer's range the ADC of some digit has clipped
-      if (s != nullptr) s[c] = bounded == at ? std::max(0.0f, 1.0f + d * e.per_bin) : 0.0f;
-      o[c] = y + e.shift[k] + f * d + sigma * n[c];
-    }
-  }
-}
 
 /// What each input level contributes to a multi-bit sum: Σ over digits of base^d where the digit has that level,
 /// [count][levels][rows].
@@ -130,151 +40,250 @@ void digit_features(std::span<const float> codes, std::size_t rows, const Hardwa
     }
 }
 
+/// Products of a layer with one tile and one input level by oneDNN's convolution, without gathering patches. As many
+/// run at a time as there are processors; others wait.
+class DirectProduct {
+ public:
+  explicit DirectProduct(MatrixGeometry geometry) : kernel_(geometry), free_(processors()) {
+    kernel_.prepare(kShardImages, processors());
+  }
+  void set_weights(std::span<const float> weights) { kernel_.set_weights(weights, MatrixKernel::Use::kForward); }
+  void run(std::size_t images, const float* codes, const float* bias, float* product) {
+    free_.acquire();
+    kernel_.forward(images, codes, bias, product);
+    free_.release();
+  }
+
+ private:
+  static int processors() { return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 1024u)); }
+  MatrixKernel kernel_;
+  std::counting_semaphore<1024> free_;
+};
+
 }  // namespace
 
+/// A tile on one chip.
+struct FoldedTile {
+  std::vector<float> weight;  ///< with static errors [input levels − 1][rows][conversions]
+  std::vector<float> rows;    ///< of the composed table [conversions][bins][2]
+};
+
+struct ComposedHook::LayerState {
+  struct Chip {
+    std::vector<FoldedTile> tiles;
+    std::vector<TileDraws> draws;           ///< kept where the chip stays
+    std::unique_ptr<DirectProduct> direct;  ///< where one tile holds the layer
+  };
+  HardwareOptions hardware;  ///< of this layer
+  std::unique_ptr<ComposedChips> drawer;
+  std::vector<Tile> tiles;              ///< where they stand; stored levels are not kept
+  std::vector<ComposedTable> composed;  ///< by slice
+  std::vector<Chip> chips;
+  double slice_sum = 0.0;      ///< of the weights of all tiles
+  std::vector<float> no_bias;  ///< zeros
+  MatrixGeometry geometry;
+
+  void make_chips(std::size_t count, std::size_t input_levels) {
+    chips.resize(count);
+    for (auto& chip : chips) {
+      chip.tiles.resize(tiles.size());
+      chip.draws.resize(tiles.size());
+      if (tiles.size() > 1 || input_levels > 2 || geometry.is_linear()) continue;
+      MatrixGeometry conversions = geometry;
+      conversions.out_c = tiles[0].conversions;
+      no_bias.assign(conversions.out_c, 0.0f);
+      chip.direct = std::make_unique<DirectProduct>(conversions);
+    }
+  }
+  const ComposedTable& composed_of(std::size_t tile) const { return composed[tile % composed.size()]; }
+};
+
+/// Memory of one shard at work.
+struct ComposedHook::Workspace {
+  std::vector<float> patch, features, partial, value, variance, slope, normal;
+
+  static float* at_least(std::vector<float>& values, std::size_t count) {
+    if (values.size() < count) values.resize(count);
+    return values.data();
+  }
+};
+
+/// Workspaces for shards that run at the same time; which gets which does not matter.
+class ComposedHook::Workspaces {
+ public:
+  std::unique_ptr<Workspace> take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return std::make_unique<Workspace>();
+    auto one = std::move(free_.back());
+    free_.pop_back();
+    return one;
+  }
+  void give_back(std::unique_ptr<Workspace> one) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(one));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace>> free_;
+};
+
 ComposedHook::ComposedHook(const ErrorTable& table, ComposedOptions options)
-    : table_(table),
-      options_(options),
-      chip_factor_(ErrorTable::factor(table.chip)),
-      column_factor_(ErrorTable::factor(table.column)) {
-  // Constant part of (C + K)·φ: variance of the coefficient that multiplies 1.
-  double variance = 0.0;
-  for (int p = 0; p < 3; ++p)
-    for (int q = 0; q < 3; ++q)
-      variance += table.basis[3 * p] * table.basis[3 * q] * (table.chip[3 * p + q] + table.column[3 * p + q]);
-  constexpr double kReach = 4.5;
-  offset_reach_ = kReach * std::sqrt(std::max(0.0, variance));
-}
+    : table_(table), options_(options), workspaces_(std::make_unique<Workspaces>()) {}
+ComposedHook::~ComposedHook() = default;
+
+const std::vector<ComposedTable>& ComposedHook::composed(std::size_t layer) const { return layers_[layer].composed; }
 
 void ComposedHook::calibrate(Network& network, const Tensor& images) {
   OperandCollector collector(table_, options_.hardware, options_.seed);
   network.forward(images, {.context = {.training = false, .seed = options_.seed}, .hook = &collector, .threads = 1});
   layers_.clear();
   layers_.resize(network.matrix_layers().size());
-  ErrorTable table = table_;
-  for (std::size_t l = 0; l < layers_.size(); ++l) {
-    layers_[l].hardware = options_.hardware.of(*network.matrix_layers()[l]);
-    table.adc = layers_[l].hardware.adc;
-    for (const auto& operands : collector.operands[l])
-      layers_[l].composed.push_back(operands.empty() ? ComposedTable{} : compose(table, operands, offset_reach_));
-  }
-}
-
-void ComposedHook::begin_batch(Network& network, const BatchContext& context) {
-  if (layers_.empty()) throw Error(ExitStatus::kBug, "E700", "a composed hook must be calibrated first");
   std::size_t next_tile = 0;
   std::uint64_t next_column = 0;
   for (const MatrixLayer* layer : network.matrix_layers()) {
     if (!layer->is_quantized()) continue;
     LayerState& state = layers_[layer->index()];
-    state.tiles.clear();
-    for (Tile& tile : map_layer(*layer, options_.hardware, next_tile, next_column))
-      state.tiles.push_back({std::move(tile), {}, {}, {}});
-    draw_chip(state, options_.first_chip + context.step);
+    state.hardware = options_.hardware.of(*layer);
+    state.drawer = std::make_unique<ComposedChips>(table_, state.hardware, options_.seed);
+    const ComposeOptions compose_options{state.hardware.adc, state.drawer->offset_sigma(),
+                                         state.drawer->adc_examples()};
+    for (const auto& operands : collector.operands()[layer->index()])
+      state.composed.push_back(operands.empty() ? ComposedTable{} : compose(table_, operands, compose_options));
+    state.tiles = place_layer(*layer, options_.hardware, next_tile, next_column);
+    for (const Tile& tile : state.tiles) state.slice_sum += tile.slice_weight;
+    state.geometry = layer->geometry();
+    state.make_chips(options_.chips_per_batch, table_.inputs);
   }
 }
 
-void ComposedHook::draw_chip(LayerState& state, std::uint64_t chip) const {
-  float chip_terms[3];
-  fill_normals({options_.seed, static_cast<std::uint32_t>(StreamPurpose::kTableChip), 0, 0, chip}, chip_terms);
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t t = 0; t < state.tiles.size(); ++t)
-    draw_tile(state.tiles[t], state.composed[t % state.composed.size()], chip, chip_terms);
-}
-
-void ComposedHook::draw_tile(MappedTile& mapped, const ComposedTable& composed, std::uint64_t chip,
-                             const float* chip_terms) const {
-  const Tile& tile = mapped.tile;
-  const std::size_t rows = tile.rows, columns = tile.conversions, bins = composed.bins, inputs = table_.inputs - 1;
-  std::vector<float> cell(2 * rows * columns), column_terms(3 * columns);
-  const auto block = [&](StreamPurpose purpose) {
-    return NormalBlock{options_.seed, static_cast<std::uint32_t>(purpose), tile.number, 1, chip};
-  };
-  fill_normals(block(StreamPurpose::kTableCell), cell);
-  fill_normals(block(StreamPurpose::kTableColumn), column_terms);
-  mapped.weight.resize(inputs * rows * columns);
-  mapped.shift.resize(columns * bins);
-  mapped.sigma.resize(columns * bins);
-  std::vector<float> level(table_.level.begin(), table_.level.end()),
-      spread(table_.cell_sigma.begin(), table_.cell_sigma.end());
-  const auto g_min = static_cast<float>(2 * table_.minimum_conductance);
-  for (std::size_t c = 0; c < columns; ++c) {
-    double theta[3] = {0, 0, 0};
-    for (int i = 0; i < 3; ++i)
-      for (int j = 0; j <= i; ++j)
-        theta[i] += chip_factor_[3 * i + j] * chip_terms[j] + column_factor_[3 * i + j] * column_terms[3 * c + j];
-    float on[3] = {0, 0, 0};
-    for (int k = 0; k < 3; ++k)
-      for (int i = 0; i < 3; ++i) on[k] += static_cast<float>(theta[i] * table_.basis[3 * i + k]);
-    composed.of_column(on[0], std::span(mapped.shift).subspan(c * bins, bins),
-                       std::span(mapped.sigma).subspan(c * bins, bins));
-    const float* z = cell.data() + 2 * c * rows;
-    for (std::size_t j = 0; j < rows; ++j) {
-      const bool pair = tile.differential();
-      const std::size_t p = tile.plus[c * rows + j], m = pair ? tile.minus[c * rows + j] : 0;
-      const float drive = pair ? static_cast<float>(p + m) + g_min : 1.0f;
-      const float gain = on[1] * (static_cast<float>(p) - static_cast<float>(m)) + on[2] * drive;
-      for (std::size_t x = 1; x <= inputs; ++x) {
-        const std::size_t kp = table_.kind(x, p), km = table_.kind(x, m);
-        float weight = level[kp] + spread[kp] * z[2 * j] + static_cast<float>(x) * gain;
-        if (pair) weight -= level[km] + spread[km] * z[2 * j + 1];
-        mapped.weight[((x - 1) * rows + j) * columns + c] = weight;
-      }
-    }
+std::unique_ptr<ComposedHook> ComposedHook::for_chip(std::uint64_t chip) const {
+  ComposedOptions options = options_;
+  options.schedule = ChipSchedule::kFixed;
+  options.chips_per_batch = 1;
+  options.first_chip = chip;
+  auto hook = std::make_unique<ComposedHook>(table_, std::move(options));
+  hook->layers_.resize(layers_.size());
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const LayerState& from = layers_[l];
+    if (from.tiles.empty()) continue;
+    LayerState& to = hook->layers_[l];
+    to.hardware = from.hardware;
+    to.drawer = std::make_unique<ComposedChips>(table_, to.hardware, options_.seed);
+    to.tiles = from.tiles;
+    to.composed = from.composed;
+    to.slice_sum = from.slice_sum;
+    to.geometry = from.geometry;
+    to.make_chips(1, table_.inputs);
   }
+  return hook;
 }
 
+std::uint64_t ComposedHook::chip_of(const BatchContext& context, std::size_t number) const {
+  const std::uint64_t passed = options_.schedule == ChipSchedule::kFixed ? 0 : context.step * options_.chips_per_batch;
+  return options_.first_chip + passed + number;
+}
+
+void ComposedHook::begin_batch(Network& network, const BatchContext& context) {
+  if (layers_.empty()) throw Error(ExitStatus::kBug, "E700", "a composed hook must be calibrated first");
+  for (const MatrixLayer* layer : network.matrix_layers())
+    for (std::size_t n = 0; layer->is_quantized() && n < options_.chips_per_batch; ++n)
+      draw_chip(*layer, layers_[layer->index()], n, chip_of(context, n));
+}
+
+void ComposedHook::draw_chip(const MatrixLayer& layer, LayerState& state, std::size_t number, std::uint64_t chip) {
+  auto& into = state.chips[number];
+  const bool fixed = options_.schedule == ChipSchedule::kFixed;
+  for (std::size_t t = 0; t < state.tiles.size(); ++t) {
+    const Tile& tile = state.tiles[t];
+    TileDraws& draws = into.draws[t];
+    if (!fixed || draws.on.empty())
+      draws = state.drawer->draw(tile, chip, fixed ? ComposedChips::Draws::kEvaluation : ComposedChips::Draws::kFresh);
+    const ComposedTable& composed = state.composed_of(t);
+    into.tiles[t] = {state.drawer->fold(tile, layer.weight_levels(), draws, composed.pass),
+                     state.drawer->column_rows(tile, draws, composed)};
+  }
+  if (into.direct) into.direct->set_weights(into.tiles[0].weight);
+}
+
+/// One shard's product: blocks of positions, and for each all tiles, so that sums stay in the second-level cache.
 void ComposedHook::product(const MatrixLayer& layer, std::size_t shard, const BatchContext& context,
                            const Tensor& codes, Tensor& product, Tensor* slope) {
   const LayerState& state = layers_[layer.index()];
-  product.fill(0.0f);
-  const bool table_slope = options_.gradient == HardwareGradient::kTableSlope;
-  if (slope != nullptr) slope->fill(table_slope ? 0.0f : 1.0f);
-  Tensor* wanted = table_slope ? slope : nullptr;
-  for (std::size_t t = 0; t < state.tiles.size(); ++t)
-    add_tile(layer, state.tiles[t], state.composed[t % state.composed.size()], shard, context, codes, product, wanted);
-}
+  const std::size_t number = shard % state.chips.size();
+  const LayerState::Chip& chip = state.chips[number];
+  const MatrixGeometry& geometry = layer.geometry();
+  const std::size_t total = codes.images() * geometry.positions(), conversions = state.tiles[0].conversions,
+                    columns = state.tiles[0].columns, levels = table_.inputs - 1;
+  const bool own = state.tiles[0].scheme == SignedScheme::kDifferentialBeforeAdc;  // conversions are outputs
+  const bool sloped = slope != nullptr && options_.gradient == HardwareGradient::kTableSlope;
+  if (slope != nullptr && !sloped) slope->fill(1.0f);
+  if (!own) {
+    product.fill(0.0f);
+    if (sloped) slope->fill(0.0f);
+  }
+  auto work = workspaces_->take();
+  const bool direct = chip.direct != nullptr && codes.images() == kShardImages;
+  float* all = !direct ? nullptr : own ? product.data() : Workspace::at_least(work->partial, total * conversions);
+  if (direct) chip.direct->run(codes.images(), codes.data(), state.no_bias.data(), all);
 
-void ComposedHook::add_tile(const MatrixLayer& layer, const MappedTile& mapped, const ComposedTable& composed,
-                            std::size_t shard, const BatchContext& context, const Tensor& codes, Tensor& product,
-                            Tensor* slope) const {
-  const Tile& tile = mapped.tile;
-  const std::size_t total = codes.images() * layer.geometry().positions(), columns = tile.conversions,
-                    inputs = table_.inputs - 1, terms = inputs * tile.rows;
-  constexpr std::size_t kBlock =
-      256;  // positions at once: patch, partial sums and normals stay in the second-level cache
-  const std::size_t largest = std::min(kBlock, total);
-  std::vector<float> patch(largest * tile.rows), features(inputs > 1 ? largest * terms : 0), partial(largest * columns),
-      normal(partial.size()), slopes(slope != nullptr ? partial.size() : 0);
-  // A slope belongs to the tiles that add up to one output, in proportion to their slices' weights.
-  double slice_sum = 0.0;
-  for (const auto& other : layers_[layer.index()].tiles) slice_sum += other.tile.slice_weight;
-  for (std::size_t first = 0; first < total; first += kBlock) {
-    const std::size_t count = std::min(kBlock, total - first);
-    im2col_rows(layer.geometry(), codes, first, count, tile.first_row, tile.rows, patch.data());
-    if (inputs > 1) digit_features(patch, tile.rows, layers_[layer.index()].hardware, count, features);
-    const auto m = static_cast<dnnl_dim_t>(count), n = static_cast<dnnl_dim_t>(columns),
-               k = static_cast<dnnl_dim_t>(terms);
-    const float* operand = inputs > 1 ? features.data() : patch.data();
-    if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, operand, k, mapped.weight.data(), n, 0.0f, partial.data(), n) !=
-        dnnl_success)
-      throw Error(ExitStatus::kBug, "E700", "matrix product failed");
-    fill_normals({options_.seed, static_cast<std::uint32_t>(StreamPurpose::kTrainingRead), tile.number * 65536 + shard,
-                  first / kBlock, options_.first_chip + context.step},
-                 std::span(normal).first(count * columns));
-    const float per_bin = static_cast<float>(composed.bins - 1) / (composed.y_high - composed.y_low);
-    const Epilogue e{count,   columns,        composed.bins,       composed.y_low,
-                     per_bin, 1.0f / per_bin, mapped.shift.data(), mapped.sigma.data()};
-    add_errors(e, partial.data(), normal.data(), partial.data(), slope != nullptr ? slopes.data() : nullptr);
-    for (std::size_t r = 0; r < count; ++r) {
-      const auto at = (first + r) * tile.columns;
-      add_outputs(tile, std::span(partial).subspan(r * columns, columns), static_cast<float>(tile.slice_weight),
-                  product.data() + at);
-      if (slope != nullptr)
-        add_slopes(tile, std::span(slopes).subspan(r * columns, columns),
-                   static_cast<float>(tile.slice_weight / slice_sum), slope->data() + at);
+  constexpr std::size_t kBlockValues = 1 << 14;
+  const std::size_t block = std::clamp<std::size_t>(kBlockValues / conversions / 16 * 16, 16, 512);
+  for (std::size_t first = 0; first < total; first += block) {
+    const std::size_t count = std::min(block, total - first), values = count * conversions;
+    const ConversionSums sums{own ? product.data() + first * conversions : Workspace::at_least(work->value, values),
+                              Workspace::at_least(work->variance, values),
+                              !sloped ? nullptr
+                              : own   ? slope->data() + first * conversions
+                                      : Workspace::at_least(work->slope, values)};
+    for (std::size_t t = 0; t < state.tiles.size(); ++t) {
+      const Tile& tile = state.tiles[t];
+      const float* partial = direct ? all + first * conversions : nullptr;
+      if (!direct) {
+        const float* operand = codes.data() + first * geometry.in_c + tile.first_row;
+        std::size_t stride = geometry.in_c;
+        if (!geometry.is_linear() || levels > 1) {
+          float* patch = Workspace::at_least(work->patch, count * tile.rows);
+          im2col_rows(geometry, codes, first, count, tile.first_row, tile.rows, patch);
+          operand = patch;
+          stride = tile.rows;
+          if (levels > 1) {
+            stride = levels * tile.rows;
+            float* features = Workspace::at_least(work->features, count * stride);
+            digit_features({patch, count * tile.rows}, tile.rows, state.hardware, count, {features, count * stride});
+            operand = features;
+          }
+        }
+        float* into = Workspace::at_least(work->partial, values);
+        const auto m = static_cast<dnnl_dim_t>(count), n = static_cast<dnnl_dim_t>(conversions),
+                   k = static_cast<dnnl_dim_t>(levels * tile.rows);
+        if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, operand, static_cast<dnnl_dim_t>(stride), chip.tiles[t].weight.data(),
+                       n, 0.0f, into, n) != dnnl_success)
+          throw Error(ExitStatus::kBug, "E700", "matrix product failed");
+        partial = into;
+      }
+      const ComposedTable& c = state.composed_of(t);
+      const float per_bin = static_cast<float>(c.bins - 1) / (c.y_high - c.y_low);
+      // A slope belongs to the tiles that add up to one output, in proportion to their slices' weights.
+      add_conversions({chip.tiles[t].rows.data(), conversions, c.bins, c.y_low, per_bin, 1.0f / per_bin}, partial,
+                      count,
+                      {static_cast<float>(tile.slice_weight), static_cast<float>(tile.slice_weight / state.slice_sum)},
+                      t == 0 ? SumStart::kStart : SumStart::kAdd, sums);
+    }
+    std::span normal(Workspace::at_least(work->normal, values), values);
+    fill_normals({options_.seed, static_cast<std::uint32_t>(StreamPurpose::kTrainingRead),
+                  layer.index() * 65536 + shard, first, chip_of(context, number)},
+                 normal);
+    add_noise({sums.variance, values}, normal, {sums.value, values});
+    for (std::size_t r = 0; !own && r < count; ++r) {
+      add_outputs(state.tiles[0], {sums.value + r * conversions, conversions}, 1.0f,
+                  product.data() + (first + r) * columns);
+      if (sloped)
+        add_slopes(state.tiles[0], {sums.slope + r * conversions, conversions}, 1.0f,
+                   slope->data() + (first + r) * columns);
     }
   }
+  workspaces_->give_back(std::move(work));
 }
 
 }  // namespace errata::training

@@ -1,107 +1,64 @@
 #include "training/hardware/fast_normal.h"
 
-#include <bit>
-#include <cmath>
-#include <cstring>
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "training/hardware/fast_normal.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which includes this file once for each instruction set.
+#include <hwy/highway.h>
 
+#include "training/hardware/normal_vector-inl.h"
+#include "training/hardware/reference_kernels.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace errata::training::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+void fill(const NormalBlock& block, std::size_t begin, float* out, std::size_t count) {
+  fill_normals_reference(block, begin, {out, count});
+}
+#else
+/// Value i comes from counter 16·(i div 64) + i mod 16 and is its normal number (i mod 64) div 16, whatever the width.
+HWY_ATTR void fill(const NormalBlock& name, std::size_t begin, float* HWY_RESTRICT out, std::size_t count) {
+  const PhiloxBlock block(name);
+  constexpr std::size_t kBlock = 4 * kCounters;
+  HWY_ALIGN float part[kBlock];
+  for (std::size_t done = 0; done < count;) {
+    const std::size_t inside = (begin + done) % kBlock, rest = count - done;
+    const auto counter = static_cast<std::uint32_t>((begin + done - inside) / 4);
+    if (inside == 0 && rest >= kBlock) {
+      normals_of(block, counter, out + done);
+      done += kBlock;
+      continue;
+    }
+    normals_of(block, counter, part);
+    for (std::size_t k = inside; k < kBlock && done < count; ++k) out[done++] = part[k];
+  }
+}
+#endif
+
+}  // namespace errata::training::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace errata::training {
 
-namespace {
+HWY_EXPORT(fill);
 
-constexpr std::size_t kLanes = 16;
-
-/// Four words for each of kLanes consecutive counters.
-__attribute__((always_inline)) inline void philox(std::uint32_t first, std::uint32_t a, std::uint32_t b,
-                                                  std::uint32_t c, std::uint32_t key0, std::uint32_t key1,
-                                                  std::uint32_t (&w)[4][kLanes]) {
-  for (std::size_t l = 0; l < kLanes; ++l) {
-    w[0][l] = first + static_cast<std::uint32_t>(l);
-    w[1][l] = a;
-    w[2][l] = b;
-    w[3][l] = c;
-  }
-  for (int round = 0; round < 10; ++round) {
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * w[0][l];
-      const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * w[2][l];
-      const std::uint32_t n0 = static_cast<std::uint32_t>(p1 >> 32) ^ w[1][l] ^ key0;
-      const std::uint32_t n2 = static_cast<std::uint32_t>(p0 >> 32) ^ w[3][l] ^ key1;
-      w[1][l] = static_cast<std::uint32_t>(p1);
-      w[3][l] = static_cast<std::uint32_t>(p0);
-      w[0][l] = n0;
-      w[2][l] = n2;
-    }
-    key0 += 0x9E3779B9u;
-    key1 += 0xBB67AE85u;
-  }
-}
-
-/// ln of 2⁻³³ ≤ x < 1 in fp32 by exponent and an atanh series; + − × ÷ and bit operations only.
-__attribute__((always_inline)) inline float log_approximation(float x) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  const std::int32_t exponent = static_cast<std::int32_t>((bits - 0x3f3504f3u)) >> 23;  // mantissa in [√½, √2)
-  const float m = std::bit_cast<float>(bits - (static_cast<std::uint32_t>(exponent) << 23));
-  const float s = (m - 1.0f) / (m + 1.0f), z = s * s;
-  const float series = 2.0f * s * (1.0f + z * (0.333333333f + z * (0.2f + z * (0.142857143f + z * 0.111111111f))));
-  return static_cast<float>(exponent) * 0.693147181f + series;
-}
-
-/// √2·erfinv(2u − 1) from a 32-bit word; symmetric, never infinite.
-__attribute__((always_inline)) inline float normal_of(std::uint32_t word) {
-  // u' = distance of u from the nearer end, in (0, ½]: (k + ½)·2⁻³², exact in the tail where it matters.
-  const std::uint32_t sign = word & 0x80000000u;
-  const float tail = (static_cast<float>(word & 0x7fffffffu) + 0.5f) * 0x1.0p-32f;
-  const float w = -log_approximation(4.0f * tail * (1.0f - tail));  // −ln((1−x)(1+x)), x = 1 − 2u'
-  const float c = w - 2.5f;
-  float central = 2.81022636e-08f;
-  central = 3.43273939e-07f + central * c;
-  central = -3.5233877e-06f + central * c;
-  central = -4.39150654e-06f + central * c;
-  central = 0.00021858087f + central * c;
-  central = -0.00125372503f + central * c;
-  central = -0.00417768164f + central * c;
-  central = 0.246640727f + central * c;
-  central = 1.50140941f + central * c;
-  const float t = std::sqrt(w) - 3.0f;
-  float far = -0.000200214257f;
-  far = 0.000100950558f + far * t;
-  far = 0.00134934322f + far * t;
-  far = -0.00367342844f + far * t;
-  far = 0.00573950773f + far * t;
-  far = -0.0076224613f + far * t;
-  far = 0.00943887047f + far * t;
-  far = 1.00167406f + far * t;
-  far = 2.83297682f + far * t;
-  const float magnitude = 1.41421356f * (w < 5.0f ? central : far) * (1.0f - 2.0f * tail);
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) ^ sign);
-}
-
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void fill(
-    std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t key0, std::uint32_t key1, float* out,
-    std::size_t count) {
-  constexpr std::size_t kBlock = 4 * kLanes;
-  std::uint32_t w[4][kLanes];
-  float values[kBlock];
-  for (std::size_t first = 0; first < count; first += kBlock) {
-    philox(static_cast<std::uint32_t>(first / 4), a, b, c, key0, key1, w);
-    float* to = first + kBlock <= count ? out + first : values;
-    for (std::size_t q = 0; q < 4; ++q)
-      for (std::size_t l = 0; l < kLanes; ++l) to[q * kLanes + l] = normal_of(w[q][l]);
-    if (to == values) std::memcpy(out + first, values, (count - first) * sizeof(float));
-  }
-}
-
-}  // namespace
-
-void fill_normals(const NormalBlock& block, std::span<float> out) {
+PhiloxKey key_of(const NormalBlock& block) {
   // The chip and the high bits of the seed go through one mixing step (SplitMix64), so that neighbouring chips share
   // neither key nor counter.
   std::uint64_t key = block.seed + 0x9E3779B97F4A7C15ull * (block.c + 1);
   key = (key ^ (key >> 30)) * 0xBF58476D1CE4E5B9ull;
   key = (key ^ (key >> 27)) * 0x94D049BB133111EBull;
   key ^= key >> 31;
-  fill(static_cast<std::uint32_t>(block.a), static_cast<std::uint32_t>(block.b), block.purpose,
-       static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32), out.data(), out.size());
+  return {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)};
+}
+
+void fill_normals(const NormalBlock& block, std::span<float> out) { fill_normals_from(block, 0, out); }
+
+void fill_normals_from(const NormalBlock& block, std::size_t first, std::span<float> out) {
+  HWY_DYNAMIC_DISPATCH(fill)(block, first, out.data(), out.size());
 }
 
 }  // namespace errata::training
+#endif

@@ -52,6 +52,7 @@ struct Tile {
   std::vector<std::uint8_t> plus;   ///< stored levels [conversions][rows]
   std::vector<std::uint8_t> minus;  ///< of the second lines [conversions][rows]; empty: single-ended
 
+  /// Whether a conversion reads two lines.
   bool differential() const { return !minus.empty(); }
   std::span<const std::uint8_t> plus_of(std::size_t conversion) const {
     return std::span(plus).subspan(conversion * rows, rows);
@@ -61,12 +62,26 @@ struct Tile {
   }
 };
 
+/// Stored levels of a cell pair; `minus` is 0 where a conversion reads one line.
+struct CellLevels {
+  std::uint8_t plus = 0, minus = 0;
+};
+
+/// What a conversion of a tile stores for a weight code: of the digit with that place value, as the scheme says.
+CellLevels stored_levels(const Tile& tile, const HardwareOptions& options, std::size_t conversion, int code);
+/// Whose weight codes a conversion stores; of the reference column 0, whose codes do not matter.
+std::size_t output_of(const Tile& tile, std::size_t conversion);
+
 /// Weight slices that a signed weight needs: digits in base cell_levels of its magnitude, or of the weight and its
 /// offset.
 std::size_t weight_slices(const HardwareOptions& options);
 
-/// Tiles of a layer's present weight codes, by `options.of(layer)`. `next_tile` and `next_column` count on over the
-/// layers: weights are stationary, so every tile has its own physical columns.
+/// Tiles of a layer without stored levels: where they stand, by `options.of(layer)`. `next_tile` and `next_column`
+/// count on over the layers: weights are stationary, so every tile has its own physical columns.
+std::vector<Tile> place_layer(const MatrixLayer& layer, const HardwareOptions& options, std::size_t& next_tile,
+                              std::uint64_t& next_column);
+
+/// The same with the layer's present weight codes.
 std::vector<Tile> map_layer(const MatrixLayer& layer, const HardwareOptions& options, std::size_t& next_tile,
                             std::uint64_t& next_column);
 

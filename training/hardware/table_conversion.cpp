@@ -3,12 +3,17 @@
 #include <dnnl.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "core/error.h"
 #include "core/random_stream.h"
 #include "training/hardware/fast_normal.h"
+#include "training/hardware/read_errors.h"
+#include "training/hardware/subset_sums.h"
+#include "training/vector_clones.h"
 
 namespace errata::training {
 
@@ -16,86 +21,119 @@ namespace {
 
 using errormodel::ErrorTable;
 
-/// The surfaces in fp32, laid out for bilinear lookup.
+/// Σ of the inputs of each read. They are small integers, so that their order does not matter.
+ERRATA_VECTOR_CLONES void activities(std::span<const float> inputs, std::size_t rows, std::span<float> sums) {
+  constexpr std::size_t kLanes = 16;
+  for (std::size_t r = 0; r < sums.size(); ++r) {
+    const float* x = inputs.data() + r * rows;
+    float lanes[kLanes] = {};
+    std::size_t j = 0;
+    for (; j + kLanes <= rows; j += kLanes)
+      for (std::size_t l = 0; l < kLanes; ++l) lanes[l] += x[j + l];
+    for (std::size_t l = 0; j < rows; ++j, ++l) lanes[l] += x[j];
+    float sum = 0.0f;
+    for (const float lane : lanes) sum += lane;
+    sums[r] = sum;
+  }
+}
+
+/// Products with what each input level of each row brings, [levels][rows][columns].
+class LevelProduct {
+ public:
+  LevelProduct(std::vector<float> weight, std::size_t rows, std::size_t columns, std::size_t levels)
+      : rows_(rows), columns_(columns), levels_(levels) {
+    const int bits = static_cast<int>(std::bit_width(levels));
+    if (bits <= SubsetSums::kMostBits && std::has_single_bit(levels + 1))
+      sums_.emplace(weight, rows, columns, bits);
+    else
+      weight_ = std::move(weight);
+  }
+
+  /// What run() needs of the inputs [reads][rows]; the same for all products of a tile.
+  struct Prepared {
+    std::vector<std::uint32_t> places;
+    std::vector<float> features;
+  };
+  Prepared prepare(std::span<const float> inputs) const {
+    if (sums_) return {sums_->places(inputs), {}};
+    return {{}, one_hot(inputs, rows_, levels_)};
+  }
+  void run(const Prepared& inputs, std::span<float> out) const {
+    if (sums_) return sums_->multiply(inputs.places, out);
+    const auto terms = static_cast<dnnl_dim_t>(levels_ * rows_), n = static_cast<dnnl_dim_t>(columns_),
+               m = static_cast<dnnl_dim_t>(out.size() / columns_);
+    if (dnnl_sgemm('N', 'N', m, n, terms, 1.0f, inputs.features.data(), terms, weight_.data(), n, 0.0f, out.data(),
+                   n) != dnnl_success)
+      throw Error(ExitStatus::kBug, "E700", "matrix product failed");
+  }
+
+ private:
+  std::size_t rows_, columns_, levels_;
+  std::optional<SubsetSums> sums_;
+  std::vector<float> weight_;
+};
+
 class TableTile final : public PreparedTile {
  public:
   TableTile(const ErrorTable& table, const Tile& tile, std::uint64_t seed, std::uint64_t chip)
-      : axes_(table.axes),
-        rows_(tile.rows),
-        columns_(tile.conversions),
-        levels_(table.inputs - 1),
-        tile_(tile.number),
-        seed_(seed),
-        chip_(chip) {
-    mu_.assign(table.mu.begin(), table.mu.end());
-    sigma_.assign(table.dynamic_sigma.begin(), table.dynamic_sigma.end());
-    weight_.resize(levels_ * rows_ * columns_);
-    drive_.resize(rows_ * columns_);
+      : surfaces_(table), rows_(tile.rows), columns_(tile.conversions), tile_(tile.number), seed_(seed), chip_(chip) {
+    const std::size_t levels = table.inputs - 1;
+    std::vector<float> weight(levels * rows_ * columns_), drive(tile.differential() ? weight.size() : 0);
     for (std::size_t c = 0; c < columns_; ++c) {
       const auto s = draw_static_column(table, seed, chip, tile.first_column + c, tile.plus_of(c), tile.minus_of(c));
       offset_.push_back(static_cast<float>(s.offset));
-      for (std::size_t k = 0; k < levels_ * rows_; ++k) weight_[k * columns_ + c] = static_cast<float>(s.weight[k]);
-      for (std::size_t j = 0; j < rows_; ++j) drive_[j * columns_ + c] = static_cast<float>(s.drive[j]);
+      for (std::size_t k = 0; k < levels * rows_; ++k) weight[k * columns_ + c] = static_cast<float>(s.weight[k]);
+      for (std::size_t k = 0; k < drive.size() / columns_; ++k)
+        drive[k * columns_ + c] = static_cast<float>(static_cast<double>(k / rows_ + 1) * s.drive[k % rows_]);
     }
+    weight_.emplace(std::move(weight), rows_, columns_, levels);
+    if (tile.differential()) drive_.emplace(std::move(drive), rows_, columns_, levels);
   }
 
   void read(const TileReads& reads, std::span<float> value) const override {
-    const std::size_t count = reads.images * reads.reads_per_image;
-    std::vector<float> drive(count * columns_), normal(reads.reads_per_image * columns_);
-    multiply(count, rows_, reads.inputs.data(), drive_.data(), drive.data());
-    if (levels_ == 1) {
-      multiply(count, rows_, reads.inputs.data(), weight_.data(), value.data());
-    } else {
-      const auto features = one_hot(reads.inputs, rows_, levels_);
-      multiply(count, levels_ * rows_, features.data(), weight_.data(), value.data());
-    }
-    const std::size_t per_image = reads.reads_per_image * columns_;
-    for (std::size_t image = 0; image < reads.images; ++image) {
-      fill_normals(
-          {seed_, static_cast<std::uint32_t>(StreamPurpose::kDynamicRead), tile_, reads.first_image + image, chip_},
-          normal);
-      add_errors(reads.reads_per_image, value.data() + image * per_image, drive.data() + image * per_image,
-                 normal.data());
+    // What is read at once stays in the second-level cache from the product to the errors.
+    constexpr std::size_t kValuesAtOnce = 1 << 16;
+    const std::size_t at_once = std::max<std::size_t>(1, kValuesAtOnce / columns_), total = value.size() / columns_;
+    std::vector<float> a, normal(std::min(at_once, total) * columns_);
+    for (std::size_t first = 0; first < total; first += at_once) {
+      const std::size_t count = std::min(at_once, total - first);
+      const auto values = value.subspan(first * columns_, count * columns_);
+      const auto inputs = reads.inputs.subspan(first * rows_, count * rows_);
+      const auto prepared = weight_->prepare(inputs);
+      weight_->run(prepared, values);
+      a.resize(drive_ ? values.size() : count);
+      if (drive_)
+        drive_->run(prepared, a);
+      else
+        activities(inputs, rows_, a);
+      draw_normals(reads, first, std::span(normal).first(values.size()));
+      const ReadErrors errors{offset_.data(), normal.data(), columns_};
+      if (drive_)
+        add_pair_errors(surfaces_, a, errors, values);
+      else
+        add_read_errors(surfaces_, a, errors, values);
     }
   }
 
  private:
-  void multiply(std::size_t count, std::size_t terms, const float* inputs, const float* matrix, float* out) const {
-    const auto m = static_cast<dnnl_dim_t>(count), n = static_cast<dnnl_dim_t>(columns_),
-               k = static_cast<dnnl_dim_t>(terms);
-    if (dnnl_sgemm('N', 'N', m, n, k, 1.0f, inputs, k, matrix, n, 0.0f, out, n) != dnnl_success)
-      throw Error(ExitStatus::kBug, "E700", "matrix product failed");
+  /// Of reads from number `first` on; every image has a block of its own.
+  void draw_normals(const TileReads& reads, std::size_t first, std::span<float> normal) const {
+    while (!normal.empty()) {
+      const std::size_t image = first / reads.reads_per_image, read = first % reads.reads_per_image;
+      const std::size_t count = std::min(reads.reads_per_image - read, normal.size() / columns_);
+      fill_normals_from(
+          {seed_, static_cast<std::uint32_t>(StreamPurpose::kDynamicRead), tile_, reads.first_image + image, chip_},
+          read * columns_, normal.first(count * columns_));
+      normal = normal.subspan(count * columns_);
+      first += count;
+    }
   }
 
-  /// value += offset, then μ and σ_D·ε looked up at the state so far.
-  void add_errors(std::size_t reads, float* value, const float* drive, const float* normal) const {
-    const auto ny = static_cast<float>(axes_.y_points - 1), na = static_cast<float>(axes_.a_points - 1);
-    const float y_scale = ny / static_cast<float>(axes_.y_high - axes_.y_low);
-    const float a_scale = na / static_cast<float>(axes_.a_high - axes_.a_low);
-    const auto y_low = static_cast<float>(axes_.y_low), a_low = static_cast<float>(axes_.a_low);
-    const int stride = static_cast<int>(axes_.a_points);
-    for (std::size_t r = 0; r < reads; ++r)
-      for (std::size_t c = 0; c < columns_; ++c) {
-        const std::size_t k = r * columns_ + c;
-        const float ys = value[k] + offset_[c];
-        const float ty = std::clamp((ys - y_low) * y_scale, 0.0f, ny),
-                    ta = std::clamp((drive[k] - a_low) * a_scale, 0.0f, na);
-        const int i = std::min(static_cast<int>(ty), static_cast<int>(ny) - 1);
-        const int j = std::min(static_cast<int>(ta), static_cast<int>(na) - 1);
-        const float fy = ty - static_cast<float>(i), fa = ta - static_cast<float>(j);
-        const float w00 = (1 - fy) * (1 - fa), w01 = (1 - fy) * fa, w10 = fy * (1 - fa), w11 = fy * fa;
-        const int n = i * stride + j;
-        const float mu = w00 * mu_[n] + w01 * mu_[n + 1] + w10 * mu_[n + stride] + w11 * mu_[n + stride + 1];
-        const float sigma =
-            w00 * sigma_[n] + w01 * sigma_[n + 1] + w10 * sigma_[n + stride] + w11 * sigma_[n + stride + 1];
-        value[k] = ys + mu + sigma * normal[k];
-      }
-  }
-
-  errormodel::SurfaceAxes axes_;
-  std::size_t rows_, columns_, levels_;
+  ErrorSurfaces surfaces_;
+  std::size_t rows_, columns_;
   std::uint64_t tile_, seed_, chip_;
-  std::vector<float> mu_, sigma_, weight_, drive_, offset_;
+  std::vector<float> offset_;
+  std::optional<LevelProduct> weight_, drive_;
 };
 
 }  // namespace

@@ -498,13 +498,15 @@ TEST(FloatingLineFile, RefusesFamiliesThatItDoesNotKnowOrThatDoNotFit) {
   expect_error(ExitStatus::kArtifact, "E403", [&] { BehavioralModel::load(folder / "m.h5"); });
 }
 
-TEST(Families, AreFoundByNameOrByTheWayToRead) {
+TEST(Families, AreFoundByNameOrByWhatWasMeasured) {
   using circuit::ReadMode;
-  EXPECT_EQ(find_family("automatic", ReadMode::kCurrent)->name, "current_mode");
-  EXPECT_EQ(find_family("automatic", ReadMode::kDischarge)->name, "floating_line");
-  EXPECT_EQ(find_family("automatic", ReadMode::kCharge)->name, "floating_line");
-  EXPECT_EQ(find_family("floating_line", ReadMode::kCharge)->name, "floating_line");
-  EXPECT_EQ(find_family("mystery", ReadMode::kCharge), nullptr);
+  EXPECT_EQ(find_family("automatic", {.read = ReadMode::kCurrent})->name, "current_mode");
+  EXPECT_EQ(find_family("automatic", {.read = ReadMode::kDischarge})->name, "floating_line");
+  EXPECT_EQ(find_family("automatic", {.read = ReadMode::kCharge})->name, "floating_line");
+  EXPECT_EQ(find_family("floating_line", {.read = ReadMode::kCharge})->name, "floating_line");
+  for (const ReadMode read : {ReadMode::kCurrent, ReadMode::kDischarge, ReadMode::kCharge})
+    EXPECT_EQ(find_family("automatic", {.read = read, .cell = false})->name, "black_box");
+  EXPECT_EQ(find_family("mystery", {.read = ReadMode::kCharge}), nullptr);
 }
 
 // --- The fit --------------------------------------------------------------------------------------------------------

@@ -114,7 +114,6 @@ TEST(EstimationRecord, SurvivesTheTablesFile) {
   t.record.covariates = {
       {.term = "mean", .covariate = "a", .kept = true, .reason = "improves the transfer"},
       {.term = "static", .covariate = "P", .reason = "the table has no place for it", .error_with = 0.1}};
-  t.code_pmf.assign(std::size_t{1} << (2 * t.adc.bits), 0.0);
   t.save(folder / "t.h5");
   const ErrorTable back = ErrorTable::load(folder / "t.h5");
   ASSERT_EQ(back.record.covariates.size(), 2u);

@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "core/statistics.h"
 #include "tests/support/statistical.h"
+#include "tests/support/vector_targets.h"
+#include "training/hardware/reference_kernels.h"
 
 namespace errata::training {
 namespace {
@@ -50,11 +53,29 @@ TEST(FastNormal, EveryPartOfTheNameMatters) {
   }
 }
 
-TEST(FastNormal, ShorterBlocksAreBeginnings) {
+TEST(FastNormal, EveryVectorWidthHasTheBitsOfThePlainLoop) {
+  std::vector<float> expected(100'003), got(expected.size());
+  fill_normals_reference({.seed = 7, .purpose = 6, .a = 1, .b = 2, .c = 3}, 0, expected);
+  EXPECT_GT(std::ranges::max(expected), 4.0f);  // the branch of the tails was taken
+  errata::testing::for_each_vector_target([&] {
+    std::ranges::fill(got, 0.0f);
+    fill_normals({.seed = 7, .purpose = 6, .a = 1, .b = 2, .c = 3}, got);
+    EXPECT_EQ(got, expected);
+  });
+}
+
+TEST(FastNormal, ShorterBlocksArePartsOfTheWhole) {
   std::vector<float> whole(200), part(37);
   fill_normals({1, 2, 3, 4, 5}, whole);
   fill_normals({1, 2, 3, 4, 5}, part);
   EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin()));
+  std::vector<float> plain(part.size());
+  for (const std::size_t first : {1, 63, 64, 100, 128}) {
+    fill_normals_from({1, 2, 3, 4, 5}, first, part);
+    EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + static_cast<std::ptrdiff_t>(first))) << first;
+    fill_normals_reference({1, 2, 3, 4, 5}, first, plain);
+    EXPECT_EQ(part, plain);
+  }
 }
 
 }  // namespace

@@ -1,0 +1,105 @@
+#include "training/hardware/composed_epilogue.h"
+
+#include <cstdint>
+#include <vector>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "training/hardware/composed_epilogue.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which includes this file once for each instruction set.
+#include <hwy/highway.h>
+
+#include "training/hardware/reference_kernels.h"
+#include "training/hardware/row_lookup-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace errata::training::HWY_NAMESPACE {
+#if HWY_TARGET == HWY_SCALAR
+std::size_t add_vectors(const ConversionRows&, const std::int32_t*, const float*, std::size_t, TileWeight, SumStart,
+                        const ConversionSums&) {
+  return 0;
+}
+void noise(const float* variance, const float* normal, float* value, std::size_t count) {
+  add_noise_reference({variance, count}, {normal, count}, {value, count});
+}
+#else
+/// All whole vectors; returns how many values those are. `first_entry`[i mod conversions] is where the row of value i
+/// begins, repeated once beyond the conversions by a vector's lanes.
+HWY_ATTR std::size_t add_vectors(const ConversionRows& r, const std::int32_t* HWY_RESTRICT first_entry,
+                                 const float* partial, std::size_t count, TileWeight weight, SumStart start,
+                                 const ConversionSums& sums) {
+  const Floats f;
+  const Ints ints;
+  const std::size_t lanes = hn::Lanes(f);
+  const auto zero = hn::Zero(f), one = hn::Set(f, 1.0f), last = hn::Set(f, static_cast<float>(r.bins - 1)),
+             y_low = hn::Set(f, r.y_low), per_bin = hn::Set(f, r.per_bin), width = hn::Set(f, r.bin_width),
+             factor = hn::Set(f, weight.value), square = hn::Set(f, weight.value * weight.value),
+             share = hn::Set(f, weight.slope);
+  const auto last_bin = hn::Set(ints, static_cast<std::int32_t>(r.bins) - 2);
+  const bool add = start == SumStart::kAdd, sloped = sums.slope != nullptr;
+  std::size_t i = 0, column = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto at = hn::Mul(hn::Sub(hn::LoadU(f, partial + i), y_low), per_bin);
+    const auto bounded = hn::Min(hn::Max(at, zero), last);
+    const auto bin = hn::Min(hn::ConvertTo(ints, bounded), last_bin);
+    const auto between = hn::Sub(bounded, hn::ConvertTo(f, bin));
+    const Ends e = load_ends(r.rows, hn::Add(bin, hn::LoadU(ints, first_entry + column)));
+    const auto rise = hn::Sub(e.next_first, e.first);
+    const auto y = hn::Add(y_low, hn::Mul(bounded, width));
+    auto value = hn::Mul(factor, hn::Add(hn::Add(y, e.first), hn::Mul(between, rise)));
+    auto variance = hn::Mul(square, hn::Add(e.second, hn::Mul(between, hn::Sub(e.next_second, e.second))));
+    if (add) {
+      value = hn::Add(hn::LoadU(f, sums.value + i), value);
+      variance = hn::Add(hn::LoadU(f, sums.variance + i), variance);
+    }
+    hn::StoreU(value, f, sums.value + i);
+    hn::StoreU(variance, f, sums.variance + i);
+    if (sloped) {
+      const auto inside = hn::Mul(share, hn::Max(zero, hn::Add(one, hn::Mul(rise, per_bin))));
+      auto slope = hn::IfThenElseZero(hn::Eq(bounded, at), inside);
+      if (add) slope = hn::Add(hn::LoadU(f, sums.slope + i), slope);
+      hn::StoreU(slope, f, sums.slope + i);
+    }
+    for (column += lanes; column >= r.conversions;) column -= r.conversions;
+  }
+  return i;
+}
+
+HWY_ATTR void noise(const float* HWY_RESTRICT variance, const float* HWY_RESTRICT normal, float* HWY_RESTRICT value,
+                    std::size_t count) {
+  const Floats f;
+  std::size_t i = 0;
+  for (; i + hn::Lanes(f) <= count; i += hn::Lanes(f)) {
+    const auto error = hn::Mul(hn::Sqrt(hn::LoadU(f, variance + i)), hn::LoadU(f, normal + i));
+    hn::StoreU(hn::Add(hn::LoadU(f, value + i), error), f, value + i);
+  }
+  add_noise_reference({variance + i, count - i}, {normal + i, count - i}, {value + i, count - i});
+}
+#endif
+}  // namespace errata::training::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace errata::training {
+
+HWY_EXPORT(add_vectors);
+HWY_EXPORT(noise);
+
+void add_conversions(const ConversionRows& rows, const float* partial, std::size_t reads, TileWeight weight,
+                     SumStart start, const ConversionSums& sums) {
+  constexpr std::size_t kLanes = 16;
+  std::vector<std::int32_t> first_entry(rows.conversions + kLanes);
+  for (std::size_t k = 0; k < first_entry.size(); ++k)
+    first_entry[k] = static_cast<std::int32_t>(k % rows.conversions * rows.bins);
+  const std::size_t count = reads * rows.conversions;
+  const std::size_t done =
+      HWY_DYNAMIC_DISPATCH(add_vectors)(rows, first_entry.data(), partial, count, weight, start, sums);
+  add_conversions_reference(rows, partial, {done, count}, weight, start, sums);
+}
+
+void add_noise(std::span<const float> variance, std::span<const float> normal, std::span<float> value) {
+  HWY_DYNAMIC_DISPATCH(noise)(variance.data(), normal.data(), value.data(), value.size());
+}
+
+}  // namespace errata::training
+#endif
