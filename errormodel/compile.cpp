@@ -9,9 +9,9 @@
 #include "core/operand_set.h"
 #include "core/statistics.h"
 #include "errormodel/covariate_trials.h"
-#include "errormodel/network_operands.h"
 #include "errormodel/declared_terms.h"
 #include "errormodel/marginal.h"
+#include "errormodel/network_operands.h"
 
 namespace errata::errormodel {
 

@@ -11,8 +11,8 @@
 #include "core/random_stream.h"
 #include "core/readout.h"
 #include "core/statistics.h"
-#include "errormodel/estimation_record.h"
 #include "errormodel/covariance.h"
+#include "errormodel/estimation_record.h"
 #include "errormodel/surface.h"
 #include "errormodel/table_terms.h"
 
