@@ -58,7 +58,8 @@ std::vector<Named> truths(double severity) {
                          {"cells by level squared", nominal(severity)}};
   all[1].truth.cell_tail = 4;
   all[2].truth.position_gain = -0.15 * severity;
-  for (std::size_t k = 0; k < 8; ++k) all[3].truth.cell[k] = 2.5 * severity * (0.02 + 0.006 * static_cast<double>(k * k));
+  for (std::size_t k = 0; k < 8; ++k)
+    all[3].truth.cell[k] = 2.5 * severity * (0.02 + 0.006 * static_cast<double>(k * k));
   return all;
 }
 
