@@ -38,7 +38,7 @@ void save_cell(Hdf5Writer& f, const CellSurface& c) {
   f.write("/cell/axes/mismatch_term", std::span<const std::int64_t>(terms), {terms.size()}, "1");
   f.write("/cell/axes/mismatch_draw", Real(c.mismatch_points), {c.cell_terms.empty() ? 0 : m, terms.size()}, "1");
   if (!c.current_amperes.empty()) f.write("/cell/current", Real(c.current_amperes), {x, l, m, s, b}, "A");
-  f.write("/cell/noise_variance", Real(c.noise_square_amperes), {x, l}, "A^2");
+  if (!c.noise_square_amperes.empty()) f.write("/cell/noise_variance", Real(c.noise_square_amperes), {x, l}, "A^2");
 }
 
 [[noreturn]] void damaged(const Hdf5Reader& f, const std::string& what) {
@@ -75,10 +75,11 @@ CellSurface load_cell(const Hdf5Reader& f) {
     c.current_amperes =
         f.doubles("/cell/current", {c.input_levels_volts.size(), c.weight_levels.size(), c.mismatch_count(),
                                     c.source_line_volts.size(), c.bit_line_volts.size()});
-  c.noise_square_amperes = f.doubles("/cell/noise_variance", {c.input_levels_volts.size(), c.weight_levels.size()});
+  if (f.has("/cell/noise_variance"))
+    c.noise_square_amperes = f.doubles("/cell/noise_variance", {c.input_levels_volts.size(), c.weight_levels.size()});
   const bool axes = c.input_levels_volts.size() >= 2 && c.input_levels_volts.size() <= 256 &&
-                    !c.weight_levels.empty() && c.weight_levels.size() <= 256 && !c.bit_line_volts.empty() &&
-                    !c.source_line_volts.empty();
+                    !c.weight_levels.empty() && c.weight_levels.size() <= 256 &&
+                    (c.noise_square_amperes.empty() || (!c.bit_line_volts.empty() && !c.source_line_volts.empty()));
   const bool draws =
       c.cell_terms.empty() || (!c.mismatch_points.empty() && c.mismatch_points.size() % c.cell_terms.size() == 0);
   if (!axes || !draws) damaged(f, "/cell contradicts itself");
@@ -96,10 +97,18 @@ void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, const ArrayConstan
   const Shape shape{m.chips, m.columns, m.branches, m.operands};
   f.write("/columns/stored_level", std::span<const std::uint8_t>(levels), {m.chips, m.columns, m.branches, rows}, "1");
   f.write("/columns/input_level", std::span<const std::uint8_t>(inputs), {m.chips, m.columns, m.operands, rows}, "1");
-  f.write("/columns/output", Real(m.output), shape, array.output_unit());
+  f.write("/columns/output", Real(m.output), shape, array.unit);
   f.write("/columns/status", std::span<const std::uint8_t>(m.status), shape, "1");
   f.write("/columns/noise_variance", Real(m.noise_square), {m.noise_chips, m.columns, m.branches, m.noise_operands},
-          "A^2");
+          fmt::format("{}^2", array.unit));
+  std::vector<std::string> names, units;
+  for (std::size_t i = 0; i < m.records.size(); ++i) {
+    names.push_back(m.records[i].name);
+    units.push_back(m.records[i].unit);
+    f.write(fmt::format("/columns/record/{}", i), Real(m.records[i].values), shape, m.records[i].unit);
+  }
+  f.write_strings("/columns/record_names", names);
+  f.write_strings("/columns/record_units", units);
 }
 
 ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
@@ -124,6 +133,9 @@ ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
   }
   m.output = f.doubles("/columns/output");
   m.status = f.bytes("/columns/status", shape);
+  const auto names = f.strings("/columns/record_names"), units = f.strings("/columns/record_units");
+  for (std::size_t i = 0; i < names.size() && i < units.size(); ++i)
+    m.records.push_back({names[i], units[i], f.doubles(fmt::format("/columns/record/{}", i), shape)});
   const Shape noise = f.shape("/columns/noise_variance");
   if (noise.size() != 4 || noise[0] > m.chips || noise[1] != m.columns || noise[2] != m.branches ||
       noise[3] > m.operands)
@@ -158,6 +170,8 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
   f.write_scalar("/array/precharge_voltage", a.precharge_volts, "V");
   f.write_scalar("/array/line_capacitance", a.line_farads, "F");
   f.write_scalar("/array/pulse", a.pulse_seconds, "s");
+  f.attribute("/array", "unit", a.unit);
+  f.attribute("/array", "complement", std::int64_t{a.complement});
   f.attribute("/mismatch", "count", static_cast<std::int64_t>(mismatch.size()));
   for (std::size_t i = 0; i < mismatch.size(); ++i) {
     const std::string at = fmt::format("/mismatch/{}", i);
@@ -173,7 +187,8 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
   f.attribute("/noise", "count", static_cast<std::int64_t>(noise.size()));
   for (std::size_t i = 0; i < noise.size(); ++i) {
     const std::string at = fmt::format("/noise/{}", i);
-    f.write(at + "/sigma", Real(noise[i].sigma), {noise[i].sigma.size()}, noise[i].cell_relative ? "1" : "A");
+    f.write(at + "/sigma", Real(noise[i].sigma), {noise[i].sigma.size()},
+            noise[i].cell_relative ? "1" : a.unit);
     f.attribute(at, "name", std::string_view(noise[i].name));
     f.attribute(at, "cell_relative", std::int64_t{noise[i].cell_relative});
   }
@@ -208,6 +223,11 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
   a.precharge_volts = f.scalar("/array/precharge_voltage");
   a.line_farads = f.scalar("/array/line_capacitance");
   a.pulse_seconds = f.scalar("/array/pulse");
+  const std::string unit = f.text("/array", "unit");
+  const auto known = std::ranges::find(kOutputUnits, unit);
+  if (known == std::end(kOutputUnits)) damaged(f, fmt::format("/array: unknown unit '{}'", unit));
+  a.unit = *known;
+  a.complement = f.integer("/array", "complement") != 0;
   const auto count = [&](const char* group) {
     const std::int64_t n = f.integer(group, "count");
     if (n < 0 || n > 1000) damaged(f, fmt::format("{}: {} entries", group, n));
@@ -257,11 +277,11 @@ void Characterization::save(const std::filesystem::path& path) const {
   f.attribute("/", "strategy", std::string_view(strategy));
   f.write_strings("/trouble", trouble);
   f.attribute("/self_check", "points", static_cast<std::int64_t>(self_check.points));
-  f.write_scalar("/self_check/rms", self_check.rms, array.output_unit());
-  f.write_scalar("/self_check/maximum", self_check.maximum, array.output_unit());
+  f.write_scalar("/self_check/rms", self_check.rms, array.unit);
+  f.write_scalar("/self_check/maximum", self_check.maximum, array.unit);
   save_physics(f, array, mismatch, noise);
   save_cell(f, cell);
-  if (array.transient()) save_charge(f, cell, charge);
+  if (!charge.charge_coulombs.empty()) save_charge(f, cell, charge);
   save_columns(f, columns, array);
   f.commit();
 }
@@ -280,10 +300,8 @@ Characterization Characterization::load(const std::filesystem::path& path) {
                   f.scalar("/self_check/rms"), f.scalar("/self_check/maximum")};
   load_physics(f, c.array, c.mismatch, c.noise);
   c.cell = load_cell(f);
-  if (c.array.transient())
-    c.charge = load_charge(f, c.cell);
-  else if (c.cell.current_amperes.empty())
-    damaged(f, "/cell/current is missing");
+  if (f.has("/cell/charge")) c.charge = load_charge(f, c.cell);
+  if (!c.cell.noise_square_amperes.empty() && !c.has_cell()) damaged(f, "/cell/current and /cell/charge are missing");
   for (const auto term : c.charge.switch_terms)
     if (term >= c.mismatch.size()) damaged(f, "/switch has a mismatch term that /mismatch does not list");
   if (c.cell.input_levels_volts.size() != c.array.input.count()) damaged(f, "/cell and /array have other input levels");
@@ -310,6 +328,8 @@ void check_levels(const Hdf5Reader& f, const std::vector<MismatchTerm>& mismatch
     if (term >= mismatch.size()) damaged(f, "the cell has a mismatch term that /mismatch does not list");
 }
 
+LineId complement_line(LineId line) { return {line.chip, line.line | (std::uint64_t{1} << 40)}; }
+
 LinePeriphery line_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms, std::uint64_t seed,
                              LineId line) {
   enum { kClampVoltage, kClampResistance, kOffsetCurrent, kPrecharge, kOffsetVoltage, kCount };
@@ -319,10 +339,9 @@ LinePeriphery line_periphery(const ArrayConstants& array, const std::vector<Mism
     const MismatchTerm& term = terms[t];
     if (!term.in_periphery()) continue;
     const double draw = unit_draw(seed, term, t, line, 0);
-    if (term.in_switch()) {
-      p.switch_draws.push_back(draw);
-      continue;
-    }
+    p.draws.push_back(draw);
+    if (term.in_switch()) p.switch_draws.push_back(draw);
+    if (term.device.find('.') != std::string::npos) continue;
     const int which = term.device == "precharge"       ? kPrecharge
                       : term.device == "sense"         ? kOffsetVoltage
                       : term.parameter == "voltage"    ? kClampVoltage
@@ -353,8 +372,10 @@ LinePeriphery nominal_periphery(const ArrayConstants& array, const std::vector<M
   p.clamp_volts = array.clamp_volts;
   p.clamp_ohms = array.clamp_ohms;
   p.precharge_volts = array.precharge_volts;
-  for (const auto& term : terms)
+  for (const auto& term : terms) {
     if (term.in_switch()) p.switch_draws.push_back(0.0);
+    if (term.in_periphery()) p.draws.push_back(0.0);
+  }
   return p;
 }
 

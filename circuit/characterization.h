@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "circuit/input_encoding.h"
@@ -58,6 +59,13 @@ struct LinePeriphery {
   double precharge_volts = 0.0;
   double offset_volts = 0.0;         ///< of the sense amplifier
   std::vector<double> switch_draws;  ///< unit draws of the terms inside the reset switch, in their order
+  std::vector<double> draws;         ///< unit draws of every periphery term, in their order
+};
+
+/// A further output ([[circuit.output]]).
+struct ColumnRecord {
+  std::string name, unit;
+  std::vector<double> values;  ///< [chips][columns][branches][operands]
 };
 
 /// Measured columns: chips × columns × operands, mismatch frozen over all operands of a chip. A column has two bit
@@ -67,9 +75,11 @@ struct ColumnMeasurements {
   std::vector<ColumnOperands> designs;  ///< [chips][columns]
   std::vector<double> output;           ///< A or V [chips][columns][branches][operands]; NaN where status says failed
   std::vector<std::uint8_t> status;     ///< PointStatus, same shape
+  std::vector<ColumnRecord> records;    ///< what else was measured
   std::size_t noise_chips = 0;          ///< chips whose noise was simulated, the first ones; 0 for transient reads
   std::size_t noise_operands = 0;       ///< operands likewise
-  std::vector<double> noise_square;     ///< output noise, A² [noise_chips][columns][branches][noise_operands]
+  std::vector<double>
+      noise_square;  ///< output noise, square of the output's unit [noise_chips][columns][branches][noise_operands]
 
   const ColumnOperands& design(std::size_t chip, std::size_t column) const { return designs[chip * columns + column]; }
   double value(std::size_t chip, std::size_t column, std::size_t branch, std::size_t operand) const {
@@ -81,6 +91,9 @@ struct ColumnMeasurements {
     return branches == 2 ? plus - value(chip, column, 1, operand) : plus;
   }
 };
+
+/// What a column may yield.
+inline constexpr std::string_view kOutputUnits[] = {"A", "V", "C", "V*s"};
 
 /// Constants of the array, SI units.
 struct ArrayConstants {
@@ -98,6 +111,8 @@ struct ArrayConstants {
   double precharge_volts = 0.0;  ///< transient reads
   double line_farads = 0.0;      ///< bit line and wire, without the cells
   double pulse_seconds = 0.0;    ///< how long the word line is up at the highest input level
+  std::string_view unit = "A";   ///< of a column's output, one of kOutputUnits
+  bool complement = false;       ///< a column has a second bit line, which is subtracted
 
   std::size_t all_rows() const { return rows + unselected_rows + dummy_rows; }
   bool transient() const { return read != ReadMode::kCurrent; }
@@ -106,8 +121,6 @@ struct ArrayConstants {
     const std::size_t top = input.count() - 1;
     return input.active_seconds(level, 1.0) / input.active_seconds(top, 1.0);
   }
-  /// Unit of a bit line's output.
-  const char* output_unit() const { return transient() ? "V" : "A"; }
 };
 
 /// Columns that were simulated once more with half the time step and half the tolerances: what the numbers can be
@@ -127,7 +140,7 @@ struct Characterization {
   ArrayConstants array;
   std::vector<MismatchTerm> mismatch;
   std::vector<NoiseSource> noise;
-  CellSurface cell;   ///< for transient reads only its axes and noise
+  CellSurface cell;   ///< for transient reads only its axes and noise; of a column that is no sum of cells its levels
   CellCharge charge;  ///< empty for current reads
   ColumnMeasurements columns;
   std::int64_t suspect_points = 0, failed_points = 0, remedied_points = 0;
@@ -136,10 +149,16 @@ struct Characterization {
       trouble;  ///< a line for each point that gave no number or not in the usual way (the first 1000)
   SelfCheck self_check;
 
+  /// Whether the cell was measured alone, so that a column can be composed from it.
+  bool has_cell() const { return !cell.current_amperes.empty() || !charge.charge_coulombs.empty(); }
+
   void save(const std::filesystem::path& path) const;
   /// Throws Error (artefact) when the file is missing, damaged or of another major version.
   static Characterization load(const std::filesystem::path& path);
 };
+
+/// The second bit line of a column with a complement: lines of its own as far as random draws go.
+LineId complement_line(LineId line);
 
 /// Periphery of a bit line on its chip: nominal values moved by the periphery's mismatch terms.
 LinePeriphery line_periphery(const ArrayConstants& array, const std::vector<MismatchTerm>& terms, std::uint64_t seed,

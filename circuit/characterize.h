@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "circuit/characterization.h"
 #include "circuit/deck.h"
 #include "circuit/simulation.h"
@@ -34,8 +37,9 @@ std::vector<double> simulate_columns(const Settings& settings, std::uint64_t see
 /// One cell and one column at the first point of the campaign.
 struct NominalPoint {
   ReadMode read = ReadMode::kCurrent;
-  double cell = 0.0;    ///< current in A, or charge drawn from the line in C
-  double column = 0.0;  ///< current in A, or voltage in V
+  double cell = 0.0;    ///< current in A, or charge drawn from the line in C; NaN: only columns are simulated
+  double column = 0.0;  ///< in `unit`
+  std::string unit;
 };
 
 /// Simulates one cell and one column: what `errata check` does. Throws Error (E207, E501).

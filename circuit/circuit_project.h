@@ -1,39 +1,30 @@
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include "circuit/campaign.h"
 #include "circuit/characterization.h"
+#include "circuit/compose.h"
 #include "circuit/deck_options.h"
+#include "circuit/varied_parameters.h"
 #include "core/run_context.h"
 #include "core/settings.h"
 
 namespace errata::circuit {
 
-/// The varied values of a subcircuit (the cell, or the reset switch) and how mismatch moves them.
-struct VariedParameters {
-  std::vector<CellSlot> slots;
-  std::vector<double> nominal;            ///< of each slot
-  std::vector<std::size_t> terms;         ///< mismatch terms that act inside, indices of Project::mismatch
-  std::vector<std::size_t> slot_of_term;  ///< which slot each of them moves
-  std::vector<double> weight_levels;      ///< value of slot 0 at each stored level; empty when it stores nothing
-
-  /// Slot values, `draws` holding one unit draw for each term.
-  std::vector<double> values(const std::vector<MismatchTerm>& all, std::size_t level,
-                             std::span<const double> draws) const;
-};
-
 /// What tier 1 makes of a project file and its netlist.
 struct CircuitProject {
   Netlist netlist;
   DeckOptions deck;
-  VariedParameters cell;          ///< slot 0 stores the weight
-  VariedParameters reset_switch;  ///< no slots without one
+  VariedParameters cell;           ///< slot 0 stores the weight
+  VariedParameters reset_switch;   ///< no slots without one
+  VariedParameters column_switch;  ///< likewise
+  VariedParameters column;         ///< of a whole column, outside of its rows
   std::vector<MismatchTerm> mismatch;
   std::vector<NoiseSource> noise;
   ArrayConstants array;
   CampaignOptions campaign;
+  PartSlots slots() const { return {cell.slots, reset_switch.slots, column_switch.slots, column.slots}; }
   std::size_t branches = 2;  ///< bit lines of a column: 2 where they are subtracted before the ADC
 };
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <set>
 
 #include "core/quantity.h"
 
@@ -77,15 +78,37 @@ void Composer::cell(const std::string& name, const std::string& key, const CellN
                     const std::vector<CellSlot>& cell_slots) {
   const Storage& storage = options_.storage;
   std::string line = name;
-  for (const auto& pin : netlist_.subcircuits.at(options_.cell).pins) line += " " + net_of(pin, name, nets);
-  line += " " + netlist_.subcircuits.at(options_.cell).deck_name;
+  for (const auto& pin : netlist_.subcircuits.at(options_.subcircuit).pins) line += " " + net_of(pin, name, nets);
+  line += " " + netlist_.subcircuits.at(options_.subcircuit).deck_name;
   if (storage.kind == Storage::Kind::kSubcircuitParameter)
     line += fmt::format(" {}={{errata_level{}}}", storage.parameter, key);
-  add(line);
-  store(name, key);
-  for (std::size_t i = 1; i < cell_slots.size(); ++i)
-    slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.cell, name, cell_slots[i].device),
-                     cell_slots[i].parameter));
+  const std::span<const CellSlot> moved = std::span(cell_slots).subspan(1);
+  add(line + overrides(key, moved));
+  store(name, key, storage);
+  varied(name, options_.subcircuit, key, moved);
+}
+
+std::string Composer::overrides(const std::string& key, std::span<const CellSlot> slots) const {
+  std::string text;
+  for (const auto& s : slots)
+    if (s.owner == CellSlot::Owner::kSubcircuit) text += fmt::format(" {0}={{errata_moved_{0}_{1}}}", s.parameter, key);
+  return text;
+}
+
+void Composer::varied(const std::string& instance, const std::string& subcircuit, const std::string& key,
+                      std::span<const CellSlot> slots) {
+  for (const auto& s : slots) switch (s.owner) {
+      case CellSlot::Owner::kDevice:
+        slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, subcircuit, instance, s.device), s.parameter));
+        break;
+      case CellSlot::Owner::kModel:
+        slot(fmt::format("{} {}", expanded_model_name(netlist_, subcircuit, instance, s.device), s.parameter),
+             SlotKind::kModel);
+        break;
+      case CellSlot::Owner::kSubcircuit:
+        parameter(fmt::format("errata_moved_{}_{}", s.parameter, key));
+        break;
+    }
 }
 
 void Composer::word_line_sources() {
@@ -142,7 +165,7 @@ void Composer::word_wire(const std::string& key) {
 }
 
 void Composer::precharge(const std::string& suffix, const std::vector<std::string>& nodes,
-                         const std::vector<CellSlot>& switches) {
+                         std::span<const CellSlot> switches) {
   if (options_.reset_switch.empty()) {
     parameter("errata_precharge" + suffix);
     for (const auto& n : nodes) add(fmt::format(".ic v({})={{errata_precharge{}}}", n, suffix));
@@ -163,22 +186,26 @@ void Composer::precharge(const std::string& suffix, const std::vector<std::strin
                    : pin == "reference" ? "precharge" + suffix
                    : pin == "ground"    ? "0"
                                         : pin);
-  add(line + " " + netlist_.subcircuits.at(options_.reset_switch).deck_name);
-  for (const auto& s : switches)
-    slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.reset_switch, name, s.device), s.parameter));
+  const std::string key = "reset" + suffix;
+  add(line + " " + netlist_.subcircuits.at(options_.reset_switch).deck_name + overrides(key, switches));
 }
 
-void Composer::transient(const std::vector<std::string>& nodes) {
+void Composer::varied_reset_switch(const std::string& suffix, std::span<const CellSlot> switches) {
+  varied("xreset" + suffix, options_.reset_switch, "reset" + suffix, switches);
+}
+
+void Composer::transient(std::vector<Output> outputs) {
   const double stop = options_.timing.sample;
   constexpr double kSteps = 50;  // with these tolerances: docs/design/ngspice.md
   const double step = options_.step_factor * (options_.timing.step > 0 ? options_.timing.step : stop / kSteps);
   deck_.transient = fmt::format("tran {} {} 0 {}", number_text(step), number_text(stop), number_text(step));
   deck_.stop_seconds = stop;
-  deck_.outputs.clear();
-  for (const auto& node : nodes) {
-    deck_.outputs.push_back({node, 1.0});
-    add(fmt::format(".save v({})", node));  // ngspice keeps everything otherwise
-  }
+  std::set<std::string> saved;  // ngspice keeps everything otherwise
+  for (const auto& output : outputs)
+    for (const auto& vector : {output.vector, output.minus})
+      if (!vector.empty() && saved.insert(vector).second)
+        add(vector.ends_with("#branch") ? ".save " + vector : fmt::format(".save v({})", vector));
+  deck_.outputs = std::move(outputs);
 }
 
 Deck Composer::finish() {
@@ -190,6 +217,11 @@ std::string Composer::net_of(const std::string& pin, const std::string& instance
   if (pin == options_.word_line_pin) return nets.word;
   if (pin == options_.bit_line_pin) return nets.bit;
   if (pin == options_.source_line_pin) return nets.source;
+  if (pin == options_.complement_pin) return nets.complement.empty() ? "0" : nets.complement;
+  return common_net(pin, instance);
+}
+
+std::string Composer::common_net(const std::string& pin, const std::string& instance) const {
   if (pin == options_.supply_pin) return "supply";
   if (pin == options_.ground_pin) return "0";
   for (const auto& [tied, volts] : options_.tied_pins)
@@ -199,14 +231,13 @@ std::string Composer::net_of(const std::string& pin, const std::string& instance
   return instance + "_" + pin;
 }
 
-void Composer::store(const std::string& name, const std::string& key) {
-  const Storage& s = options_.storage;
+void Composer::store(const std::string& name, const std::string& key, const Storage& s) {
   switch (s.kind) {
     case Storage::Kind::kInstanceParameter:
-      slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.cell, name, s.device), s.parameter));
+      slot(fmt::format("@{}[{}]", expanded_device_name(netlist_, options_.subcircuit, name, s.device), s.parameter));
       return;
     case Storage::Kind::kModelParameter:
-      slot(fmt::format("{} {}", expanded_model_name(netlist_, options_.cell, name, s.device), s.parameter),
+      slot(fmt::format("{} {}", expanded_model_name(netlist_, options_.subcircuit, name, s.device), s.parameter),
            SlotKind::kModel);
       return;
     case Storage::Kind::kSubcircuitParameter:

@@ -47,6 +47,7 @@ struct Deck {
   std::vector<SourcePosition> positions;  ///< of each line: the user's file, or empty for composed lines
   std::vector<Slot> slots;
   std::vector<Output> outputs = {{"vclamp#branch", -1.0}};
+  std::size_t bit_lines = 1;       ///< of a column deck; the first outputs are theirs
   std::string transient;           ///< "tran STEP STOP 0 MAXIMUM_STEP" where the deck has one
   double stop_seconds = 0.0;       ///< when it ends
   std::string compatibility;       ///< ngbehavior to load it with; empty for none

@@ -13,8 +13,9 @@ namespace {
 /// Nodes of the composed decks; a global node of that name would be the same node.
 bool is_deck_node(const std::string& node) {
   static const std::regex kNodes(
-      "supply|idle|pulse|out|clamp|bl|wl|sl|ref|drawn|drawing|line|probe|step|precharge|control|control_bar|"
-      "[bsw][0-9]+|tied_.*|x[0-9]+_.*");
+      "supply|idle|pulse|bias|bl|wl|sl|ref|drawn|drawing|line|probe|step|control|control_bar|"
+      "col(on|off)(bar)?|colrest|(out|clamp|sense|precharge|[bs][0-9]+)(_[0-9]+)?c?|"
+      "(w|wm|we|d)[0-9]+(_[0-9]+)?|tied_.*|driven_.*|x(dut|[0-9]+)_.*");
   return std::regex_match(node, kNodes);
 }
 
@@ -37,8 +38,39 @@ std::string list_or_nearest(const std::string& name, const std::vector<std::stri
 
 }  // namespace
 
+bool has_model(const Netlist& netlist, const std::string& subcircuit, std::string_view path) {
+  std::string owner = subcircuit;
+  if (const auto dot = path.rfind('.'); dot != std::string_view::npos) {
+    const Device* instance = find_device(netlist, subcircuit, path.substr(0, dot));
+    owner = instance == nullptr ? std::string() : instance->subcircuit;
+    path.remove_prefix(dot + 1);
+  }
+  const auto sub = netlist.subcircuits.find(owner);
+  return sub != netlist.subcircuits.end() && sub->second.models.contains(std::string(path));
+}
+
+namespace {
+
+std::optional<Complaint> complaint_about_parameter(const Netlist& netlist, const std::string& subcircuit,
+                                                   const std::string& parameter) {
+  const Subcircuit& sub = netlist.subcircuits.at(subcircuit);
+  if (sub.parameters.contains(parameter)) return std::nullopt;
+  std::vector<std::string> names;
+  for (const auto& [name, value] : sub.parameters) names.push_back(name);
+  return Complaint{fmt::format("subcircuit '{}' has no parameter '{}'", subcircuit, parameter),
+                   names.empty() ? "declare it in the .subckt line" : list_or_nearest(parameter, names)};
+}
+
+}  // namespace
+
 std::optional<Complaint> complaint_about_slot(const Netlist& netlist, const std::string& subcircuit,
                                               const CellSlot& slot) {
+  if (slot.owner == CellSlot::Owner::kSubcircuit) return complaint_about_parameter(netlist, subcircuit, slot.parameter);
+  if (slot.owner == CellSlot::Owner::kModel) {
+    if (has_model(netlist, subcircuit, slot.device)) return std::nullopt;
+    return Complaint{fmt::format("subcircuit '{}' has no .model '{}' inside it", subcircuit, slot.device),
+                     "move the .model card into the .subckt: one outside is the same for every cell"};
+  }
   const Device* device = find_device(netlist, subcircuit, slot.device);
   if (device == nullptr) {
     std::vector<std::string> names;
@@ -75,10 +107,10 @@ std::optional<Complaint> complaint_about_role(const Subcircuit& cell, const std:
 
 std::vector<Complaint> complaints_about_globals(const Netlist& netlist, const DeckOptions& options) {
   std::set<std::string> used;
-  for (const auto& name : {options.cell, options.reset_switch})
+  for (const auto& name : {options.subcircuit, options.reset_switch, options.column_switch})
     if (const auto sub = netlist.subcircuits.find(name); sub != netlist.subcircuits.end())
       used.insert(sub->second.globals.begin(), sub->second.globals.end());
-  const auto& pins = netlist.subcircuits.at(options.cell).pins;
+  const auto& pins = netlist.subcircuits.at(options.subcircuit).pins;
   std::vector<Complaint> all;
   for (const auto& node : used) {
     if (is_deck_node(node))
@@ -88,34 +120,11 @@ std::vector<Complaint> complaints_about_globals(const Netlist& netlist, const De
     const auto roles = std::ranges::count_if(options.tied_pins, [&](const auto& t) { return t.first == node; }) +
                        (node == options.supply_pin) + (node == options.ground_pin);
     if (roles != 1)
-      all.push_back({fmt::format("global node '{}' of '{}' has {}", node, options.cell,
+      all.push_back({fmt::format("global node '{}' of '{}' has {}", node, options.subcircuit,
                                  roles == 0 ? "no role" : "two roles under [circuit.pins]"),
                      "name it under [circuit.pins] as supply or ground, or as a [[circuit.tied_pin]]"});
   }
   return all;
-}
-
-std::optional<Complaint> complaint_about_storage(const Netlist& netlist, const DeckOptions& options) {
-  const Storage& storage = options.storage;
-  const Subcircuit& cell = netlist.subcircuits.at(options.cell);
-  if (storage.kind == Storage::Kind::kSubcircuitParameter && !cell.parameters.contains(storage.parameter)) {
-    std::vector<std::string> names;
-    for (const auto& [name, value] : cell.parameters) names.push_back(name);
-    return Complaint{fmt::format("subcircuit '{}' has no parameter '{}'", options.cell, storage.parameter),
-                     names.empty() ? "declare it in the .subckt line" : list_or_nearest(storage.parameter, names)};
-  }
-  if (storage.kind != Storage::Kind::kModelParameter) return std::nullopt;
-  std::string_view model = storage.device;
-  std::string owner = options.cell;
-  if (const auto dot = model.rfind('.'); dot != std::string_view::npos) {
-    const Device* instance = find_device(netlist, options.cell, model.substr(0, dot));
-    owner = instance == nullptr ? std::string() : instance->subcircuit;
-    model.remove_prefix(dot + 1);
-  }
-  const auto sub = netlist.subcircuits.find(owner);
-  if (sub != netlist.subcircuits.end() && sub->second.models.contains(std::string(model))) return std::nullopt;
-  return Complaint{fmt::format("subcircuit '{}' has no .model '{}' inside it", options.cell, storage.device),
-                   "move the .model card into the .subckt: one outside is the same for every cell"};
 }
 
 }  // namespace errata::circuit

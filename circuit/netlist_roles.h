@@ -2,13 +2,14 @@
 
 #include <vector>
 
+#include "circuit/compose.h"
 #include "circuit/deck_options.h"
 
 namespace errata::circuit {
 
-/// Problems of the project against the netlist: unknown cell, pins, devices, nodes (E202, E203, E208).
+/// Problems of the project against the netlist: unknown cell or column, pins, devices, models, nodes (E202, E203,
+/// E208). Names of a whole column are checked for each of its `rows`.
 std::vector<Diagnostic> check_against_netlist(const Netlist& netlist, const DeckOptions& options,
-                                              const std::vector<CellSlot>& cell_slots,
-                                              const std::vector<CellSlot>& switch_slots, const Settings& settings);
+                                              const PartSlots& slots, std::size_t rows, const Settings& settings);
 
 }  // namespace errata::circuit

@@ -92,7 +92,7 @@ std::string describe_point(const CampaignPlan& plan, std::size_t index) {
   constexpr std::size_t kColumn = 1;
   const auto& m = c.columns;
   if (point.deck == kColumn) {
-    const std::size_t together = deck.outputs.size(), lines = m.branches * m.columns;
+    const std::size_t together = deck.bit_lines, lines = m.branches * m.columns;
     const std::size_t operands = noise ? m.noise_operands : m.operands;
     const std::size_t operand = rank % operands, line = rank / operands * together;
     const std::string which =

@@ -28,8 +28,11 @@ struct Invocation {
   std::filesystem::path data_dir;
   std::size_t chips = 0, images = 0;  ///< for `evaluate`; 0: the project's
   std::string hardware;
-  std::filesystem::path out;      ///< folder, for `reproduce`; file, for `export`
-  std::filesystem::path capture;  ///< operand file that `evaluate` writes
+  std::string format, dataset;     ///< for `export`
+  std::filesystem::path from_csv;  ///< measurements, for `compile`
+  bool operating_points = false;   ///< for `merge`
+  std::filesystem::path out;       ///< folder, for `reproduce`; file, for `export` and `merge`
+  std::filesystem::path capture;   ///< operand file that `evaluate` writes
 };
 
 /// What a command works with.
@@ -82,6 +85,8 @@ ExitStatus run_evaluate(Session&);
 ExitStatus run_reproduce(Session& session);
 ExitStatus run_inspect(Session&);
 ExitStatus run_export(Session&);
+ExitStatus run_diff(Session&);
+ExitStatus run_merge(Session&);
 ExitStatus run_data(Session&);
 ExitStatus run_doctor(Session&);
 ExitStatus run_explain(Session&);

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
-#include "cli/command.h"
+#include "cli/pipeline.h"
 #include "core/operand_set.h"
 #include "core/sha256.h"
+#include "errormodel/operating_point.h"
 #include "training/hardware/table_conversion.h"
 #include "verification/behavioral_conversion.h"
 #include "verification/verify.h"
@@ -51,14 +53,17 @@ ExitStatus run_evaluate(Session& session) {
   const Settings s = session.project();
   const auto& i = session.invocation;
   if (!i.capture.empty()) return capture_operands(session, s);
-  const auto model = behavioral::BehavioralModel::load(session.artifacts() / "behavioral.h5");
-  const auto table = errormodel::ErrorTable::load(session.artifacts() / "error_table.h5");
+  const auto table = errormodel::project_table(table_path(session, s), s);
   const auto networks = training::TrainedNetworks::load(session.artifacts() / "checkpoint.h5");
   const auto data = training::project_data(s, session.data_root(), session.context);
-  const std::string hardware = i.hardware.empty() ? "behavioral" : i.hardware;
+  const std::string hardware = !i.hardware.empty() ? i.hardware : starts_at_table(s) ? "table" : "behavioral";
+  std::optional<behavioral::BehavioralModel> model;
   const auto exact = training::ideal_table(table), gaussian = training::matched_gaussian(table);
   std::unique_ptr<training::ConversionModel> conversion;
-  if (hardware == "behavioral") conversion = std::make_unique<verification::BehavioralConversion>(model);
+  if (hardware == "behavioral") {
+    model = behavioral::BehavioralModel::load(session.artifacts() / "behavioral.h5");
+    conversion = std::make_unique<verification::BehavioralConversion>(*model);
+  }
   if (hardware == "table") conversion = std::make_unique<training::TableConversion>(table);
   if (hardware == "gaussian") conversion = std::make_unique<training::TableConversion>(gaussian);
   if (hardware == "ideal") conversion = std::make_unique<training::TableConversion>(exact);

@@ -34,6 +34,7 @@ std::vector<double> pilot(const circuit::CampaignPlan& plan, double deadline) {
 
 ExitStatus run_plan(Session& session) {
   const Settings s = session.project();
+  require_netlist(s);
   const auto plan = circuit::plan_campaign(s, session.context);
   std::vector<std::size_t> points(plan.decks.size(), 0);
   for (const auto& point : plan.points) ++points[point.deck];

@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "circuit/reproduce.h"
-#include "cli/command.h"
+#include "cli/pipeline.h"
 
 namespace errata::cli {
 
@@ -19,7 +19,9 @@ ExitStatus run_reproduce(Session& session) {
     throw Error(ExitStatus::kUsage, "E103", fmt::format("'{}' is not the number of a point", arguments[0]),
                 "errata reproduce 120 my-chip");
   const std::filesystem::path folder = arguments.size() > 1 ? arguments[1] : ".";
-  const auto plan = circuit::plan_campaign(session.project(folder), session.context);
+  const Settings s = session.project(folder);
+  require_netlist(s);
+  const auto plan = circuit::plan_campaign(s, session.context);
   const std::filesystem::path out =
       session.invocation.out.empty() ? folder / fmt::format("point-{}", point) : session.invocation.out;
   circuit::write_reproduction(plan, point, out);

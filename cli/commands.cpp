@@ -35,7 +35,12 @@ const std::vector<Command>& table() {
        "errata fit my-chip",
        {"force", "accept"},
        run_fit},
-      {"compile", "[PROJECT]", "compile the statistical error table", "errata compile my-chip", {"force"}, run_compile},
+      {"compile",
+       "[PROJECT]",
+       "compile the statistical error table; --from-csv: from measured test chips",
+       "errata compile my-chip --from-csv measurements.csv",
+       {"force", "from-csv"},
+       run_compile},
       {"train",
        "[PROJECT]",
        "train the network, without and with the table in the loop",
@@ -73,13 +78,33 @@ const std::vector<Command>& table() {
        "errata reproduce 120 my-chip",
        {"out"},
        run_reproduce},
-      {"inspect", "FILE", "look into any artefact", "errata inspect my-chip/artifacts/error_table.h5", {}, run_inspect},
+      {"inspect",
+       "FILE",
+       "look into any artefact; of an error table, its terms",
+       "errata inspect my-chip/artifacts/error_table.h5",
+       {},
+       run_inspect},
       {"export",
        "FILE",
-       "write a trained network of a checkpoint as ONNX",
-       "errata export my-chip/artifacts/checkpoint.h5 --arm error_aware --out network.onnx",
-       {"arm", "out"},
+       "write a file's contents for other programs. --format csv, json, npz: any artefact (--dataset NAME: one dataset "
+       "as CSV); neurosim: an error table as NeuroSim's output-noise file; onnx: a trained network (--arm)",
+       "errata export my-chip/artifacts/error_table.h5 --format npz --out table.npz",
+       {"arm", "out", "format", "dataset"},
        run_export},
+      {"diff",
+       "TABLE TABLE",
+       "how far two error tables lie apart, term by term, and whether their errors explain it; exit status 1 when not",
+       "errata diff measured/error_table.h5 my-chip/artifacts/error_table.h5",
+       {},
+       run_diff},
+      {"merge",
+       "TABLE TABLE ...",
+       "join error tables of different chips of one hardware; --operating-points: of different temperatures, supplies "
+       "or "
+       "corners, side by side in one file",
+       "errata merge lot1/error_table.h5 lot2/error_table.h5 --out both.h5",
+       {"out", "operating-points"},
+       run_merge},
       {"data",
        "list | fetch NAME | make [FOLDER]",
        "show the data sets, download one (--from ADDRESS: from elsewhere), or write the built-in one as files",
@@ -134,6 +159,8 @@ std::filesystem::path Session::project_folder() const {
 
 Settings Session::project(const std::filesystem::path& folder) const {
   std::vector<SettingOverride> overrides = invocation.overrides;
+  if (!invocation.from_csv.empty())  // relative to the project, as in errata.toml
+    overrides.push_back({"errormodel.measurements", std::filesystem::relative(invocation.from_csv, folder).string()});
   if (invocation.seed) overrides.push_back({"project.seed", fmt::format("{}", *invocation.seed)});
   Settings settings = read_project(folder, overrides);
   if (invocation.trust_netlist) settings.trust_netlist();

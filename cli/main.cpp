@@ -46,6 +46,10 @@ po::options_description options(Invocation& i, std::vector<std::string>& sets) {
   add("to", po::value<std::string>(&i.to));
   add("template", po::value<std::string>(&i.name));
   add("arm", po::value<std::string>(&i.name));
+  add("format", po::value<std::string>(&i.format));
+  add("dataset", po::value<std::string>(&i.dataset));
+  add("from-csv", po::value<std::filesystem::path>(&i.from_csv));
+  add("operating-points", po::bool_switch(&i.operating_points));
   add("hardware", po::value<std::string>(&i.hardware));
   add("chips", po::value<std::size_t>(&i.chips));
   add("images", po::value<std::size_t>(&i.images));

@@ -13,6 +13,8 @@
 #include "core/operand_set.h"
 #include "core/sha256.h"
 #include "errormodel/compile.h"
+#include "errormodel/compile_measured.h"
+#include "errormodel/operating_point.h"
 #include "training/data_catalogue.h"
 #include "training/project_network.h"
 #include "training/stage.h"
@@ -33,6 +35,16 @@ ArtifactInput input(const Session& session, std::string role, const char* file) 
                                                                             : role == "verification" ? "verify"
                                                                                                      : "characterize"));
   return {std::move(role), sha256_of_file(path)};
+}
+
+/// The table to train and verify with.
+ArtifactInput table_input(const Session& session, const Settings& s) {
+  if (!s.has("hardware.error_table")) return input(session, "error_table", "error_table.h5");
+  const auto path = table_path(session, s);
+  if (!std::filesystem::exists(path))
+    throw Error(ExitStatus::kArtifact, "E401", fmt::format("{} does not exist", path.string()),
+                "hardware.error_table names it");
+  return {"error_table", sha256_of_file(path)};
 }
 
 template <class Artifact>
@@ -60,35 +72,39 @@ ArtifactInput data_input(const Session& session, const Settings& s) {
 bool adapts(const Settings& s) { return s.integer("training.adaptation_epochs") > 0 && s.flag("training.error_aware"); }
 
 Provenance characterize_provenance(const Session&, const Settings& s) {
+  require_netlist(s);
   return circuit::plan_campaign(s, RunContext{}).skeleton.provenance;
 }
 Provenance fit_provenance(const Session& session, const Settings& s) {
+  require_netlist(s);
   return make<behavioral::BehavioralModel>({input(session, "characterization", "characterization.h5")}, s, "fit");
 }
 Provenance compile_provenance(const Session& session, const Settings& s) {
+  if (s.has("errormodel.measurements"))
+    return make<errormodel::ErrorTable>(errormodel::measurement_inputs(s), s, "compile");
+  require_netlist(s);
   std::vector<ArtifactInput> inputs = operand_input(s, "errormodel.operands");
   inputs.insert(inputs.begin(), input(session, "behavioral", "behavioral.h5"));
   return make<errormodel::ErrorTable>(std::move(inputs), s, "compile");
 }
 Provenance train_provenance(const Session& session, const Settings& s) {
   std::vector<ArtifactInput> inputs;
-  if (adapts(s)) inputs.push_back(input(session, "error_table", "error_table.h5"));
+  if (adapts(s)) inputs.push_back(table_input(session, s));
   inputs.push_back(data_input(session, s));
   for (auto& file : training::network_file_input(s)) inputs.push_back(std::move(file));
   return make<training::TrainedNetworks>(std::move(inputs), s, "train");
 }
 Provenance verify_provenance(const Session& session, const Settings& s) {
-  return make<verification::Verification>(
-      {input(session, "behavioral", "behavioral.h5"), input(session, "error_table", "error_table.h5"),
-       input(session, "checkpoint", "checkpoint.h5"), data_input(session, s)},
-      s, "verify");
+  return make<verification::Verification>({input(session, "behavioral", "behavioral.h5"), table_input(session, s),
+                                           input(session, "checkpoint", "checkpoint.h5"), data_input(session, s)},
+                                          s, "verify");
 }
 Provenance report_provenance(const Session& session, const Settings& s) {
   return {"report",
           1,
           0,
           {input(session, "characterization", "characterization.h5"), input(session, "behavioral", "behavioral.h5"),
-           input(session, "error_table", "error_table.h5"), input(session, "checkpoint", "checkpoint.h5"),
+           table_input(session, s), input(session, "checkpoint", "checkpoint.h5"),
            input(session, "verification", "verification.h5")},
           s.canonical(sections_of_stage("report")),
           s.seed()};
@@ -146,9 +162,15 @@ ExitStatus do_fit(Session& session, const Settings& s, const Provenance& provena
   return ExitStatus::kOk;
 }
 
-ExitStatus do_compile(Session& session, const Settings& s, const Provenance& provenance) {
+errormodel::ErrorTable table_of(const Session& session, const Settings& s, const Provenance& provenance) {
+  if (s.has("errormodel.measurements"))
+    return errormodel::compile_measured(errormodel::project_campaign(s), s, provenance, session.context);
   const auto model = behavioral::BehavioralModel::load(session.artifacts() / "behavioral.h5");
-  const auto table = errormodel::compile_table(model, s, provenance, session.context);
+  return errormodel::compile_table(model, s, provenance, session.context);
+}
+
+ExitStatus do_compile(Session& session, const Settings& s, const Provenance& provenance) {
+  const auto table = table_of(session, s, provenance);
   table.save(session.artifacts() / "error_table.h5");
   session.out.line(errormodel::table_report(table));
   return ExitStatus::kOk;
@@ -156,7 +178,7 @@ ExitStatus do_compile(Session& session, const Settings& s, const Provenance& pro
 
 ExitStatus do_train(Session& session, const Settings& s, const Provenance& provenance) {
   std::optional<errormodel::ErrorTable> table;
-  if (adapts(s)) table = errormodel::ErrorTable::load(session.artifacts() / "error_table.h5");
+  if (adapts(s)) table = errormodel::project_table(table_path(session, s), s);
   const auto data = training::project_data(s, session.data_root(), session.context);
   const auto trained = training::train_networks(s, table, data, provenance, session.artifacts(), session.context);
   for (const auto& arm : trained.arms) {
@@ -170,7 +192,7 @@ ExitStatus do_train(Session& session, const Settings& s, const Provenance& prove
 
 ExitStatus do_verify(Session& session, const Settings& s, const Provenance& provenance) {
   const auto model = behavioral::BehavioralModel::load(session.artifacts() / "behavioral.h5");
-  const auto table = errormodel::ErrorTable::load(session.artifacts() / "error_table.h5");
+  const auto table = errormodel::project_table(table_path(session, s), s);
   const auto networks = training::TrainedNetworks::load(session.artifacts() / "checkpoint.h5");
   const auto data = training::project_data(s, session.data_root(), session.context);
   const auto v = verification::verify({s, model, table, networks, data}, provenance, session.context);
@@ -204,7 +226,7 @@ ExitStatus do_report(Session& session, const Settings& s, const Provenance& prov
   const auto at = [&](const char* file) { return session.artifacts() / file; };
   const auto characterization = circuit::Characterization::load(at("characterization.h5"));
   const auto model = behavioral::BehavioralModel::load(at("behavioral.h5"));
-  const auto table = errormodel::ErrorTable::load(at("error_table.h5"));
+  const auto table = errormodel::project_table(table_path(session, s), s);
   const auto networks = training::TrainedNetworks::load(at("checkpoint.h5"));
   const auto verdict = verification::Verification::load(at("verification.h5"));
   report::ReportInput in{s.text("project.name"), &characterization, &model, &table, &verdict, {}};
@@ -272,6 +294,18 @@ std::string difference(const std::filesystem::path& path, const Provenance& now)
 }
 
 }  // namespace
+
+std::filesystem::path table_path(const Session& session, const Settings& s) {
+  return s.has("hardware.error_table") ? s.folder() / s.text("hardware.error_table")
+                                       : session.artifacts() / "error_table.h5";
+}
+
+void require_netlist(const Settings& s) {
+  if (starts_at_table(s))
+    throw Error(ExitStatus::kArtifact, "E401", "the project names no netlist, so this stage has nothing to work on",
+                s.has("errormodel.measurements") ? "errata compile makes the table from the measurements"
+                                                 : "errata train works with hardware.error_table");
+}
 
 std::span<const Stage> stages() { return kStages; }
 

@@ -29,6 +29,11 @@ struct StageState {
 StageState state_of(const Session& session, const Settings& settings, const Stage& stage);
 std::string_view to_string(Freshness freshness);
 
+/// The error table that the project trains and verifies with: hardware.error_table, or the one that `compile` makes.
+std::filesystem::path table_path(const Session& session, const Settings& settings);
+/// Throws Error (artefact, E401) where the project starts at measurements or at a ready table.
+void require_netlist(const Settings& settings);
+
 /// Runs one stage unless it is fresh (or --force), printing what it does.
 ExitStatus run_stage(Session& session, const Settings& settings, const Stage& stage);
 

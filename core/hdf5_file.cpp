@@ -268,6 +268,38 @@ Shape Hdf5Reader::shape(std::string_view name) const {
   return Shape(sizes.begin(), sizes.end());
 }
 
+namespace {
+Hdf5Kind kind_of(hid_t type) {
+  const std::size_t size = H5Tget_size(type);
+  switch (H5Tget_class(type)) {
+    case H5T_STRING:
+      return Hdf5Kind::kText;
+    case H5T_FLOAT:
+      return size == 8 ? Hdf5Kind::kReal64 : size == 4 ? Hdf5Kind::kReal32 : Hdf5Kind::kOther;
+    case H5T_INTEGER:
+      return size == 8 ? Hdf5Kind::kInteger64
+             : size == 4 ? Hdf5Kind::kInteger32
+             : size == 1 ? Hdf5Kind::kByte
+                         : Hdf5Kind::kOther;
+    default:
+      return Hdf5Kind::kOther;
+  }
+}
+}  // namespace
+
+Hdf5Kind Hdf5Reader::kind(std::string_view name) const {
+  Handle dataset(H5Dopen2(file_, absolute(name).c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset.valid()) fail(name, "is not a dataset");
+  return kind_of(Handle(H5Dget_type(dataset), H5Tclose));
+}
+
+Hdf5Kind Hdf5Reader::attribute_kind(std::string_view object, std::string_view name) const {
+  if (!has_attribute(object, name)) fail(object, fmt::format("attribute {} is missing", name));
+  Handle attribute(
+      H5Aopen_by_name(file_, absolute(object).c_str(), std::string(name).c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  return kind_of(Handle(H5Aget_type(attribute), H5Tclose));
+}
+
 void Hdf5Reader::check_claim(std::string_view name, const Shape& claimed, std::size_t element_bytes) const {
   constexpr double kDeflateLimit = 1100.0;            // deflate shrinks at most about 1030-fold
   double bytes = static_cast<double>(element_bytes);  // in double: a hostile shape's product may overflow

@@ -53,6 +53,9 @@ class Hdf5Writer {
   std::int64_t file_ = -1;
 };
 
+/// What a dataset or an attribute holds.
+enum class Hdf5Kind { kReal64, kReal32, kInteger64, kInteger32, kByte, kText, kOther };
+
 /// Reads one HDF5 file. Every size in a file is checked against the file's own length before memory is
 /// taken for it. Throws Error (artefact) that names file and dataset when anything is missing,
 /// truncated, foreign or of another type. Not thread safe.
@@ -65,6 +68,8 @@ class Hdf5Reader {
 
   bool has(std::string_view name) const;
   Shape shape(std::string_view name) const;
+  Hdf5Kind kind(std::string_view name) const;
+  Hdf5Kind attribute_kind(std::string_view object, std::string_view name) const;
   /// The values of a dataset; when `expected` is not empty the shape must equal it.
   std::vector<double> doubles(std::string_view name, const Shape& expected = {}) const;
   std::vector<float> floats(std::string_view name, const Shape& expected = {}) const;

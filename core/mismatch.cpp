@@ -39,6 +39,7 @@ std::vector<MismatchTerm> mismatch_terms(const Settings& settings, std::size_t l
       const double area = settings.number(at + "width") * settings.number(at + "length");
       term.sigma = {settings.number(at + "pelgrom_coefficient") / std::sqrt(area)};
     }
+    if (settings.has(at + "nominal")) term.nominal = settings.number(at + "nominal");
     for (double& sigma : term.sigma) sigma *= severity;
     if (term.sigma.size() > 1) term.sigma.resize(levels, term.sigma.back());
     terms.push_back(std::move(term));

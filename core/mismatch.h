@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,21 +16,30 @@ enum class MismatchScope { kCell, kColumn, kChip };
 struct MismatchTerm {
   std::string name;
   MismatchScope scope = MismatchScope::kCell;
-  std::string device;     ///< inside the cell ("m1"), or of the composed column: "clamp", "precharge", "switch.m1", …
+  std::string device;  ///< inside the cell ("m1"), or of the column: "clamp", "precharge", "switch.m1", "column.m9", …
   std::string parameter;  ///< "delvto", "resistance", …
   bool lognormal = false;
   bool uniform = false;       ///< the unit draw is even over ±√3 instead of normal
   std::vector<double> sigma;  ///< by stored level, in the parameter's SI unit, or relative when lognormal
 
-  /// Whether it moves a device inside the reset switch.
-  bool in_switch() const { return device.starts_with("switch."); }
+  static constexpr const char* kSwitch = "switch.";               ///< devices of the reset switch
+  static constexpr const char* kColumnSwitch = "column_switch.";  ///< of the column switch
+  static constexpr const char* kColumn = "column.";               ///< of a whole column, outside of its rows
+
+  bool in_switch() const { return device.starts_with(kSwitch); }
+  bool in_column_switch() const { return device.starts_with(kColumnSwitch); }
+  bool in_column() const { return device.starts_with(kColumn); }
+  /// Whether it exists once for each bit line, not for each cell.
   bool in_periphery() const {
-    return device == "clamp" || device == "source_line" || device == "precharge" || device == "sense" || in_switch();
+    return device == "clamp" || device == "source_line" || device == "precharge" || device == "sense" || in_switch() ||
+           in_column_switch() || in_column();
   }
   /// σ at a stored level.
   double sigma_at(std::size_t level) const { return sigma.size() == 1 ? sigma[0] : sigma[level]; }
   /// Where draws of terms go together: the draw is Σ mix[k] · (independent draw of term k), k up to this term itself.
   std::vector<double> mix;
+  /// The value that is moved, where the project gives it; else the netlist's.
+  std::optional<double> nominal;
   /// Pelgrom's A_VT in V·m where the gate's area is the netlist's; σ is empty until it is known.
   double pelgrom_volt_metres = 0.0;
 };

@@ -6,11 +6,24 @@
 #include <cmath>
 #include <map>
 
+#include "core/device_rules.h"
 #include "core/text.h"
 
 namespace errata {
 
 namespace {
+
+struct OutputNoise {
+  const char* kind;
+  Dimension dimension;
+};
+
+/// The kind of a declared noise at the output, by the output's unit.
+const std::map<std::string, OutputNoise, std::less<>> kOutputNoise = {
+    {"A", {"output_current", dimension::kCurrent}},
+    {"V", {"output_voltage", dimension::kVoltage}},
+    {"C", {"output_charge", dimension::kCharge}},
+    {"V*s", {"output_voltage_time", dimension::kVoltSecond}}};
 
 class Rules {
  public:
@@ -45,14 +58,18 @@ class Rules {
                                                                          {"l", dimension::kLength}};
     const auto known = kUnits.find(parameter);
     if (!relative && known == kUnits.end()) return;
-    const Dimension needed = relative ? dimension::kNone : known->second;
+    check_dimension(path, relative ? dimension::kNone : known->second, relative ? "" : parameter);
+  }
+
+  /// `taker` is what takes a value of that dimension; empty: it is relative.
+  void check_dimension(const std::string& path, const Dimension& needed, const std::string& taker) {
     for (const Dimension& found : s_.value(path).dimensions)
       if (!(found == needed)) {
-        inconsistent(
-            "E104", path,
-            fmt::format("{} is in {}; {} takes {}", path, unit_symbol(found), relative ? "a relative value" : parameter,
-                        relative ? "% or a plain number" : unit_symbol(needed)),
-            "");
+        inconsistent("E104", path,
+                     fmt::format("{} is in {}; {} takes {}", path, unit_symbol(found),
+                                 taker.empty() ? "a relative value" : taker,
+                                 taker.empty() ? "% or a plain number" : unit_symbol(needed)),
+                     "");
         return;
       }
   }
@@ -183,33 +200,59 @@ class Rules {
 
   void check_noise_source(const std::string& at, std::size_t levels) {
     const bool relative = s_.text(at + ".kind") == "cell_relative";
-    const bool current = s_.text("circuit.read") == "current";
-    if (!relative && (s_.text(at + ".kind") == "output_current") != current)
-      inconsistent("E107", at + ".kind",
-                   fmt::format("{}: the output of circuit.read = \"{}\" is a {}", at, s_.text("circuit.read"),
-                               current ? "current" : "voltage"),
-                   current ? "use kind = \"output_current\"" : "use kind = \"output_voltage\"");
+    const std::string unit = column_unit(s_);
+    const auto fit = kOutputNoise.find(unit)->second;
+    if (!relative && s_.text(at + ".kind") != fit.kind)
+      inconsistent("E107", at + ".kind", fmt::format("{}: the output of the column is in {}", at, unit),
+                   fmt::format("use kind = \"{}\"", fit.kind));
     const std::size_t n = s_.numbers(at + ".sigma").size();
     if (n != 1 && !(relative && n == levels))
       inconsistent("E107", at + ".sigma",
                    fmt::format("{}.sigma has {} values; it takes 1{}", at, n,
                                relative ? fmt::format(" or {} (one per stored level)", levels) : ""),
                    "");
-    check_units(at + ".sigma", current ? "offset_current" : "offset_voltage", relative);
+    check_dimension(at + ".sigma", relative ? dimension::kNone : fit.dimension, relative ? "" : fit.kind);
+  }
+
+  /// Keys of the error table that go together.
+  void check_table(std::size_t levels) {
+    for (const char* key : {"errormodel.drift_exponent", "errormodel.drift_spread"}) {
+      if (!s_.has(key)) continue;
+      const std::size_t n = s_.numbers(key).size();
+      if (n != 1 && n != levels)
+        inconsistent("E107", key,
+                     fmt::format("{} has {} values; it takes 1 or {} (one per stored level)", key, n, levels), "");
+      if (!s_.has("errormodel.drift_exponent"))
+        inconsistent("E107", key, fmt::format("{} needs errormodel.drift_exponent", key), "");
+    }
+    for (const auto& [key, other] : {std::pair{"errormodel.measured_weights", "errormodel.measured_inputs"},
+                                     {"errormodel.measured_inputs", "errormodel.measured_weights"}})
+      if (s_.has(key) && (!s_.has(other) || !s_.has("errormodel.measurements")))
+        inconsistent("E107", key, fmt::format("{} goes with {} and errormodel.measurements", key, other), "");
+    if (s_.number("errormodel.stuck_lowest") + s_.number("errormodel.stuck_highest") > 1.0)
+      inconsistent("E107", "errormodel.stuck_highest", "more cells are stuck than there are", "");
+    const auto inputs = s_.integer("hardware.input_levels");
+    if ((inputs & (inputs - 1)) != 0)
+      inconsistent("E107", "hardware.input_levels",
+                   fmt::format("hardware.input_levels = {} is no power of two", inputs), "");
   }
 
   void check_consistency() {
     const auto problem = [&](const std::string& path, std::string message, std::string hint) {
       inconsistent("E107", path, std::move(message), std::move(hint));
     };
-    const std::size_t levels = s_.numbers("circuit.weight.levels").size();
-    if (levels < 2 || levels > 256)
-      problem("circuit.weight.levels", fmt::format("circuit.weight.levels has {} entries; it takes 2 to 256", levels),
-              "");
     if (s_.integer("hardware.rows_per_tile") > s_.integer("array.rows"))
       problem("hardware.rows_per_tile",
               fmt::format("hardware.rows_per_tile = {} is more than array.rows = {}",
                           s_.integer("hardware.rows_per_tile"), s_.integer("array.rows")),
+              "");
+    const bool netlist = !starts_at_table(s_);
+    const std::size_t levels = netlist ? s_.numbers("circuit.weight.levels").size()
+                                       : static_cast<std::size_t>(s_.integer("hardware.cell_levels"));
+    check_table(levels);
+    if (!netlist) return;
+    if (levels < 2 || levels > 256)
+      problem("circuit.weight.levels", fmt::format("circuit.weight.levels has {} entries; it takes 2 to 256", levels),
               "");
     check_storage();
     check_read();
@@ -236,7 +279,7 @@ class Rules {
                 "");
       const std::string device = lower_case(s_.text(at + ".device"));
       const bool periphery = device == "clamp" || device == "source_line" || device == "precharge" ||
-                             device == "sense" || device.starts_with("switch.");
+                             device == "sense" || device.starts_with("switch.") || device.starts_with("column_switch.");
       if (periphery && s_.text(at + ".scope") == "cell")
         problem(at + ".scope",
                 fmt::format("{}: the {} exists once per bit line, so its scope is column or chip", at, device), "");
@@ -249,6 +292,11 @@ class Rules {
 
 }  // namespace
 
-std::vector<Diagnostic> project_inconsistencies(const Settings& settings) { return Rules(settings).check(); }
+std::vector<Diagnostic> project_inconsistencies(const Settings& settings) {
+  auto all = device_inconsistencies(settings);
+  const auto more = Rules(settings).check();
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
 
 }  // namespace errata

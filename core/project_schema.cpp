@@ -56,6 +56,10 @@ KeySpec need(KeySpec spec, std::string example) {
   spec.example = std::move(example);
   return spec;
 }
+KeySpec unless(std::string other, KeySpec spec) {
+  spec.unless = std::move(other);
+  return spec;
+}
 KeySpec any(KeySpec spec) {
   spec.any_dimension = true;
   return spec;
@@ -74,7 +78,16 @@ std::vector<KeySpec> build_schema() {
 
       need(text("circuit.netlist", "", "ngspice netlist with the cell's .subckt, relative to the project's folder."),
            "cell.cir"),
-      need(text("circuit.cell", "", "Name of the subcircuit that is the cell."), "rram_cell"),
+      unless("circuit.column",
+             need(text("circuit.cell", "",
+                       "Name of the subcircuit that is the cell; errata composes the column around it."),
+                  "rram_cell")),
+      text("circuit.column", "",
+           "Instead of circuit.cell: name of the subcircuit that is a whole column, or a small array of "
+           "circuit.design.neighbours columns. Names under [circuit.pins], [circuit.weight] and [[circuit.mismatch]] "
+           "hold `{row}` (and `{line}`) where its rows (and bit lines) are numbered."),
+      integer("circuit.first_index", "0", 0, 1,
+              "Number of the first row and bit line that `{row}` and `{line}` stand for."),
       choice(
           "circuit.read", "current", {"current", "discharge", "charge"},
           "How a column is read: `current` sums the cells' currents on a clamped bit line; `discharge` lets the active "
@@ -101,8 +114,12 @@ std::vector<KeySpec> build_schema() {
       integer("circuit.retries", "2", 0, 20, "How often a failed simulation is tried again in a fresh worker."),
       real("circuit.tolerated_failures", "0.001", 0.0, 1.0, "Fraction of points that may fail."),
 
-      need(text("circuit.pins.word_line", "", "Pin that receives the input level."), "wl"),
-      need(text("circuit.pins.bit_line", "", "Pin whose current is read."), "bl"),
+      need(
+          text("circuit.pins.word_line", "", "Pin that receives the input level; of a column with `{row}`: `wl{row}`."),
+          "wl"),
+      need(text("circuit.pins.bit_line", "", "Pin whose current or voltage is read."), "bl"),
+      text("circuit.pins.complement_bit_line", "",
+           "Second pin with a line and a periphery of its own; the column's output is the difference of the two."),
       text("circuit.pins.source_line", "", "Pin returned to ground through the source line."),
       text("circuit.pins.supply", "", "Supply pin, tied to circuit.supply_voltage."),
       text("circuit.pins.ground", "", "Pin tied to node 0."),
@@ -117,6 +134,27 @@ std::vector<KeySpec> build_schema() {
       need(list(quantity("circuit.driven_pin[].voltages", kVoltage, "", -100, 100,
                          "Its voltage at each of these times.")),
            R"(["0 V", "0 V", "1 V"])"),
+
+      text("circuit.result", "",
+           "Name of the [[circuit.output]] that is the column's result; by default the current or voltage of the bit "
+           "line. The other outputs are stored beside it."),
+      need(text("circuit.output[].name", "", "Name of something that is measured beside the bit line."),
+           "supply_charge"),
+      choice("circuit.output[].quantity", "voltage", {"voltage", "current"},
+             "Voltage of a node, or current of a device."),
+      text("circuit.output[].node", "",
+           "Voltage: a pin or an inner node of the cell or column, `bit_line` or `complement_bit_line`."),
+      text("circuit.output[].reference", "", "Voltage: node whose voltage is subtracted; ground without it."),
+      text("circuit.output[].device", "",
+           "Current: a voltage source inside the cell or column, counted into its first terminal; or `supply` or "
+           "`bit_line`, counted out of the supply or the clamp."),
+      integer("circuit.output[].row", "0", 0, 4096, "With circuit.cell: the row, from 0, whose cell is meant."),
+      choice("circuit.output[].measure", "sample", {"sample", "average", "integral"},
+             "Transient reads: the value at a time, its mean or its integral over a span (of a current: a charge)."),
+      quantity("circuit.output[].time", kTime, "0 s", 0, 1.0,
+               "Of a sample: when, from the release of the bit line; 0 takes circuit.timing.sample."),
+      quantity("circuit.output[].from", kTime, "0 s", 0, 1.0, "Begin of the span."),
+      quantity("circuit.output[].to", kTime, "0 s", 0, 1.0, "End of the span; 0 takes circuit.timing.sample."),
 
       choice("circuit.input.encoding", "voltage", {"voltage", "pulse_width", "pulse_count"},
              "What of the word line carries an input level: its voltage, the width of its pulse, or the number of its "
@@ -148,15 +186,17 @@ std::vector<KeySpec> build_schema() {
              "One frozen draw per cell, per bit line, or per chip."),
       need(text("circuit.mismatch[].device", "",
                 "Device inside the cell (`m1`, `x2.m1`), or a pattern (`m*`) that stands for every device it fits, "
-                "each with a "
-                "draw of its own; or `clamp`, `precharge`, `sense` of the composed column; or "
-                "`switch.m1`, a device inside array.reset_switch."),
+                "each with a draw of its own; a .model inside the cell; the cell's own name, for a parameter of its "
+                ".subckt line; or `clamp`, `precharge`, `sense` of the composed column; or `switch.m1`, a device "
+                "inside array.reset_switch, and `column_switch.m1`."),
            "m1"),
       need(text("circuit.mismatch[].parameter", "",
-                "Instance parameter: `delvto`, `mulu0`, `resistance`, `capacitance`; for `clamp`: `voltage`, "
-                "`resistance`, "
-                "`offset_current`; for `precharge`: `voltage`; for `sense`: `offset_voltage`."),
+                "Instance, model or subcircuit parameter: `delvto`, `mulu0`, `resistance`, `capacitance`, `vth0`; for "
+                "`clamp`: `voltage`, `resistance`, `offset_current`; for `precharge`: `voltage`; for `sense`: "
+                "`offset_voltage`."),
            "delvto"),
+      any(quantity("circuit.mismatch[].nominal", kNone, "", -kBig, kBig,
+                   "Value that the draw moves; by default the netlist's.")),
       choice("circuit.mismatch[].distribution", "normal", {"normal", "lognormal", "uniform"},
              "normal adds σ·z to the nominal value; lognormal multiplies it by exp(σ·z); uniform adds a value spread "
              "evenly over ±√3·σ."),
@@ -176,12 +216,13 @@ std::vector<KeySpec> build_schema() {
       quantity("circuit.noise.integration_time", kTime, "10 ns", 1e-15, 1.0,
                "Integration time of a read; the noise bandwidth is 1 / (2 · integration_time)."),
       need(text("circuit.noise_source[].name", "", "Name of a declared noise source."), "rtn"),
-      choice("circuit.noise_source[].kind", "cell_relative", {"cell_relative", "output_current", "output_voltage"},
-             "`cell_relative`: each active cell's current or charge fluctuates by σ relative; `output_current` and "
-             "`output_voltage`: σ at the output of each bit line."),
-      need(any(list(quantity(
-               "circuit.noise_source[].sigma", kNone, "", 0, kBig,
-               "rms of the source over one read: relative (one value or one per level), or in ampere or volt."))),
+      choice("circuit.noise_source[].kind", "cell_relative",
+             {"cell_relative", "output_current", "output_voltage", "output_charge", "output_voltage_time"},
+             "`cell_relative`: each active cell's current or charge fluctuates by σ relative; the others: σ at the "
+             "output of each bit line, by its unit."),
+      need(any(list(quantity("circuit.noise_source[].sigma", kNone, "", 0, kBig,
+                             "rms of the source over one read: relative (one value or one per level), or in the "
+                             "output's unit."))),
            "1 %"),
 
       quantity("circuit.timing.delay", kTime, "0.2 ns", 0, 1.0,
@@ -239,9 +280,25 @@ std::vector<KeySpec> build_schema() {
            "Subcircuit of the netlist that holds the line until it is released; its pins are `line`, `reference`, "
            "`control` and, where it has them, `control_bar`, `supply`, `ground`. Without it the release is ideal."),
 
+      choice("array.periphery", "errata", {"errata", "netlist"},
+             "With circuit.column: whether errata adds the clamp, or the precharge and the line's capacitance, or the "
+             "netlist has its own and circuit.result names what comes out."),
+      text(
+          "array.column_switch", "",
+          "Subcircuit of the netlist between a bit line and the clamp or sense node: a column multiplexer or sense "
+          "switch. Its pins are `line`, `sense`, `control` and, where it has them, `control_bar`, `supply`, `ground`."),
+      integer("array.multiplexed_columns", "1", 1, 256,
+              "Column switches on one sense node; all but the measured column's are open."),
+      quantity("array.sense_capacitance", kCapacitance, "1 fF", 0, 1.0,
+               "Transient reads: capacitance of the sense node behind a column switch."),
+      quantity("circuit.timing.connect", kTime, "0 s", 0, 1.0,
+               "Transient reads: when the column switch closes, from the release of the bit line; 0: it is closed "
+               "always."),
+
       text("behavioral.model", "automatic",
-           "Family of the column model: `current_mode`, `floating_line`, `black_box`, or one that was added; `automatic` "
-           "takes the one that fits circuit.read, and black_box where no cell was measured alone."),
+           "Family of the column model: `current_mode`, `floating_line`, `black_box`, or one that was added; "
+           "`automatic` "
+           "takes the one that fits circuit.read, and black_box where there are only columns."),
       real("behavioral.maximum_rms", "0.1", 0, 1e6,
            "Specification of the fit against held-out ngspice columns, RMS in MAC units."),
       real("behavioral.maximum_rms_full_scale", "0.01", 0, 1, "The same relative to the full scale of the design."),
@@ -250,9 +307,37 @@ std::vector<KeySpec> build_schema() {
       integer("errormodel.operands_per_column", "48", 8, 1e5, "Operands for each column."),
       text("errormodel.operands", "",
            "Operands that fill the table from a file, as for circuit.operands; without it they are stratified."),
+      text("errormodel.measurements", "",
+           "Measured conversions of test chips as CSV (docs/formats/measurements.md): they fill the table instead of "
+           "the "
+           "behavioural model, and the project needs no netlist. Relative to the project's folder."),
+      text("errormodel.measured_weights", "",
+           "CSV of the stored levels behind the measurements; with measured_inputs."),
+      text("errormodel.measured_inputs", "", "CSV of the input vectors behind the measurements."),
+      list(quantity("errormodel.drift_exponent", kNone, "", -1, 1,
+                    "Conductance drift (t/t0)^(−ν): mean ν, one value or one for each stored level.")),
+      list(quantity("errormodel.drift_spread", kNone, "", 0, 1, "Spread of ν from cell to cell, likewise.")),
+      quantity("errormodel.drift_reference", kTime, "1 s", 1e-12, 1e12,
+               "t0: time after programming at which the table's levels hold."),
+      real("errormodel.stuck_lowest", "0", 0, 1, "Share of cells that hold the lowest level whatever is stored."),
+      real("errormodel.stuck_highest", "0", 0, 1, "Share of cells that hold the highest level."),
       integer("errormodel.mac_points", "33", 5, 1025, "Grid points of the surfaces along y."),
       integer("errormodel.activity_points", "13", 4, 1025, "Grid points along the second axis."),
 
+      text("hardware.error_table", "",
+           "Error table to train and verify with, in place of artifacts/error_table.h5; relative to the project's "
+           "folder. "
+           "With it the project needs no netlist."),
+      quantity("hardware.temperature", kTemperature, "", 1.0, 1000.0,
+               "Operating point of the table; absent: its first. Between two of the table's it is interpolated."),
+      quantity("hardware.supply_voltage", kVoltage, "", 0.0, 100.0, "The same for the supply."),
+      text("hardware.corner", "", "The same for the process corner; never interpolated."),
+      quantity("hardware.time_since_programming", kTime, "", 0.0, 1e12,
+               "Time for which cells have drifted; absent: none has."),
+      integer("hardware.cell_levels", "2", 2, 256,
+              "Stored levels of a cell where there is no netlist; else circuit.weight.levels says it."),
+      integer("hardware.input_levels", "2", 2, 256,
+              "Input levels (a power of two) where there is no netlist; else circuit.input.levels says it."),
       integer("hardware.rows_per_tile", "0", 0, 4096, "Rows of a tile; 0 means array.rows."),
       integer("hardware.weight_bits", "3", 2, 8, "Bits of a signed weight: levels −(2^(b−1)−1) … 2^(b−1)−1."),
       integer("hardware.input_bits", "4", 1, 8, "Bits of an unsigned input, applied bit-serially."),
@@ -369,6 +454,10 @@ std::vector<KeySpec> build_schema() {
            "Also train, for the same number of epochs, without noise and with matched Gaussian noise."),
 
       integer("verification.chips", "100", 2, 1e6, "Chips, unseen before, on which accuracy is measured."),
+      integer("verification.most_chips", "400", 2, 1e6,
+              "Level 3 goes on to so many chips, at most four times verification.chips, where fewer give intervals too "
+              "wide to "
+              "decide."),
       integer("verification.images", "500", 1, 1e9, "Test images for each chip."),
       integer("verification.table_chips", "100", 8, 1e6, "Chips of the comparison of table and model (level 2)."),
       integer("verification.replay_chips", "1600", 2, 1e6, "Chips of the replay of the network's own operands."),
@@ -380,6 +469,9 @@ std::vector<KeySpec> build_schema() {
               "Of these, operands for each layer that are replayed in ngspice too."),
       real("verification.accuracy_tolerance", "0.5", 0, 100,
            "Level 3: largest difference between table and model, in points."),
+      flag("verification.portability", "true",
+           "Level 3: also predict the accuracy by a table on the network's own operands, and compare."),
+      real("verification.portability_tolerance", "1.0", 0, 100, "Largest difference of the two, in points."),
 
       need(text("spec[].metric", "", "Metric, for example `accuracy.error_aware.mean`."), "accuracy.error_aware.mean"),
       real("spec[].minimum", "", -1e30, 1e30, "Smallest value that passes."),
@@ -417,7 +509,23 @@ std::span<const KeySpec> project_schema() {
 std::vector<std::string> sections_of_stage(std::string_view stage) {
   if (stage == "characterize") return {"circuit", "array", "hardware.signed_scheme"};
   if (stage == "fit") return {"behavioral", "hardware.adc_range", "hardware.signed_scheme"};
-  if (stage == "compile") return {"errormodel", "hardware"};
+  if (stage == "compile")
+    return {"errormodel",
+            "array.rows",
+            "circuit.temperature",
+            "circuit.corner",
+            "circuit.pins.supply",
+            "circuit.supply_voltage",
+            "hardware.signed_scheme",
+            "hardware.cell_levels",
+            "hardware.input_levels",
+            "hardware.adc_bits",
+            "hardware.adc_range",
+            "hardware.adc_kind",
+            "hardware.adc_offset",
+            "hardware.adc_gain",
+            "hardware.adc_element_mismatch",
+            "hardware.adc_noise"};
   if (stage == "train") return {"hardware", "training", "circuit.weight.levels", "circuit.input.levels"};
   if (stage == "verify") return {"circuit", "array", "hardware", "training", "verification", "spec"};
   return {"project", "circuit", "array", "behavioral", "errormodel", "hardware", "training", "verification", "spec"};
@@ -440,7 +548,8 @@ std::string schema_reference_page() {
     if (key.kind == ValueKind::kChoice) value += fmt::format(" `{}`", fmt::join(key.choices, "`, `"));
     if (key.kind == ValueKind::kQuantity || key.kind == ValueKind::kQuantityList)
       value += key.any_dimension ? "" : fmt::format(" in {}", unit_symbol(key.dimension));
-    const std::string fallback = key.required               ? fmt::format("required, e.g. `{}`", key.example)
+    const std::string required = key.unless.empty() ? "required" : fmt::format("required without {}", key.unless);
+    const std::string fallback = key.required               ? fmt::format("{}, e.g. `{}`", required, key.example)
                                  : key.default_text.empty() ? "absent"
                                                             : fmt::format("`{}`", key.default_text);
     page += fmt::format("| `{}` | {} | {} | {} |\n", key.path, value, fallback, key.description);

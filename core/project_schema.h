@@ -20,6 +20,7 @@ struct KeySpec {
   bool any_dimension = false;  ///< the dimension depends on another key (a mismatch σ, a level)
   std::string default_text;    ///< as written in TOML; empty with required == false means "absent"
   bool required = false;
+  std::string unless;  ///< required only where this key is absent
   std::vector<std::string> choices;
   std::optional<double> minimum;  ///< in SI units
   std::optional<double> maximum;

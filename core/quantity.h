@@ -22,6 +22,8 @@ inline constexpr Dimension kTemperature{{0, 0, 0, 0, 1}};
 inline constexpr Dimension kVoltage{{2, 1, -3, -1, 0}};
 inline constexpr Dimension kResistance{{2, 1, -3, -2, 0}};
 inline constexpr Dimension kConductance{{-2, -1, 3, 2, 0}};
+inline constexpr Dimension kCharge{{0, 0, 1, 1, 0}};
+inline constexpr Dimension kVoltSecond{{2, 1, -2, -1, 0}};
 inline constexpr Dimension kCapacitance{{-2, -1, 4, 2, 0}};
 inline constexpr Dimension kFrequency{{0, 0, -1, 0, 0}};
 inline constexpr Dimension kPower{{2, 1, -3, 0, 0}};

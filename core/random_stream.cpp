@@ -60,6 +60,17 @@ double portable_log(double x) {
   return exponent * kLn2High + (2.0 * s * sum + exponent * kLn2Low);
 }
 
+double portable_exp(double x) {
+  constexpr double kLn2High = 0x1.62e42fee00000p-1, kLn2Low = 0x1.a39ef35793c76p-33, kLargest = 700.0;
+  x = x < -kLargest ? -kLargest : x > kLargest ? kLargest : x;
+  const double whole = std::floor(x / 0.6931471805599453 + 0.5);
+  const double r = (x - whole * kLn2High) - whole * kLn2Low;  // |r| ≤ 0.35
+  double sum = 1.0;
+  for (int k = 14; k >= 1; --k) sum = 1.0 + sum * r / k;
+  const auto exponent = static_cast<std::uint64_t>(static_cast<std::int64_t>(whole) + 1023);
+  return sum * std::bit_cast<double>(exponent << 52);
+}
+
 namespace {
 template <std::size_t N>
 double horner(const double (&c)[N], double x) {

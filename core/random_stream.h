@@ -29,6 +29,10 @@ enum class StreamPurpose : std::uint64_t {
   kReplaySelection = 19,
   kSobolShift = 20,
   kAdc = 21,
+  kTableDrift = 24,
+  kTableFault = 25,
+  kTableRead = 26,
+  kTableSample = 27,
 };
 
 /// Four 64-bit words of Philox4x64-10 (Salmon et al. 2011; the generator that NumPy calls Philox).
@@ -73,5 +77,9 @@ double inverse_normal(double p);
 
 /// Natural logarithm under the same restriction; domain: positive normal doubles.
 double portable_log(double x);
+
+/// Exponential function under the same restriction, relative error below 1e-15; domain |x| ≤ 700, beyond it the value at
+/// the end.
+double portable_exp(double x);
 
 }  // namespace errata

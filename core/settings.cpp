@@ -57,6 +57,10 @@ std::string Settings::canonical(std::span<const std::string> sections) const {
   return text;
 }
 
+bool starts_at_table(const Settings& s) {
+  return !s.has("circuit.netlist") && (s.has("errormodel.measurements") || s.has("hardware.error_table"));
+}
+
 AdcOptions adc_options(const Settings& s) {
   const std::string& kind = s.text("hardware.adc_kind");
   return {.bits = static_cast<int>(s.integer("hardware.adc_bits")),

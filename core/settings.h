@@ -65,6 +65,9 @@ class Settings {
   bool trusts_netlist_ = false;
 };
 
+/// Whether the project names no netlist because it starts at measurements or at a ready table.
+bool starts_at_table(const Settings& settings);
+
 /// The ADC that [hardware] describes.
 AdcOptions adc_options(const Settings& settings);
 

@@ -226,6 +226,8 @@ class SettingsBuilder {
   void fill(const KeySpec& spec, const std::string& path, const toml::source_region* where) {
     if (settings_.values_.contains(path)) return;
     if (spec.required) {
+      if (!spec.unless.empty() && settings_.values_.contains(spec.unless)) return;
+      if (spec.path.starts_with("circuit.") && starts_at_table(settings_)) return;
       const bool reported = std::ranges::any_of(
           diagnostics_, [&](const Diagnostic& d) { return d.message.starts_with(spec.path + " "); });
       if (!reported)

@@ -8,6 +8,10 @@
 
 #include "core/operand_set.h"
 #include "core/statistics.h"
+#include "errormodel/covariate_trials.h"
+#include "errormodel/network_operands.h"
+#include "errormodel/declared_terms.h"
+#include "errormodel/marginal.h"
 
 namespace errata::errormodel {
 
@@ -15,6 +19,7 @@ namespace {
 
 /// P(code | ideal code) over all observations, the dynamic part integrated exactly.
 void fill_code_pmf(const Observations& o, ErrorTable& t) {
+  if (t.adc.bits > kMostCodeBits) return;
   const std::size_t codes = std::size_t{1} << t.adc.bits;
   t.code_pmf.assign(codes * codes, 0.0);
   std::vector<double> rows(codes, 0.0);
@@ -112,28 +117,39 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandSour
 
 namespace {
 
-/// Operands of the table's columns: stratified, or those of a trained network where the project names a file.
-OperandSource operand_source(const behavioral::BehavioralModel& model, const Settings& s, double limit,
-                             std::uint64_t seed) {
+/// Operands that fill the table, and others on which it must hold, too.
+struct OperandSources {
+  OperandSource own, other;
+};
+
+/// Operands of the table's columns: stratified, or those of a trained network where the project names a file. The
+/// others are of the other kind; without a network's operands, ones that look like them.
+OperandSources operand_sources(const behavioral::BehavioralModel& model, const Settings& s, double limit,
+                               std::uint64_t seed) {
   const auto operands = static_cast<std::size_t>(s.integer("errormodel.operands_per_column"));
   const std::size_t rows = model.array.rows;
-  if (s.has("errormodel.operands")) {
-    const auto set = std::make_shared<OperandSet>(
-        project_operands(s, "errormodel.operands", rows, model.levels(), model.input_levels()));
-    const auto columns = static_cast<std::uint64_t>(s.integer("errormodel.columns"));
-    return [=](std::uint64_t chip, std::uint64_t column) {
-      const std::uint64_t k =
-          (chip - chips::kTable) * columns + column;  // every chip sees other columns of the network
-      return set->column(static_cast<std::size_t>(k), rows, operands, seed, chip);
-    };
-  }
   const OperandDesign design{.rows = rows,
                              .levels = model.levels(),
                              .operands = operands,
                              .mac_limit = limit,
                              .input_levels = model.input_levels(),
                              .differential = model.branches == 2};
-  return [=](std::uint64_t chip, std::uint64_t column) { return make_operands(design, seed, chip, column); };
+  const auto stratified = [=](std::uint64_t chip, std::uint64_t column) {
+    return make_operands(design, seed, chip, column);
+  };
+  if (s.has("errormodel.operands")) {
+    const auto set = std::make_shared<OperandSet>(
+        project_operands(s, "errormodel.operands", rows, model.levels(), model.input_levels()));
+    const auto columns = static_cast<std::uint64_t>(s.integer("errormodel.columns"));
+    const auto network = [=](std::uint64_t chip, std::uint64_t column) {
+      const std::uint64_t k =
+          (chip - chips::kTable) * columns + column;  // every chip sees other columns of the network
+      return set->column(static_cast<std::size_t>(k), rows, operands, seed, chip);
+    };
+    return {network, stratified};
+  }
+  return {stratified,
+          [=](std::uint64_t chip, std::uint64_t column) { return network_like_operands(design, seed, chip, column); }};
 }
 
 }  // namespace
@@ -145,24 +161,32 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
   t.rows = model.array.rows;
   t.offset = model.transfer.offset;
   t.unit = model.transfer.unit;
-  t.output_unit = model.array.output_unit();
+  t.output_unit = model.array.unit;
+  declare_terms(s, model.levels(), t);
   t.temperature_kelvin = model.array.temperature_kelvin;
-  t.signed_scheme = s.text("hardware.signed_scheme");
-  t.adc = adc_options(s);
   constexpr double kBeyondAdc = 1.25;  // errors carry values across the clip edge, so the surfaces reach past it
   const double limit = kBeyondAdc * t.adc.range;
-  const Observations o = observe(model, operand_source(model, s, limit, provenance.seed), provenance.seed,
-                                 chips::kTable, static_cast<std::size_t>(s.integer("errormodel.chips")),
-                                 static_cast<std::size_t>(s.integer("errormodel.columns")), context);
+  const OperandSources sources = operand_sources(model, s, limit, provenance.seed);
+  const auto columns = static_cast<std::size_t>(s.integer("errormodel.columns"));
+  const Observations o = observe(model, sources.own, provenance.seed, chips::kTable,
+                                 static_cast<std::size_t>(s.integer("errormodel.chips")), columns, context);
   if (s.has("errormodel.operands")) t.operands = "workload";
   const EstimateOptions options{.y_points = static_cast<std::size_t>(s.integer("errormodel.mac_points")),
                                 .a_points = static_cast<std::size_t>(s.integer("errormodel.activity_points")),
                                 .y_limit = limit,
-                                .y_low = lowest_mac(model.branches, limit)};
-  estimate_terms(o, options, t);
+                                .y_low = lowest_mac(model.branches, limit),
+                                .threads = context.jobs};
+  constexpr std::size_t kTrialChips = 48;
+  const Observations own = first_chips(o, kTrialChips);
+  const CovariateChoice choice = choose_covariates(
+      own, observe(model, sources.other, provenance.seed, chips::kTable, own.chips, columns, context), options);
+  estimate_terms(o, choice.options, t);
+  t.record.covariates = choice.trials;
+  t.chips_used = o.chips;
   t.residual_sigma = lack_of_fit(model, o, t);
   t.extrapolated = static_cast<double>(o.extrapolated) / static_cast<double>(model.branches * o.size());
   fill_code_pmf(o, t);
+  fill_marginal_terms(t, o.designs);
   return t;
 }
 
@@ -187,6 +211,16 @@ std::string table_report(const ErrorTable& t) {
                           sigma(t.cell_interval[t.kind(x, w)]));
   const auto [low, high] = std::minmax_element(t.dynamic_sigma.begin(), t.dynamic_sigma.end());
   text += fmt::format("  dynamic sigma    {:.3f} ... {:.3f} ({})\n", *low, *high, fmt::join(t.source_names, ", "));
+  for (const CovariateTrial& c : t.record.covariates)
+    text +=
+        fmt::format("  {} on {:<4} {:<8} error of transfer {:.4f} -> {:.4f} +- {:.4f} sigma; {}\n", c.term, c.covariate,
+                    c.kept ? "kept" : "dropped", c.error_without, c.error_with, c.standard_error, c.reason);
+  if (t.drift.present())
+    text += fmt::format("  drift exponent:  {:.4f} from {:.3g} s on\n", fmt::join(t.drift.exponent, "  "),
+                        t.drift.reference_seconds);
+  if (t.faults.present())
+    text += fmt::format("  stuck cells:     {:.3g} % lowest, {:.3g} % highest\n", 100 * t.faults.lowest,
+                        100 * t.faults.highest);
   text += fmt::format("  not explained by (y, a) without mismatch: {:.4f} MAC units rms\n", t.residual_sigma);
   if (t.extrapolated > 0)
     text += fmt::format(

@@ -48,11 +48,14 @@ HardwareOptions hardware_options(const Settings& s) {
   HardwareOptions h;
   const auto rows = s.integer("hardware.rows_per_tile");
   h.rows_per_tile = static_cast<std::size_t>(rows > 0 ? rows : s.integer("array.rows"));
-  h.cell_levels = s.numbers("circuit.weight.levels").size();
+  const auto levels = [&](const char* of_circuit, const char* without_netlist) {
+    return s.has(of_circuit) ? s.numbers(of_circuit).size() : static_cast<std::size_t>(s.integer(without_netlist));
+  };
+  h.cell_levels = levels("circuit.weight.levels", "hardware.cell_levels");
   h.weight_bits = static_cast<int>(s.integer("hardware.weight_bits"));
   h.input_bits = static_cast<int>(s.integer("hardware.input_bits"));
   h.adc = adc_options(s);
-  h.dac_bits = std::countr_zero(s.numbers("circuit.input.levels").size());
+  h.dac_bits = std::countr_zero(levels("circuit.input.levels", "hardware.input_levels"));
   h.scheme = signed_scheme(s.text("hardware.signed_scheme"));
   h.columns_per_adc = static_cast<std::size_t>(s.integer("hardware.columns_per_adc"));
   for (std::size_t i = 0; i < s.count("training.layer"); ++i) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "behavioral/model.h"
@@ -13,6 +14,9 @@ struct ColumnConversions {
   std::vector<double> value, sigma;
   double extrapolated = 0.0;  ///< share of the bit lines' reads beyond what the model was fitted to
 };
+
+/// What converts: a model, a table, or a synthetic truth. A pure function, thread safe.
+using Converter = std::function<ColumnConversions(std::uint64_t chip, std::uint64_t column, const ColumnOperands&)>;
 
 /// By the behavioural model; the column's bit lines are 2·column and 2·column + 1.
 ColumnConversions convert_by_model(const behavioral::BehavioralModel& model, std::uint64_t seed, std::uint64_t chip,

@@ -1,3 +1,5 @@
+#include "verification/level_two.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -5,24 +7,17 @@
 #include <numeric>
 
 #include "core/random_stream.h"
-#include "errormodel/compile.h"
-#include "verification/conversions.h"
-#include "verification/verify.h"
+#include "errormodel/estimate.h"
+#include "verification/advice.h"
 
 namespace errata::verification {
 
 namespace {
 
-/// Errors of many conversions with one read each, and what the read-averaging curve needs.
-struct Sampled {
-  std::vector<double> y, error;       ///< error with one read's noise
-  std::vector<double> offset, sigma;  ///< noise-free error and read σ
-  std::vector<std::uint32_t> chip;
-};
+using Sampled = SampledConversions;
 
-template <class Convert>
 Sampled sample(const std::vector<ColumnOperands>& operands, std::size_t chips, std::uint64_t seed,
-               std::uint64_t read_stream, const Convert& convert, const RunContext& context) {
+               std::uint64_t read_stream, const Converter& convert, const RunContext& context) {
   std::vector<Sampled> parts(chips);
 #pragma omp parallel for schedule(dynamic) num_threads(context.jobs)
   for (std::size_t chip = 0; chip < chips; ++chip) {
@@ -83,7 +78,8 @@ double sampling_floor(const std::vector<double>& error, const std::vector<std::u
   return sum / kSplits / std::sqrt(2.0);  // halves of n/2 chips differ √2 more than two samples of n chips
 }
 
-void compare_bins(const Sampled& m, const Sampled& t, std::size_t chips, std::uint64_t seed, LevelTwoResult& result) {
+void compare_bins(const LevelTwoReference& reference, const Sampled& t, LevelTwoResult& result) {
+  const Sampled& m = reference.conversions;
   const auto edges = bin_edges(m.y);
   double passing = 0.0;
   for (std::size_t b = 0; b + 1 < edges.size(); ++b) {
@@ -105,27 +101,23 @@ void compare_bins(const Sampled& m, const Sampled& t, std::size_t chips, std::ui
     c.model_sigma = standard_deviation(me);
     c.table_sigma = standard_deviation(te);
     c.distance = wasserstein1(me, te);
-    c.allowed = std::max(0.1 * c.model_sigma, 3.0 * sampling_floor(me, mc, chips, seed));
+    c.allowed = std::max(0.1 * c.model_sigma, 3.0 * sampling_floor(me, mc, reference.chips, reference.seed));
     if (c.distance <= c.allowed) passing += c.share;
     result.bins.push_back(c);
   }
   double covered = 0.0;
   for (const auto& b : result.bins) covered += b.share;
   const double share = covered > 0 ? passing / covered : 0.0;
-  Check c{2,
-          "share of conversions whose error distribution agrees (W1)",
-          {share, share, share},
-          0.95,
-          1.0,
-          "1",
-          Color::kGreen,
-          {}};
-  c.color = judge(c.value, c.low, c.high);
-  if (c.color != Color::kGreen)
-    c.advice =
-        "the table's distribution differs in some bins: more errormodel.chips or operands_per_column, or workload "
-        "operands";
-  result.checks.push_back(std::move(c));
+  result.checks.push_back(
+      judged({.level = 2,
+              .name = "share of conversions whose error distribution agrees (W1)",
+              .value = {share, share, share},
+              .low = 0.95,
+              .high = 1.0,
+              .unit = "1",
+              .data = "/bins/comparison"},
+             {.broken = "the table's error distribution differs from the model's in some bins of y: more "
+                        "errormodel.chips or operands_per_column, or errormodel.operands from the network's own"}));
 }
 
 /// A ratio of chip-wise sums with a jackknife over chips.
@@ -138,25 +130,84 @@ Interval ratio_over_chips(const std::vector<double>& top, const std::vector<doub
   return jackknife_interval(std::sqrt(all_top / all_bottom), leave_out, 0.95);
 }
 
-void compare_reads(const Sampled& m, const Sampled& t, std::size_t chips, LevelTwoResult& result) {
-  const auto by_chip = [&](const Sampled& s, double reads, bool with_static) {
-    std::vector<double> sums(chips, 0.0);
-    for (std::size_t i = 0; i < s.y.size(); ++i)
-      sums[s.chip[i]] += (with_static ? s.offset[i] * s.offset[i] : 0.0) + s.sigma[i] * s.sigma[i] / reads;
-    return sums;
+std::vector<double> sums_by_chip(const Sampled& s, std::size_t chips, double offset_weight, double noise_weight) {
+  std::vector<double> sums(chips, 0.0);
+  for (std::size_t i = 0; i < s.y.size(); ++i)
+    sums[s.chip[i]] += offset_weight * s.offset[i] * s.offset[i] + noise_weight * s.sigma[i] * s.sigma[i];
+  return sums;
+}
+
+double root_of_mean(const std::vector<double>& sums, std::size_t conversions) {
+  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(conversions));
+}
+
+/// Dynamic σ and the read-averaging curve: the rms error of the mean of R reads has the static part and 1/R of the
+/// noise.
+void compare_reads(const LevelTwoReference& reference, const Sampled& t, LevelTwoResult& result) {
+  const Sampled& m = reference.conversions;
+  const std::size_t chips = reference.chips;
+  const auto add = [&](std::string name, Interval i, double low, double high, std::string broken) {
+    result.checks.push_back(judged({.level = 2,
+                                    .name = std::move(name),
+                                    .value = i,
+                                    .low = low,
+                                    .high = high,
+                                    .unit = "1",
+                                    .data = "/evidence/read_averaging"},
+                                   {"chips", "verification.table_chips", chips, std::move(broken)}));
   };
-  const auto add = [&](std::string name, Interval i, double low, double high, std::string advice) {
-    Check c{2, std::move(name), i, low, high, "1", judge(i, low, high), {}};
-    if (c.color != Color::kGreen) c.advice = std::move(advice);
-    result.checks.push_back(std::move(c));
+  const auto ratio = [&](double offset_weight, double noise_weight) {
+    return ratio_over_chips(sums_by_chip(t, chips, offset_weight, noise_weight),
+                            sums_by_chip(m, chips, offset_weight, noise_weight));
   };
-  add("dynamic sigma, table / model", ratio_over_chips(by_chip(t, 1, false), by_chip(m, 1, false)), 0.95, 1.05,
-      "the read noise differs: check [[circuit.noise_source]]");
-  for (const double reads : {1.0, 4.0, 16.0})
-    add(fmt::format("rms error of the mean of {} reads, table / model", reads),
-        ratio_over_chips(by_chip(t, reads, true), by_chip(m, reads, true)), 0.85, 1.15,
-        "static and dynamic parts are divided wrongly: more errormodel.chips and columns; if inconclusive, more "
-        "verification.table_chips");
+  add("dynamic sigma, table / model", ratio(0, 1), 0.95, 1.05,
+      "the read noise differs: check [[circuit.noise_source]], or compile the table again from this model");
+  Evidence curve{.name = "read_averaging",
+                 .shape = {0, 6},
+                 .values = {},
+                 .unit = "see columns",
+                 .columns =
+                     "reads averaged, rms error by the model and by the table in MAC units, their ratio table / "
+                     "model, 95 % interval low, high; 0 reads: the dynamic sigma alone"};
+  const auto row = [&](double reads, double offset_weight, double noise_weight) {
+    const Interval i = ratio(offset_weight, noise_weight);
+    curve.values.insert(
+        curve.values.end(),
+        {reads, root_of_mean(sums_by_chip(m, chips, offset_weight, noise_weight), m.y.size()),
+         root_of_mean(sums_by_chip(t, chips, offset_weight, noise_weight), t.y.size()), i.estimate, i.low, i.high});
+    ++curve.shape[0];
+    return i;
+  };
+  row(0, 0, 1);
+  for (const double reads : {1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0}) {
+    const Interval i = row(reads, 1, 1 / reads);
+    if (reads == 1.0 || reads == 4.0 || reads == 16.0)
+      add(fmt::format("rms error of the mean of {} reads, table / model", reads), i, 0.85, 1.15,
+          "static and dynamic parts are divided wrongly: more errormodel.chips and columns");
+  }
+  result.evidence.push_back(std::move(curve));
+}
+
+/// Nodes of the surfaces that no operand supports must continue their neighbours; a table that holds zeros there
+/// promises perfect conversions where nothing is known (methods.md §6, "zeros in sparse bins").
+void check_sparse_nodes(const errormodel::ErrorTable& t, LevelTwoResult& result) {
+  constexpr double kSupported = 10.0;
+  double zeros = 0.0;
+  bool noisy = false, shifted = false;
+  for (std::size_t k = 0; k < t.axes.size(); ++k)
+    if (t.support_count[k] >= kSupported)
+      noisy = noisy || t.dynamic_sigma[k] > 0.0, shifted = shifted || t.mu[k] != 0.0;
+  for (std::size_t k = 0; k < t.axes.size(); ++k)
+    if (t.support_count[k] < kSupported) zeros += (noisy && t.dynamic_sigma[k] == 0.0) || (shifted && t.mu[k] == 0.0);
+  result.checks.push_back(judged({.level = 2,
+                                  .name = "nodes without support that hold zeros",
+                                  .value = {zeros, zeros, zeros},
+                                  .low = 0,
+                                  .high = 0,
+                                  .unit = "1",
+                                  .data = "error_table.h5 /op[0]/support/count"},
+                                 {.broken = "bins that no operand reached were filled with zeros: the table promises "
+                                            "perfect conversions there; compile it with errata"}));
 }
 
 /// Mean variance of the column term over the table's support: what Σ_K amounts to, whatever basis it stands on.
@@ -172,72 +223,111 @@ double column_variance(const errormodel::ErrorTable& support, const errormodel::
   return sum / weight;
 }
 
-/// Σ_K estimated anew on groups of fresh chips, 3,200 columns in all, four times what the tolerance needs (methods.md
-/// §6.2).
-void compare_static(const behavioral::BehavioralModel& model, const errormodel::ErrorTable& table, std::uint64_t seed,
-                    std::size_t chips, const RunContext& context, LevelTwoResult& result) {
-  constexpr std::size_t kGroups = 10, kColumns = 3200;
-  const OperandDesign design{.rows = table.rows,
-                             .levels = table.levels,
-                             .operands = 32,
-                             .mac_limit = table.axes.y_high,
-                             .input_levels = table.inputs,
-                             .differential = table.differential()};
-  const std::size_t per_group = std::max<std::size_t>(8, chips / kGroups);
-  const std::size_t columns = std::max<std::size_t>(4, kColumns / (per_group * kGroups));
-  std::vector<double> variances;
-  for (std::size_t g = 0; g < kGroups; ++g) {
-    const auto source = [&](std::uint64_t chip, std::uint64_t column) {
-      return make_operands(design, seed, chip, column);
-    };
-    const auto fresh =
-        errormodel::observe(model, source, seed, chips::kTableCheck + g * per_group, per_group, columns, context);
-    errormodel::ErrorTable again = table;
-    errormodel::estimate_terms(fresh, {table.axes.y_points, table.axes.a_points, table.axes.y_high, table.axes.y_low},
-                               again);
-    variances.push_back(column_variance(table, again));
-  }
+/// The table's Σ_K against that of groups of fresh chips.
+void compare_static(const LevelTwoReference& reference, const errormodel::ErrorTable& table, LevelTwoResult& result) {
   // Interval of the fresh mean from its groups; the table's own estimate has as many degrees of freedom as columns.
-  const Interval fresh = mean_interval(variances, 0.95);
+  const Interval fresh = mean_interval(reference.column_variance, 0.95);
   const double own = column_variance(table, table);
   const double table_error = 1.96 * std::sqrt(2.0 / static_cast<double>(table.columns_used));
   const double relative = std::hypot((fresh.high - fresh.low) / 2 / fresh.estimate, table_error);
   const double ratio = fresh.estimate > 0 ? std::sqrt(std::max(0.0, own) / fresh.estimate) : 1.0;
-  Check c{2,
-          "column static sigma, table / fresh chips",
-          {ratio, ratio * (1 - relative / 2), ratio * (1 + relative / 2)},
-          0.9,
-          1.1,
-          "1",
-          Color::kGreen,
-          {}};
-  c.color = judge(c.value, c.low, c.high);
-  if (c.color != Color::kGreen) c.advice = "more errormodel.chips; if inconclusive, more verification.table_chips";
-  result.checks.push_back(std::move(c));
+  result.checks.push_back(judged(
+      {.level = 2,
+       .name = "column static sigma, table / fresh chips",
+       .value = {ratio, ratio * (1 - relative / 2), ratio * (1 + relative / 2)},
+       .low = 0.9,
+       .high = 1.1,
+       .unit = "1",
+       .data = "/evidence/column_variance"},
+      {"columns of the table", "errormodel.chips x errormodel.columns", table.columns_used,
+       "the column term is not that of the chips: more errormodel.chips and columns, or compile the table again"}));
+  result.evidence.push_back({.name = "column_variance",
+                             .shape = {reference.column_variance.size()},
+                             .values = reference.column_variance,
+                             .unit = "MAC unit^2",
+                             .columns = fmt::format("of each group of fresh chips; the table's own is {:.17g}", own)});
 }
 
 }  // namespace
 
+errormodel::ErrorTable estimate_again(const Converter& model, const errormodel::ErrorTable& like, std::uint64_t seed,
+                                      std::uint64_t first_chip, std::size_t chips, std::size_t columns,
+                                      const RunContext& context) {
+  const OperandDesign design{.rows = like.rows,
+                             .levels = like.levels,
+                             .operands = 32,
+                             .mac_limit = like.axes.y_high,
+                             .input_levels = like.inputs,
+                             .differential = like.differential()};
+  errormodel::Observations o;
+  o.chips = chips;
+  o.columns = columns;
+  o.levels = like.levels;
+  o.inputs = like.inputs;
+  o.minimum_conductance = like.minimum_conductance;
+  o.source_names = {"read"};
+  o.designs.resize(chips * columns);
+  o.value.resize(chips * columns * design.operands);
+  o.source_variance.resize(o.value.size());
+#pragma omp parallel for schedule(dynamic) num_threads(context.jobs)
+  for (std::size_t k = 0; k < chips * columns; ++k) {
+    const std::uint64_t chip = first_chip + k / columns, column = k % columns;
+    o.designs[k] = make_operands(design, seed, chip, column);
+    const ColumnConversions c = model(chip, column, o.designs[k]);
+    for (std::size_t p = 0; p < design.operands; ++p) {
+      o.value[k * design.operands + p] = c.value[p];
+      o.source_variance[k * design.operands + p] = c.sigma[p] * c.sigma[p];
+    }
+  }
+  errormodel::ErrorTable again = like;
+  errormodel::estimate_terms(o,
+                             {.y_points = like.axes.y_points,
+                              .a_points = like.axes.a_points,
+                              .y_limit = like.axes.y_high,
+                              .y_low = like.axes.y_low,
+                              .effort = errormodel::EstimateOptions::Effort::kRough,
+                              .threads = context.jobs},
+                             again);
+  return again;
+}
+
+LevelTwoReference level_two_reference(const Converter& model, const errormodel::ErrorTable& like,
+                                      std::vector<ColumnOperands> operands, std::uint64_t seed, std::size_t chips,
+                                      const RunContext& context) {
+  LevelTwoReference r{std::move(operands), chips, seed, {}, {}};
+  r.conversions = sample(r.operands, chips, seed, 1, model, context);
+  constexpr std::size_t kGroups = 10, kColumns = 3200;
+  const std::size_t per_group = std::max<std::size_t>(8, chips / kGroups);
+  const std::size_t columns = std::max<std::size_t>(4, kColumns / (per_group * kGroups));
+  for (std::size_t g = 0; g < kGroups; ++g)
+    r.column_variance.push_back(column_variance(
+        like, estimate_again(model, like, seed, chips::kTableCheck + g * per_group, per_group, columns, context)));
+  return r;
+}
+
+LevelTwoResult compare_table(const LevelTwoReference& reference, const errormodel::ErrorTable& table,
+                             const RunContext& context) {
+  LevelTwoResult result;
+  const Sampled t = sample(
+      reference.operands, reference.chips, reference.seed, 2,
+      [&](std::uint64_t chip, std::uint64_t column, const ColumnOperands& o) {
+        return convert_by_table(table, reference.seed, chip, column, o);
+      },
+      context);
+  compare_bins(reference, t, result);
+  compare_reads(reference, t, result);
+  compare_static(reference, table, result);
+  check_sparse_nodes(table, result);
+  return result;
+}
+
 LevelTwoResult compare_table(const behavioral::BehavioralModel& model, const errormodel::ErrorTable& table,
                              const std::vector<ColumnOperands>& operands, std::uint64_t seed, std::size_t chips,
                              const RunContext& context) {
-  LevelTwoResult result;
-  const Sampled m = sample(
-      operands, chips, seed, 1,
-      [&](std::uint64_t chip, std::size_t k, const ColumnOperands& o) {
-        return convert_by_model(model, seed, chip, k, o);
-      },
-      context);
-  const Sampled t = sample(
-      operands, chips, seed, 2,
-      [&](std::uint64_t chip, std::size_t k, const ColumnOperands& o) {
-        return convert_by_table(table, seed, chip, k, o);
-      },
-      context);
-  compare_bins(m, t, chips, seed, result);
-  compare_reads(m, t, chips, result);
-  compare_static(model, table, seed, chips, context, result);
-  return result;
+  const Converter by_model = [&](std::uint64_t chip, std::uint64_t column, const ColumnOperands& o) {
+    return convert_by_model(model, seed, chip, column, o);
+  };
+  return compare_table(level_two_reference(by_model, table, operands, seed, chips, context), table, context);
 }
 
 }  // namespace errata::verification

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "verification/yield.h"
 
 namespace errata::verification {
 
@@ -62,6 +63,7 @@ void Verification::save(const std::filesystem::path& path) const {
     f.attribute(at, "name", std::string_view(c.name));
     f.attribute(at, "color", to_string(c.color));
     f.attribute(at, "advice", std::string_view(c.advice));
+    f.attribute(at, "data", std::string_view(c.data));
   }
   f.attribute("/accuracy", "count", static_cast<std::int64_t>(accuracy.size()));
   for (std::size_t i = 0; i < accuracy.size(); ++i) {
@@ -70,6 +72,12 @@ void Verification::save(const std::filesystem::path& path) const {
     f.write(at + "/by_chip", Real(r.accuracy), {r.accuracy.size()}, "%");
     const double values[] = {r.mean.estimate, r.mean.low, r.mean.high, r.spread, r.percentile10};
     f.write(at + "/summary", Real(values), {5}, "%");
+    std::vector<double> yield;
+    for (const YieldPoint& y : yield_curve(r.accuracy))
+      yield.insert(yield.end(), {y.accuracy, y.fraction.estimate, y.fraction.low, y.fraction.high});
+    f.write(at + "/yield", Real(yield), {yield.size() / 4, 4}, "see columns");
+    f.attribute(at + "/yield", "columns",
+                std::string_view("accuracy %, fraction of chips at or above it, 95 % interval low, high"));
     f.attribute(at, "columns", std::string_view("mean, interval low, interval high, spread, percentile 10"));
     f.attribute(at, "arm", std::string_view(r.arm));
     f.attribute(at, "hardware", std::string_view(r.hardware));
@@ -99,6 +107,10 @@ void Verification::save(const std::filesystem::path& path) const {
                   "y low, y high, share, model mean, table mean, model sigma, table sigma, Wasserstein-1, allowed"));
   f.write("/replay/model", Real(replay_model), {replay_model.size()}, "MAC unit");
   f.write("/replay/circuit", Real(replay_circuit), {replay_circuit.size()}, "MAC unit");
+  for (const Evidence& e : evidence) {
+    f.write("/evidence/" + e.name, Real(e.values), e.shape, e.unit);
+    f.attribute("/evidence/" + e.name, "columns", std::string_view(e.columns));
+  }
   f.commit();
 }
 
@@ -123,6 +135,7 @@ Verification Verification::load(const std::filesystem::path& path) {
     c.level = static_cast<int>(f.integer(at, "level"));
     c.name = f.text(at, "name");
     c.advice = f.text(at, "advice");
+    if (f.has_attribute(at, "data")) c.data = f.text(at, "data");
     const std::string color = f.text(at, "color");
     c.color = color == "green" ? Color::kGreen : color == "red" ? Color::kRed : Color::kInconclusive;
     v.checks.push_back(std::move(c));
@@ -150,6 +163,11 @@ Verification Verification::load(const std::filesystem::path& path) {
                       bins[i + 7], bins[i + 8]});
   v.replay_model = f.doubles("/replay/model");
   v.replay_circuit = f.doubles("/replay/circuit");
+  if (f.has("/evidence"))
+    for (const std::string& name : f.children("/evidence")) {
+      const std::string at = "/evidence/" + name;
+      v.evidence.push_back({name, f.shape(at), f.doubles(at), f.units(at), f.text(at, "columns")});
+    }
   return v;
 }
 
@@ -164,6 +182,13 @@ std::string verification_report(const Verification& v) {
           r.arm, r.hardware, r.mean.estimate, r.mean.low, r.mean.high, r.spread, r.percentile10, r.accuracy.size(),
           r.images);
   }
+  if (!v.layers.empty()) text += "layers on the network's own operands, model against table\n";
+  for (const auto& l : v.layers)
+    text += fmt::format(
+        "  layer {:<3} P(code != ideal) {:.4f} by table {:.4f}  mean |dcode| {:.4f} by table {:.4f}  out of support "
+        "{:.2f} %\n",
+        l.layer, l.observed_change.estimate, l.predicted_change.estimate, l.observed_magnitude.estimate,
+        l.predicted_magnitude.estimate, 100 * l.out_of_support);
   text += "checks\n";
   for (const auto& c : v.checks) {
     text += fmt::format("  level {}  {:<13} {:<58} {:.4g} [{:.4g}, {:.4g}] {} in [{:.4g}, {:.4g}]\n", c.level,

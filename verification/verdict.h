@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/artifact.h"
+#include "core/hdf5_file.h"
 #include "core/statistics.h"
 
 namespace errata::verification {
@@ -24,6 +25,15 @@ struct Check {
   std::string unit;
   Color color = Color::kInconclusive;
   std::string advice;  ///< what to do when it is not green
+  std::string data;    ///< datasets of verification.h5 that the number comes from; level 1: of behavioral.h5
+};
+
+/// Numbers behind a check, as one dataset /evidence/NAME.
+struct Evidence {
+  std::string name;
+  Shape shape;
+  std::vector<double> values;
+  std::string unit, columns;  ///< columns: what the last axis holds
 };
 
 /// Green, red or inconclusive by where the interval lies.
@@ -69,6 +79,7 @@ struct Verification {
   std::vector<LayerErrors> layers;
   std::vector<BinComparison> bins;
   std::vector<double> replay_model, replay_circuit;  ///< same conversions by model and by ngspice, MAC units
+  std::vector<Evidence> evidence;
 
   /// The row of an arm on a hardware; nullptr when it was not run.
   const AccuracyRow* find(std::string_view arm, std::string_view hardware) const;

@@ -34,13 +34,4 @@ AccuracyRow evaluate_chips(const training::TrainedArm& arm, const std::string& h
                            const training::DataSet& data, std::uint64_t seed, const ChipEvaluation& evaluation,
                            const RunContext& context);
 
-/// Level 2 on operands that the caller gives: table against model on chips that neither has seen.
-struct LevelTwoResult {
-  std::vector<Check> checks;
-  std::vector<BinComparison> bins;
-};
-LevelTwoResult compare_table(const behavioral::BehavioralModel& model, const errormodel::ErrorTable& table,
-                             const std::vector<ColumnOperands>& operands, std::uint64_t seed, std::size_t chips,
-                             const RunContext& context);
-
 }  // namespace errata::verification

@@ -62,7 +62,7 @@ std::string numbers_table(const BehavioralModel& m) {
             {"RMS of the worst operand", number(v.worst_operand_rms)},
             {"for scale: σ of the columns' whole error", number(v.total_sigma)},
             {"for scale: largest |y|", number(v.full_scale, 4)},
-            {"one MAC unit", quantity(v.unit, m.array.output_unit(), 4)}};
+            {"one MAC unit", quantity(v.unit, m.array.unit, 4)}};
   if (m.family != nullptr) {
     t.rows.push_back({"column model", escape(m.family->name())});
     t.rows.push_back({"valid for", escape(m.family->validity())});

@@ -97,13 +97,13 @@ TEST_P(Macro, WrittenDeckGivesTheSameBitsInTheNgspiceProgram) {
 INSTANTIATE_TEST_SUITE_P(All, Macro, ::testing::Values("rram_1t1r", "fefet_1t", "sram_6t", "sram_8t", "cap_charge"),
                          [](const auto& test) { return std::string(test.param); });
 
-/// The ```sh blocks of a page, in order.
-std::string shell_blocks(const std::filesystem::path& page) {
+/// The blocks of a page that begin with `mark`, in order.
+std::string blocks(const std::filesystem::path& page, const std::string& mark) {
   std::ifstream file(page);
   std::string text, line;
   for (bool inside = false; std::getline(file, line);) {
     if (line.starts_with("```")) {
-      inside = line == "```sh";
+      inside = line == mark;
       continue;
     }
     if (inside) text += line + "\n";
@@ -111,29 +111,33 @@ std::string shell_blocks(const std::filesystem::path& page) {
   return text;
 }
 
-/// Runs the blocks of a page of the guide in a folder.
-ProgramResult run_page(const TemporaryFolder& folder, const std::string& page) {
-  const auto script = folder.write(
-      "blocks.sh", "set -e\nexport PATH=" + std::filesystem::path(ERRATA_PROGRAM).parent_path().string() + ":$PATH\n" +
-                       shell_blocks(std::filesystem::path(ERRATA_SOURCE_DIR) / "docs/guide" / page));
-  return run_shell("cd " + folder.path().string() + " && bash " + script.string());
+TEST(Guide, ItsSecondPageRunsAndTheFormatsSnippetReadsItsTable) {
+  const TemporaryFolder folder;
+  const std::filesystem::path source = ERRATA_SOURCE_DIR;
+  folder.write("snippet.py", blocks(source / "docs/formats/error-table.md", "```python"));
+  const auto script =
+      folder.write("blocks.sh", "set -e\nexport PATH=" + std::filesystem::path(ERRATA_PROGRAM).parent_path().string() +
+                                    ":$PATH\n" + blocks(source / "docs/guide/2-model.md", "```sh") +
+                                    "/usr/bin/python3 snippet.py my-chip/artifacts/error_table.h5\n");
+  const ProgramResult r = run_shell("cd " + folder.path().string() + " && bash " + script.string());
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_NE(r.output.find("both.h5: 2 tables, 120 chips, 960 columns"), std::string::npos) << r.output;
+  EXPECT_NE(r.output.find("column model current_mode"), std::string::npos) << r.output;
+  EXPECT_NE(r.output.find("column model black_box"), std::string::npos) << r.output;
+  // Chips of the same truth: each of five terms differs by chance in one of 1000 runs, σ_D by 5 % never.
+  EXPECT_NE(r.output.find("the tables agree within their errors"), std::string::npos) << r.output;
+  EXPECT_NE(r.output.find("ideal -18, static state"), std::string::npos) << r.output;
 }
 
 TEST(Guide, ItsFirstPageRuns) {
   const TemporaryFolder folder;
-  const ProgramResult r = run_page(folder, "1-characterize.md");
+  const auto script = folder.write(
+      "blocks.sh", "set -e\nexport PATH=" + std::filesystem::path(ERRATA_PROGRAM).parent_path().string() + ":$PATH\n" +
+                       blocks(std::filesystem::path(ERRATA_SOURCE_DIR) / "docs/guide/1-characterize.md", "```sh"));
+  const ProgramResult r = run_shell("cd " + folder.path().string() + " && bash " + script.string());
   EXPECT_EQ(r.status, 0) << r.output;
   EXPECT_TRUE(std::filesystem::exists(folder / "gain-cell/artifacts/behavioral.h5")) << r.output;
   EXPECT_NE(r.output.find("meets its specification"), std::string::npos) << r.output;
-}
-
-TEST(Guide, ItsSecondPageRuns) {
-  const TemporaryFolder folder;
-  const ProgramResult r = run_page(folder, "2-model.md");
-  EXPECT_EQ(r.status, 0) << r.output;
-  EXPECT_TRUE(std::filesystem::exists(folder / "my-chip/artifacts/error_table.h5")) << r.output;
-  EXPECT_NE(r.output.find("column model current_mode"), std::string::npos) << r.output;
-  EXPECT_NE(r.output.find("column model black_box"), std::string::npos) << r.output;
 }
 
 }  // namespace

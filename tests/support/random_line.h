@@ -32,7 +32,8 @@ inline behavioral::PreparedLine random_line(const LineShape& shape, std::uint64_
     const behavioral::CellExpansion on{current, slope, curvature, -1.3 * slope, 0.5 * curvature, -curvature};
     // Input levels from a leakage of 1e-4 to the full current, not quite evenly.
     for (std::size_t x = 0; x < shape.inputs; ++x) {
-      const double share = x == 0 ? 1e-4 : std::pow(static_cast<double>(x) / static_cast<double>(shape.inputs - 1), 1.2);
+      const double share =
+          x == 0 ? 1e-4 : std::pow(static_cast<double>(x) / static_cast<double>(shape.inputs - 1), 1.2);
       line.cells[x * all + j] = {share * on.a, share * on.b, share * on.c, share * on.p, share * on.q, share * on.r};
     }
     line.levels.push_back(static_cast<std::uint8_t>(stream.below(4)));

@@ -123,7 +123,7 @@ TEST(Characterization, OfATransientReadRoundTrips) {
   const auto back = Characterization::load(folder / "c.h5");
   EXPECT_EQ(back.array.read, ReadMode::kDischarge);
   EXPECT_TRUE(back.array.transient());
-  EXPECT_STREQ(back.array.output_unit(), "V");
+  EXPECT_EQ(back.array.unit, "V");
   EXPECT_EQ(back.array.precharge_volts, 0.9);
   EXPECT_EQ(back.array.line_farads, 2e-14);
   EXPECT_EQ(back.array.pulse_seconds, 5e-10);

@@ -21,7 +21,7 @@ Netlist netlist_of(const std::string& subcircuit) {
 const char* const kCell = ".subckt cell bl wl sl\nrmem bl sl 1k\n.ends\n";
 
 DeckOptions options_of(double wire, double source_wire = 0.0) {
-  return {.cell = "cell",
+  return {.subcircuit = "cell",
           .word_line_pin = "wl",
           .bit_line_pin = "bl",
           .source_line_pin = "sl",
@@ -69,7 +69,7 @@ TEST(ComposeCell, IsAsWrittenByHand) {
 }
 
 TEST(ComposeColumn, OfTwoRowsIsAsWrittenByHand) {
-  const Deck deck = compose_column(netlist_of(kCell), options_of(2.5), kSlots, {}, 2);
+  const Deck deck = compose_column(netlist_of(kCell), options_of(2.5), {.cell = kSlots}, 2);
   EXPECT_EQ(Texts(deck.lines.begin() + 5, deck.lines.end()),
             (Texts{"vclamp clamp 0 dc 0 ac 1", "rclamp clamp b1 1", "ioffset b1 0 dc 0", "hout out 0 vclamp 1",
                    "vw1 w1 0 dc 0", "x1 b1 w1 0 cell", "rb2 b1 b2 2.5", "vw2 w2 0 dc 0", "x2 b2 w2 0 cell", ".end"}));
@@ -79,13 +79,13 @@ TEST(ComposeColumn, OfTwoRowsIsAsWrittenByHand) {
 
 TEST(ComposeColumn, WithoutWireResistanceIsOneNode) {
   // ngspice would make 1 mOhm of 0 Ohm.
-  const Deck deck = compose_column(netlist_of(kCell), options_of(0), kSlots, {}, 3);
+  const Deck deck = compose_column(netlist_of(kCell), options_of(0), {.cell = kSlots}, 3);
   for (const auto& line : deck.lines) EXPECT_FALSE(line.starts_with("rb")) << line;
   EXPECT_TRUE(has_line(deck, "x3 b1 w3 0 cell"));
 }
 
 TEST(ComposeColumn, LaysTheSourceLineAsALadder) {
-  const Deck deck = compose_column(netlist_of(kCell), options_of(1, 3), kSlots, {}, 3);
+  const Deck deck = compose_column(netlist_of(kCell), options_of(1, 3), {.cell = kSlots}, 3);
   EXPECT_TRUE(has_line(deck, "x1 b1 w1 0 cell"));
   EXPECT_TRUE(has_line(deck, "rs2 0 s2 3"));
   EXPECT_TRUE(has_line(deck, "rs3 s2 s3 3"));
@@ -99,7 +99,7 @@ TEST(ComposeColumn, ConnectsPinsInTheOrderOfTheSubcircuit) {
   options.source_line_pin = "";
   options.supply_volts = 0.9;
   const Deck deck =
-      compose_column(netlist_of(".subckt cell gnd wl vdd bl\nrmem bl gnd 1k\n.ends\n"), options, kSlots, {}, 1);
+      compose_column(netlist_of(".subckt cell gnd wl vdd bl\nrmem bl gnd 1k\n.ends\n"), options, {.cell = kSlots}, 1);
   EXPECT_TRUE(has_line(deck, "vsupply supply 0 dc 0.9"));
   EXPECT_TRUE(has_line(deck, "x1 0 w1 supply b1 cell"));
 }
@@ -121,7 +121,7 @@ const char* const kTransientOptions =
 TEST(ComposeColumn, ThatDischargesIsAsWrittenByHand) {
   DeckOptions options = discharge_options(2.5);
   options.input.levels = {0.1, 1};
-  const Deck deck = compose_column(netlist_of(kCell), options, kSlots, {}, 2);
+  const Deck deck = compose_column(netlist_of(kCell), options, {.cell = kSlots}, 2);
   EXPECT_EQ(
       composed(deck),
       (Texts{".param errata_precharge=0", ".ic v(b1)={errata_precharge}", ".ic v(b2)={errata_precharge}",
@@ -141,11 +141,11 @@ TEST(ComposeColumn, ThatDischargesIsAsWrittenByHand) {
   EXPECT_EQ(deck.transient, "tran 1.6e-11 8e-10 0 1.6e-11");  // fifty steps
   EXPECT_EQ(deck.stop_seconds, 8e-10);
   options.timing.step = 1e-12;
-  EXPECT_EQ(compose_column(netlist_of(kCell), options, kSlots, {}, 2).transient, "tran 1e-12 8e-10 0 1e-12");
+  EXPECT_EQ(compose_column(netlist_of(kCell), options, {.cell = kSlots}, 2).transient, "tran 1e-12 8e-10 0 1e-12");
 }
 
 TEST(ComposeColumn, ThatDischargesWithoutWireResistanceKeepsTheWiresCapacitance) {
-  const Deck deck = compose_column(netlist_of(kCell), discharge_options(0), kSlots, {}, 4);
+  const Deck deck = compose_column(netlist_of(kCell), discharge_options(0), {.cell = kSlots}, 4);
   EXPECT_TRUE(has_line(deck, "cwire b1 0 4e-16"));
   EXPECT_TRUE(has_line(deck, "x4 b1 w4 0 cell"));
   for (const auto& line : deck.lines) EXPECT_FALSE(line.starts_with("cb") || line.starts_with(".ic v(b2)")) << line;
@@ -160,7 +160,8 @@ TEST(ComposeColumn, WithAResetSwitchIsHeldByIt) {
   DeckOptions options = discharge_options(2.5);
   options.reset_switch = "reset";
   options.supply_volts = 0.9;
-  const Deck deck = compose_column(netlist_of(kSwitchedCell), options, kSlots, {{"m1", "delvto"}}, 1);
+  const Deck deck =
+      compose_column(netlist_of(kSwitchedCell), options, {.cell = kSlots, .reset_switch = {{"m1", "delvto"}}}, 1);
   EXPECT_EQ(composed(deck),
             (Texts{"vprecharge precharge 0 dc 0", "vcontrol control 0 dc 0.9 pwl(0 0.9 2e-11 0.9 4e-11 0)",
                    "vcontrolbar control_bar 0 dc 0 pwl(0 0 2e-11 0 4e-11 0.9)", "vsupply supply 0 dc 0.9",
@@ -172,7 +173,7 @@ TEST(ComposeColumn, WithAResetSwitchIsHeldByIt) {
   // A cell with a supply has that source already.
   options.supply_pin = "sl";
   options.source_line_pin = "";
-  const Deck supplied = compose_column(netlist_of(kSwitchedCell), options, kSlots, {}, 1);
+  const Deck supplied = compose_column(netlist_of(kSwitchedCell), options, {.cell = kSlots}, 1);
   EXPECT_EQ(std::ranges::count(supplied.lines, "vsupply supply 0 dc 0.9"), 1);
 }
 
@@ -272,7 +273,7 @@ TEST(ComposeCell, StoresOnAPin) {
 TEST(ComposeColumn, KeepsTheStoredLevelsOfItsRowsApart) {
   DeckOptions options = options_of(0);
   options.storage = {.kind = Kind::kNodeVoltage, .node = "q"};
-  const Deck deck = compose_column(netlist_of(kCell), options, {{}}, {}, 2);
+  const Deck deck = compose_column(netlist_of(kCell), options, {.cell = {{}}}, 2);
   for (const char* line : {".param errata_level1=0", ".param errata_level2=0", ".ic v(x1.q)={errata_level1}",
                            ".ic v(x2.q)={errata_level2}", ".nodeset v(x2.q)={errata_level2}"})
     EXPECT_TRUE(has_line(deck, line)) << line;
@@ -298,7 +299,7 @@ Settings example(const std::vector<SettingOverride>& overrides) {
 TEST(DeckOptionsOf, AProjectAreScaledBySeverity) {
   const auto o = deck_options(
       example({{"circuit.severity", "2"}, {"array.source_line_resistance", "3 Ohm"}, {"circuit.cell", "CELL"}}));
-  EXPECT_EQ(o.cell, "cell");
+  EXPECT_EQ(o.subcircuit, "cell");
   EXPECT_EQ(o.wire_ohms, 2);
   EXPECT_EQ(o.source_line_ohms, 6);
   EXPECT_EQ(o.clamp_ohms, 100);
@@ -333,7 +334,7 @@ Texts problems_with(const std::vector<SettingOverride>& overrides, const std::st
   const Settings s = example(overrides);
   std::vector<CellSlot> slots = {{deck_options(s).storage.device, "resistance"}};
   Texts all;
-  for (const auto& d : check_against_netlist(netlist_of(subcircuit), deck_options(s), slots, {}, s))
+  for (const auto& d : check_against_netlist(netlist_of(subcircuit), deck_options(s), {.cell = slots}, 1, s))
     all.push_back(d.code + " " + std::to_string(d.position.line) + " " + d.message);
   return all;
 }
@@ -352,8 +353,8 @@ TEST(CheckAgainstNetlist, NamesWhatIsMissing) {
 TEST(CheckAgainstNetlist, PointsAtTheMismatchTermThatNamesTheDevice) {
   const Settings s = example({});
   const std::vector<CellSlot> slots = {{"rmem", "resistance"}};
-  const auto d =
-      check_against_netlist(netlist_of(".subckt cell bl wl sl\nr1 bl sl 1k\n.ends\n"), deck_options(s), slots, {}, s);
+  const auto d = check_against_netlist(netlist_of(".subckt cell bl wl sl\nr1 bl sl 1k\n.ends\n"), deck_options(s),
+                                       {.cell = slots}, 1, s);
   ASSERT_EQ(d.size(), 1u);
   EXPECT_EQ(d[0].code, "E208");
   EXPECT_EQ(d[0].position.line, 14);
@@ -368,7 +369,8 @@ Texts problems_of(const std::string& more, const std::vector<std::pair<std::stri
   for (const auto& [from, to] : replace) text.replace(text.find(from), from.size(), to);
   const Settings s = parse_project(text + more, "errata.toml", "/tmp", {});
   Texts all;
-  for (const auto& d : check_against_netlist(netlist_of(subcircuit), deck_options(s), cell_slots, switch_slots, s))
+  for (const auto& d : check_against_netlist(netlist_of(subcircuit), deck_options(s),
+                                             {.cell = cell_slots, .reset_switch = switch_slots}, 1, s))
     all.push_back(d.code + " " + std::to_string(d.position.line) + " " + d.message);
   return all;
 }

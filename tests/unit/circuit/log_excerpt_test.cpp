@@ -16,7 +16,7 @@ using Texts = std::vector<std::string>;
 /// The deck of a cell whose subcircuit begins in line 2 of the netlist; pins bl, wl, sl.
 Deck deck_of(const std::string& netlist) {
   DeckOptions options;
-  options.cell = "cell";
+  options.subcircuit = "cell";
   options.word_line_pin = "wl";
   options.bit_line_pin = "bl";
   options.source_line_pin = "sl";

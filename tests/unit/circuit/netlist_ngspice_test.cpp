@@ -19,7 +19,7 @@ using testing::TemporaryFolder;
 double cell_current(const Netlist& netlist, const std::string& compatibility, double word = 1.0, double bit = 0.5,
                     const std::vector<CellSlot>& slots = {{}}, const std::vector<double>& values = {}) {
   DeckOptions options;
-  options.cell = "cell";
+  options.subcircuit = "cell";
   options.word_line_pin = "wl";
   options.bit_line_pin = "bl";
   options.source_line_pin = "sl";

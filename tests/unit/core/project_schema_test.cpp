@@ -15,7 +15,8 @@ namespace {
 Settings everything() {
   return parse_project(std::string(testing::kExampleProject) +
                            "[[spec]]\nmetric = \"accuracy\"\n[[circuit.correlation]]\nfirst = \"a\"\nsecond = \"b\"\n"
-                           "[[training.layer]]\nname = \"conv1\"\n",
+                           "[[training.layer]]\nname = \"conv1\"\n"
+                           "[[circuit.output]]\nname = \"o\"\nnode = \"bit_line\"\n",
                        "errata.toml", "/tmp", {});
 }
 

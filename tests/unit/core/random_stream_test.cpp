@@ -124,6 +124,18 @@ TEST(PortableLog, EqualsTheLibrarys) {
   EXPECT_LT(worst, 1e-15);  // 4 units in the last place: about four roundings
 }
 
+TEST(PortableExp, EqualsTheLibrarys) {
+  RandomStream stream(7, StreamPurpose::kTest);
+  double worst = 0;
+  const auto check = [&](double x) { worst = std::max(worst, std::fabs(portable_exp(x) / std::exp(x) - 1)); };
+  for (const double x : {0.0, 1.0, -1.0, 0.34657359027997264, -0.34657359027997264, 700.0, -700.0, 1e-300}) check(x);
+  for (int i = 0; i < 100000; ++i) check(1400 * (stream.uniform() - 0.5));
+  for (int i = 0; i < 100000; ++i) check(stream.uniform() - 0.5);
+  EXPECT_LT(worst, 1e-15);  // four roundings of the last steps
+  EXPECT_EQ(portable_exp(0.0), 1.0);
+  EXPECT_EQ(portable_exp(1e9), portable_exp(700.0));
+}
+
 TEST(Below, IsUniformAndInRange) {
   constexpr std::size_t kCells = 7, kDraws = 70000;
   std::array<double, kCells> count{};

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <vector>
+
+#include "behavioral/model.h"
+#include "core/run_context.h"
+#include "errormodel/error_table.h"
+#include "verification/conversions.h"
+#include "verification/verdict.h"
+
+namespace errata::verification {
+
+/// Errors of many conversions on chips that the table has not seen, with one read each.
+struct SampledConversions {
+  std::vector<double> y, error;       ///< error with one read's noise, MAC units
+  std::vector<double> offset, sigma;  ///< noise-free error and read σ, MAC units
+  std::vector<std::uint32_t> chip;
+};
+
+/// What level 2 compares tables with, drawn once for any number of them.
+struct LevelTwoReference {
+  std::vector<ColumnOperands> operands;
+  std::size_t chips = 0;
+  std::uint64_t seed = 1;
+  SampledConversions conversions;
+  /// Mean variance of the column term over the table's support, estimated anew on groups of fresh chips.
+  std::vector<double> column_variance;
+};
+
+/// Level 2's side of the model, on the operands given and with a table's axes and support. Σ_K is estimated on groups
+/// of other chips, 3,200 columns in all, four times what the tolerance needs (methods.md §6.2).
+LevelTwoReference level_two_reference(const Converter& model, const errormodel::ErrorTable& like,
+                                      std::vector<ColumnOperands> operands, std::uint64_t seed, std::size_t chips,
+                                      const RunContext& context);
+
+/// Checks of level 2 with the numbers behind them.
+struct LevelTwoResult {
+  std::vector<Check> checks;
+  std::vector<BinComparison> bins;
+  std::vector<Evidence> evidence;
+};
+
+/// Table against model: error distributions, read averaging, dynamic and static terms, empty bins (methods.md §6.2).
+LevelTwoResult compare_table(const LevelTwoReference& reference, const errormodel::ErrorTable& table,
+                             const RunContext& context);
+/// The same against the behavioural model.
+LevelTwoResult compare_table(const behavioral::BehavioralModel& model, const errormodel::ErrorTable& table,
+                             const std::vector<ColumnOperands>& operands, std::uint64_t seed, std::size_t chips,
+                             const RunContext& context);
+
+/// Observations of a converter on stratified operands like those that fill a table.
+errormodel::ErrorTable estimate_again(const Converter& model, const errormodel::ErrorTable& like, std::uint64_t seed,
+                                      std::uint64_t first_chip, std::size_t chips, std::size_t columns,
+                                      const RunContext& context);
+
+}  // namespace errata::verification
