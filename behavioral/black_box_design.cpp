@@ -6,7 +6,7 @@
 #include "behavioral/black_box.h"
 #include "behavioral/cell_model.h"
 #include "behavioral/draw_monomials.h"
-#include "behavioral/model.h"
+#include "behavioral/fit.h"
 #include "core/statistics.h"
 
 namespace errata::behavioral {
@@ -24,7 +24,8 @@ class Filler {
   Filler(const circuit::Characterization& data, int degree) : data_(data), m_(data.columns) {
     d_.inputs = data.array.input.count();
     d_.levels = data.cell.weight_levels.size();
-    d_.terms = data.cell.cell_terms.size();
+    cell_terms_ = cell_terms_of(data);
+    d_.terms = cell_terms_.size();
     if (d_.terms > 0) d_.exponents = CellModel::full_basis(d_.terms, degree);
     d_.monomials = monomial_count(d_.exponents, d_.terms);
     d_.seen.assign(d_.inputs * d_.levels, 0);
@@ -58,24 +59,26 @@ class Filler {
     const auto& selectable = m_.designs[l / m_.branches].branch(l % m_.branches);
     LineState s;
     s.levels = circuit::whole_line(data_.array, d_.levels, seed, id, selectable);
-    s.draws = unit_draws_of_cells(data_.mismatch, data_.cell.cell_terms, seed, id, s.levels.size());
-    const auto draws = unit_draws_of_periphery(data_.mismatch, seed, id);
+    s.draws = unit_draws_of_cells(data_.mismatch, cell_terms_, seed, id, s.levels.size());
+    const auto draws = unit_draws_of_periphery(data_.array, data_.mismatch, seed, id);
     s.periphery.assign(groups_, 0.0);
     for (std::size_t q = 0; q < draws.size(); ++q) s.periphery[d_.group[q]] += d_.share[q] * draws[q];
     return s;
   }
 
   void group_periphery() {
-    std::vector<const MismatchTerm*> first;
+    std::vector<PeripheryTerm> first;  // of each group
     std::vector<double> square, sigma;
-    for (const MismatchTerm& term : data_.mismatch) {
-      if (!term.in_periphery()) continue;
-      const auto same = std::ranges::find_if(first, [&](const MismatchTerm* other) {
-        return other->device == term.device && other->parameter == term.parameter && other->lognormal == term.lognormal;
-      });
+    const auto alike = [&](const PeripheryTerm& a, const PeripheryTerm& b) {
+      const MismatchTerm &s = data_.mismatch[a.term], &t = data_.mismatch[b.term];
+      return a.complement == b.complement && s.device == t.device && s.parameter == t.parameter &&
+             s.lognormal == t.lognormal;
+    };
+    for (const PeripheryTerm& term : periphery_terms(data_.array, data_.mismatch)) {
+      const auto same = std::ranges::find_if(first, [&](const PeripheryTerm& other) { return alike(other, term); });
       d_.group.push_back(static_cast<std::size_t>(same - first.begin()));
-      if (same == first.end()) first.push_back(&term), square.push_back(0.0);
-      sigma.push_back(term.sigma_at(0));
+      if (same == first.end()) first.push_back(term), square.push_back(0.0);
+      sigma.push_back(data_.mismatch[term.term].sigma_at(0));
       square[d_.group.back()] += sigma.back() * sigma.back();
     }
     groups_ = first.size();
@@ -135,6 +138,7 @@ class Filler {
   const circuit::Characterization& data_;
   const circuit::ColumnMeasurements& m_;
   LineDesign d_;
+  std::vector<std::size_t> cell_terms_;
   std::size_t groups_ = 0;
   std::vector<LineState> states_;  ///< [chips][columns][branches]
 };

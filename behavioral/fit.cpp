@@ -86,9 +86,13 @@ void validate_columns(const circuit::Characterization& data, const std::vector<d
   v.unit = std::fabs(model.transfer.unit);
 }
 
-/// Model's thermal σ against ngspice's .noise of whole columns.
+/// Model's thermal σ against ngspice's .noise of whole columns. Lines that hardly conduct, with a σ below a thousandth
+/// of the largest, say nothing.
 void validate_noise(const circuit::Characterization& data, BehavioralModel& model) {
   const auto& m = data.columns;
+  double largest = 0.0;
+  for (const double square : m.noise_square)
+    if (std::isfinite(square)) largest = std::max(largest, square);
   double sum = 0.0;
   std::size_t n = 0, at = 0;
   for (std::size_t chip = 0; chip < m.noise_chips; ++chip)
@@ -98,7 +102,7 @@ void validate_noise(const circuit::Characterization& data, BehavioralModel& mode
                                           design.branch(line % m.branches));
       for (std::size_t o = 0; o < m.noise_operands; ++o, ++at) {
         const double measured = m.noise_square[at];
-        if (!std::isfinite(measured) || measured <= 0) continue;
+        if (!std::isfinite(measured) || measured <= 1e-6 * largest) continue;
         sum += prepared->noise_variances(design.input(o))[0] / measured;
         ++n;
       }
@@ -152,11 +156,6 @@ Transfer nominal_transfer(const BehavioralModel& model, double mac_limit, std::u
 }
 
 namespace {
-/// Whether the cell was measured alone.
-bool has_cell(const circuit::Characterization& c) {
-  return !c.cell.current_amperes.empty() || !c.charge.charge_coulombs.empty();
-}
-
 /// What one row of level 0 at the highest input level adds to an otherwise idle nominal line, in units of one level of
 /// weight and input.
 double minimum_conductance(const BehavioralModel& model) {
@@ -170,6 +169,14 @@ double minimum_conductance(const BehavioralModel& model) {
   return (output[1] - output[0]) / model.transfer.unit / top;
 }
 }  // namespace
+
+std::vector<std::size_t> cell_terms_of(const circuit::Characterization& data) {
+  if (data.has_cell()) return data.cell.cell_terms;
+  std::vector<std::size_t> terms;
+  for (std::size_t t = 0; t < data.mismatch.size(); ++t)
+    if (!data.mismatch[t].in_periphery()) terms.push_back(t);
+  return terms;
+}
 
 const FamilyEntry& project_family(const Settings& settings, Measured measured) {
   const std::string& name = settings.text("behavioral.model");
@@ -193,13 +200,13 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
   model.array = data.array;
   model.mismatch = data.mismatch;
   model.noise = data.noise;
-  model.cell_terms = data.cell.cell_terms;
+  model.cell_terms = cell_terms_of(data);
   model.branches = data.columns.branches;
   if (std::ranges::any_of(data.cell.noise_square_amperes, [](double v) { return !std::isfinite(v); }))
     throw Error(ExitStatus::kComputation, "E504",
                 "a noise simulation of the cell gave no number, so its noise is unknown",
                 "run characterize again; `errata check` simulates one operating point");
-  const Measured measured{data.array.read, has_cell(data)};
+  const Measured measured{data.array.read, data.has_cell()};
   const FamilyFit fit = project_family(settings, measured).fit(data);
   model.family = fit.family;
   model.chosen = fit.chosen;

@@ -12,6 +12,10 @@ namespace errata::behavioral {
 BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings,
                           const Provenance& provenance);
 
+/// Mismatch terms that act inside the cells: those of the cell's own measurements, or of a whole column all that do not
+/// belong to its periphery.
+std::vector<std::size_t> cell_terms_of(const circuit::Characterization& data);
+
 /// The family that the project names, or the first that fits. Throws ProjectError (E107) when there is none of that
 /// name or it cannot be fitted to what was measured.
 const FamilyEntry& project_family(const Settings& settings, Measured measured);

@@ -53,7 +53,7 @@ struct LineConditions {
   const circuit::LinePeriphery& periphery;
   std::span<const std::uint8_t> levels;          ///< stored levels [all rows of the array]
   std::span<const double> draws;                 ///< unit draws [all rows][cell terms]
-  std::span<const double> periphery_draws = {};  ///< unit draws of all terms outside the cells, in their order
+  std::span<const double> periphery_draws = {};  ///< unit draws of periphery_terms()
 };
 
 /// Quality of one candidate of a family on what it was fitted to. Errors are relative: to the cell's current, to the

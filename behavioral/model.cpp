@@ -14,15 +14,27 @@ std::unique_ptr<Line> BehavioralModel::prepare(std::uint64_t seed, LineId line,
   const auto all = circuit::whole_line(array, this->levels(), seed, line, levels);
   const auto draws = unit_draws_of_cells(mismatch, cell_terms, seed, line, all.size());
   const auto periphery = circuit::line_periphery(array, mismatch, seed, line);
-  const auto periphery_draws = unit_draws_of_periphery(mismatch, seed, line);
+  const auto periphery_draws = unit_draws_of_periphery(array, mismatch, seed, line);
   return family->line({array, noise, mismatch, periphery, all, draws, periphery_draws});
 }
 
-std::vector<double> unit_draws_of_periphery(const std::vector<MismatchTerm>& mismatch, std::uint64_t seed,
+std::vector<PeripheryTerm> periphery_terms(const circuit::ArrayConstants& array,
+                                           const std::vector<MismatchTerm>& mismatch) {
+  std::vector<PeripheryTerm> all;
+  for (const bool complement : {false, true})
+    for (std::size_t t = 0; t < mismatch.size(); ++t)
+      // What the netlist's own column varies exists once.
+      if (mismatch[t].in_periphery() && (!complement || (array.complement && !mismatch[t].in_column())))
+        all.push_back({t, complement});
+  return all;
+}
+
+std::vector<double> unit_draws_of_periphery(const circuit::ArrayConstants& array,
+                                            const std::vector<MismatchTerm>& mismatch, std::uint64_t seed,
                                             LineId line) {
   std::vector<double> draws;
-  for (std::size_t t = 0; t < mismatch.size(); ++t)
-    if (mismatch[t].in_periphery()) draws.push_back(unit_draw(seed, mismatch[t], t, line, 0));
+  for (const auto& [term, complement] : periphery_terms(array, mismatch))
+    draws.push_back(unit_draw(seed, mismatch[term], term, complement ? circuit::complement_line(line) : line, 0));
   return draws;
 }
 
@@ -125,9 +137,8 @@ BehavioralModel BehavioralModel::load(const std::filesystem::path& path) {
   if (entry == nullptr || name == "automatic" || !entry->fits(measured))
     throw Error(ExitStatus::kArtifact, "E403", path.string() + ": column model '" + name + "' is not known here");
   const auto in_switch = std::ranges::count_if(m.mismatch, [](const MismatchTerm& term) { return term.in_switch(); });
-  const auto outside = std::ranges::count_if(m.mismatch, [](const MismatchTerm& term) { return term.in_periphery(); });
-  m.family =
-      entry->load(f, {m.cell_terms.size(), static_cast<std::size_t>(in_switch), static_cast<std::size_t>(outside)});
+  m.family = entry->load(
+      f, {m.cell_terms.size(), static_cast<std::size_t>(in_switch), periphery_terms(m.array, m.mismatch).size()});
   if (m.input_levels() != m.array.input.count())
     throw Error(ExitStatus::kArtifact, "E403", path.string() + ": model and array have other input levels");
   circuit::check_levels(f, m.mismatch, m.noise, m.cell_terms, m.levels());

@@ -69,10 +69,21 @@ struct BehavioralModel {
   static BehavioralModel load(const std::filesystem::path& path);
 };
 
-/// Unit draws of a line's cells [rows][cell terms], and of the terms outside of all cells, in their order.
+/// A mismatch term outside of all cells, of a line or of the second bit line that is subtracted from it.
+struct PeripheryTerm {
+  std::size_t term = 0;  ///< index into the mismatch terms
+  bool complement = false;
+};
+
+/// Those of a line in the order of the terms, then those of its complement where the array has one.
+std::vector<PeripheryTerm> periphery_terms(const circuit::ArrayConstants& array,
+                                           const std::vector<MismatchTerm>& mismatch);
+
+/// Unit draws of a line's cells [rows][cell terms], and of its periphery_terms().
 std::vector<double> unit_draws_of_cells(const std::vector<MismatchTerm>& mismatch,
                                         const std::vector<std::size_t>& cell_terms, std::uint64_t seed, LineId line,
                                         std::size_t rows);
-std::vector<double> unit_draws_of_periphery(const std::vector<MismatchTerm>& mismatch, std::uint64_t seed, LineId line);
+std::vector<double> unit_draws_of_periphery(const circuit::ArrayConstants& array,
+                                            const std::vector<MismatchTerm>& mismatch, std::uint64_t seed, LineId line);
 
 }  // namespace errata::behavioral

@@ -30,8 +30,8 @@ ExitStatus run_check(Session& session) {
   if (s.has("errormodel.measurements")) return check_measurements(session, s);
   require_netlist(s);
   const auto plan = circuit::plan_campaign(s, session.context);
-  behavioral::project_family(s, {.read = plan.skeleton.array.read});
   const circuit::NominalPoint point = circuit::simulate_nominal(s, RunContext{});
+  behavioral::project_family(s, {.read = point.read, .cell = std::isfinite(point.cell)});
   const bool current = point.read == circuit::ReadMode::kCurrent;
   session.out.line(
       fmt::format("project and netlist are sound: {} rows, {} stored levels, {} mismatch terms, {} noise sources",

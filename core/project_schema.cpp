@@ -459,7 +459,8 @@ std::vector<KeySpec> build_schema() {
 
       integer("verification.chips", "100", 2, 1e6, "Chips, unseen before, on which accuracy is measured."),
       integer("verification.most_chips", "400", 2, 1e6,
-              "Level 3 goes on to so many chips, at most four times verification.chips, where fewer give intervals too wide to "
+              "Level 3 goes on to so many chips, at most four times verification.chips, where fewer give intervals too "
+              "wide to "
               "decide."),
       integer("verification.images", "500", 1, 1e9, "Test images for each chip."),
       integer("verification.table_chips", "100", 8, 1e6, "Chips of the comparison of table and model (level 2)."),

@@ -230,7 +230,7 @@ class Verifier {
                 .low = 0.0,
                 .high = kTolerated,
                 .unit = "1",
-                .data = "/layers/error_rates"},
+                .data = fmt::format("/evidence/layer{:02}_observed", layer)},
                {"chips", "verification.replay_chips", chips.size(),
                 "the network reads columns where the model has no data: characterise with its own operands "
                 "(circuit.operands)"}));

@@ -11,6 +11,8 @@
 #include "behavioral/lane_polynomial.h"
 #include "circuit/characterize.h"
 #include "core/statistics.h"
+#include "tests/support/cell_project.h"
+#include "tests/support/example_project.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/noise_sums.h"
 #include "tests/support/random_line.h"
@@ -285,6 +287,31 @@ TEST(BlackBoxFit, OfTheShippedRramMeetsTheSpecificationWithoutCellData) {
   EXPECT_LT(composed.validation.rms, m.validation.rms);
   EXPECT_NEAR(m.transfer.unit / composed.transfer.unit, 1, 0.01);
   EXPECT_NEAR(m.minimum_conductance, composed.minimum_conductance, 0.05);
+}
+
+TEST(BlackBoxFit, OfAColumnWithASecondBitLineKnowsThePeripheryOfBoth) {
+  // A cell between two bit lines cannot be measured alone; each line has a clamp whose draws move the difference.
+  const TemporaryFolder folder;
+  std::string project = testing::with_line(testing::kExampleProject, 10, "complement_bit_line = \"blb\"");
+  project.replace(project.find("\"1 Ohm\""), 7, "\"0 Ohm\"");
+  const char* const cell =
+      "* pair\n.model sw nmos level=1 vto=0.4 kp=400u\n.subckt cell bl blb wl\nm1 bl wl a 0 sw w=1u l=1u\n"
+      "rmem a 0 100k\nm2 blb wl b 0 sw w=1u l=1u\nrfix b 0 50k\n.ends\n";
+  const Settings s = testing::write_project(
+      folder.path(), project, cell,
+      testing::small_campaign(
+          {{"circuit.design.chips", "8"}, {"circuit.design.columns", "3"}, {"circuit.design.operands", "12"}}));
+  RunContext context;
+  context.jobs = 2;
+  const auto m = fit_model(circuit::characterize(s, folder / "artifacts", context), s, provenance(s));
+  ASSERT_EQ(m.family->name(), "black_box");
+  EXPECT_EQ(dynamic_cast<const BlackBox&>(*m.family).periphery_terms, 2u);
+  EXPECT_TRUE(m.validation.passed) << fit_report(m);
+  // Without the second clamp's draws 0.05 MAC unit would be left: 1 % of four 3.6 uA, in units of 3 uA.
+  EXPECT_LT(m.validation.rms, 0.02) << fit_report(m);
+  m.save(folder / "m.h5");
+  const auto design = make_operands({.rows = 4, .levels = 4, .operands = 3}, 1, 2, 3);
+  EXPECT_EQ(BehavioralModel::load(folder / "m.h5").read_column(1, 5, 0, design), m.read_column(1, 5, 0, design));
 }
 
 TEST(BlackBoxFit, OfTheShippedSramEqualsItsComposedModel) {
