@@ -301,7 +301,9 @@ Characterization Characterization::load(const std::filesystem::path& path) {
   load_physics(f, c.array, c.mismatch, c.noise);
   c.cell = load_cell(f);
   if (f.has("/cell/charge")) c.charge = load_charge(f, c.cell);
-  if (!c.cell.noise_square_amperes.empty() && !c.has_cell()) damaged(f, "/cell/current and /cell/charge are missing");
+  const bool measured = c.array.transient() ? !c.charge.charge_coulombs.empty() : !c.cell.current_amperes.empty();
+  if (!c.cell.noise_square_amperes.empty() && !measured)
+    damaged(f, c.array.transient() ? "/cell/charge is missing" : "/cell/current is missing");
   for (const auto term : c.charge.switch_terms)
     if (term >= c.mismatch.size()) damaged(f, "/switch has a mismatch term that /mismatch does not list");
   if (c.cell.input_levels_volts.size() != c.array.input.count()) damaged(f, "/cell and /array have other input levels");

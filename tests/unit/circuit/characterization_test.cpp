@@ -98,6 +98,7 @@ TEST(Characterization, WithoutMismatchOrNoise) {
 Characterization transient_example() {
   Characterization c = example();
   c.array.read = ReadMode::kDischarge;
+  c.array.unit = "V";
   c.array.precharge_volts = 0.9;
   c.array.line_farads = 2e-14;
   c.array.pulse_seconds = 5e-10;
