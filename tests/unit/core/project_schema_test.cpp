@@ -13,11 +13,10 @@ namespace {
 
 /// The example with a [[spec]], so that every list of tables of the schema has an entry.
 Settings everything() {
-  return parse_project(
-      std::string(testing::kExampleProject) +
-          "[[spec]]\nmetric = \"accuracy\"\n[[circuit.correlation]]\nfirst = \"a\"\nsecond = \"b\"\n"
-          "[[circuit.output]]\nname = \"o\"\nnode = \"bit_line\"\n[[training.layer]]\nname = \"conv1\"\n",
-      "errata.toml", "/tmp", {});
+  std::string text = testing::kExampleProject;
+  text += "[[spec]]\nmetric = \"accuracy\"\n[[circuit.correlation]]\nfirst = \"a\"\nsecond = \"b\"\n";
+  text += "[[circuit.output]]\nname = \"o\"\nnode = \"bit_line\"\n[[training.layer]]\nname = \"conv1\"\n";
+  return parse_project(text, "errata.toml", "/tmp", {});
 }
 
 std::string in_first_entry(std::string path) {
