@@ -48,7 +48,8 @@ ExitStatus run_plan(Session& session) {
     std::string text = fmt::format("{:<13} {}", stage.name, to_string(state.freshness));
     if (stage.name == "characterize") {
       for (std::size_t d = 0; d < plan.decks.size(); ++d)
-        text += fmt::format(", {} points of {} ({:.2g} ms each)", points[d], plan.decks[d].name, seconds[d] * 1e3);
+        if (points[d] > 0)
+          text += fmt::format(", {} points of {} ({:.2g} ms each)", points[d], plan.decks[d].name, seconds[d] * 1e3);
       text += fmt::format("; about {:.0f} s on {} workers, {:.1f} MB", total, session.invocation.jobs, megabytes);
     }
     session.out.line(text);

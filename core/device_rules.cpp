@@ -205,7 +205,7 @@ class DeviceRules {
 
   void check_family() {
     const std::string& family = s_.text("behavioral.model");
-    if (only_columns(s_) && family != "automatic" && family != "black_box")
+    if (only_columns(s_) && (family == "current_mode" || family == "floating_line"))
       problem("behavioral.model",
               fmt::format("behavioral.model = \"{}\" is composed from the cell alone, but the project simulates only "
                           "columns",
