@@ -23,28 +23,32 @@ bool has_number(const PointResult& result) {
 /// A worker whose memory grows without end is replaced before it is a burden.
 class MemoryWatch {
  public:
+  explicit MemoryWatch(std::uint64_t most_growth) : most_growth_(most_growth) {}
+
   bool has_grown() {
     constexpr int kEvery = 64;  // reading /proc costs as much as a small operating point
     if (++points_ % kEvery != 0) return false;
     const std::uint64_t now = resident_bytes();
     if (at_start_ == 0) at_start_ = now;  // after the first points, when the deck is loaded and everything is warm
-    constexpr std::uint64_t kMostGrowth = std::uint64_t{256} << 20;
-    return now > at_start_ + kMostGrowth;
+    return now > at_start_ + most_growth_;
   }
 
  private:
+  std::uint64_t most_growth_;
   int points_ = 0;
   std::uint64_t at_start_ = 0;
 };
 
 /// Loads decks and simulates points of a campaign, in a worker process.
-WorkerPool::Handler handler_of(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points) {
+WorkerPool::Handler handler_of(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,
+                               const CampaignOptions& options) {
   struct State {
+    explicit State(std::uint64_t most_growth) : watch(most_growth) {}
     NgspiceSession session;
     MemoryWatch watch;
     std::optional<PointResult> not_loaded;
   };
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<State>(options.memory_growth_bytes);
   const auto answer = [&decks, &points, state](std::size_t item) {
     if (state->not_loaded) return WorkerPool::Answer{encode(*state->not_loaded), true};
     const PointResult point = state->session.simulate(decks, points[item]);
@@ -125,6 +129,10 @@ std::size_t CampaignResult::remedied() const {
       std::ranges::count_if(points, [](const PointResult& p) { return p.remedy != Remedy::kNone; }));
 }
 
+std::size_t CampaignResult::repeated() const {
+  return static_cast<std::size_t>(std::ranges::count_if(attempts, [](std::uint8_t n) { return n > 1; }));
+}
+
 std::size_t CampaignResult::failures() const {
   return static_cast<std::size_t>(std::ranges::count_if(points, [](const PointResult& p) { return !has_number(p); }));
 }
@@ -162,7 +170,7 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
   pool_options.workers = context.jobs;
   pool_options.deadline_seconds = options.deadline_seconds;
   pool_options.isolation = isolation_of(options, decks);
-  const auto make_handler = [&] { return handler_of(decks, points); };
+  const auto make_handler = [&] { return handler_of(decks, points, options); };
   std::optional<WorkerPool> pool(std::in_place, pool_options, make_handler);
 
   for (int attempt = 0; attempt <= options.retries; ++attempt) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -20,6 +21,7 @@ struct CampaignOptions {
   int retries = 2;                   ///< a crash or time-out is tried again this often, in a fresh worker
   double tolerated_failures = 1e-3;  ///< fraction of points that may end without a number
   Isolation isolation = Isolation::kAutomatic;
+  std::uint64_t memory_growth_bytes = std::uint64_t{256} << 20;  ///< a worker that grew by more is replaced
 };
 
 /// The numbers of a finished campaign, in the order of its points.
@@ -29,6 +31,7 @@ struct CampaignResult {
   bool forked = false;                 ///< batches ran in forked children, at least at the end
   std::size_t failures() const;
   std::size_t suspects() const;
+  std::size_t repeated() const;  ///< that took more than one attempt
   std::size_t remedied() const;  ///< that converged only after a remedy
 };
 
