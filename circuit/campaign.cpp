@@ -143,8 +143,12 @@ std::size_t CampaignResult::suspects() const {
 }
 
 bool is_heavy(const std::vector<Deck>& decks) {
-  constexpr std::size_t kManyLines = 2000;  // tens of milliseconds to load, against some for a fork
-  return std::ranges::any_of(decks, [](const Deck& deck) { return deck.lines.size() >= kManyLines; });
+  constexpr std::size_t kMuch = 100'000;  // characters: tens of milliseconds to load, against some for a fork
+  return std::ranges::any_of(decks, [](const Deck& deck) {
+    std::size_t characters = 0;
+    for (const std::string& line : deck.lines) characters += line.size();
+    return characters >= kMuch;
+  });
 }
 
 CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,

@@ -110,7 +110,7 @@ std::vector<KeySpec> build_schema() {
           "How points are simulated: `automatic` runs all biases of a device in one dc analysis where that gives the "
           "same numbers, `point_by_point` an operating point for each, `forked_batches` the analyses of `automatic`, "
           "each batch of points in a process of its own, forked from one that holds the loaded deck. The other two do "
-          "that for decks of 2000 lines and more, and after a crash or hang."),
+          "that for decks of 100 kB and more, and after a crash or hang."),
       quantity("circuit.deadline", kTime, "60 s", 0.01, 1e6,
                "Wall-clock limit of one simulation; its worker is killed when it passes."),
       integer("circuit.retries", "2", 0, 20, "How often a failed simulation is tried again in a fresh worker."),

@@ -51,10 +51,7 @@ class Run {
     const bool spent = !worker.forks && worker.answered >= options_.recycle_after;
     if (worker.alive() && (spent || worker.forks != forks_)) worker.stop();
     if (!worker.alive()) worker.start(factory_, options_, forks_, sockets_but(worker));
-    // Small chunks at the end keep all workers busy.
-    const std::size_t fair = (queue_.size() + workers_.size() - 1) / workers_.size();
-    const std::size_t chunk = forks_ ? options_.forked_chunk : options_.chunk;
-    const std::size_t count = std::clamp<std::size_t>(std::min(chunk, fair), 1, queue_.size());
+    const std::size_t count = chunk_for(worker);
     std::vector<std::uint64_t> message{count};
     for (std::size_t i = 0; i < count; ++i) {
       message.push_back(queue_.front());
@@ -62,11 +59,39 @@ class Run {
       queue_.pop_front();
     }
     allow(worker);
+    worker.sent = Clock::now();
+    worker.batch = count;
     write_all(worker.socket, message.data(), message.size() * sizeof(std::uint64_t));
+  }
+
+  /// Quick items go in long batches: a worker is idle from its last answer until the next batch arrives, and a fork
+  /// has its price.
+  std::size_t chunk_for(const WorkerProcess& worker) const {
+    constexpr double kSeconds = 0.02, kForkedSeconds = 0.2;
+    constexpr std::size_t kLongest = 1024;
+    std::size_t chunk = forks_ ? options_.forked_chunk : options_.chunk;
+    if (chunk > 1 && worker.seconds_per_item > 0.0) {
+      const double quick = (forks_ ? kForkedSeconds : kSeconds) / worker.seconds_per_item;
+      chunk = std::max(chunk, static_cast<std::size_t>(std::min<double>(quick, kLongest)));
+    }
+    if (!forks_) chunk = std::min(chunk, options_.recycle_after - std::min(options_.recycle_after, worker.answered));
+    // Small chunks at the end keep all workers busy.
+    const std::size_t fair = (queue_.size() + workers_.size() - 1) / workers_.size();
+    return std::clamp<std::size_t>(std::min(chunk, fair), 1, queue_.size());
+  }
+
+  /// Lets quick answers pile up: taking each by itself would cost about as much as a small operating point.
+  void nap() const {
+    constexpr double kShortest = 2e-3, kLongest = 2e-3;
+    double left = 1.0;
+    for (const auto& worker : workers_)
+      if (worker.alive() && !worker.pending.empty()) left = std::min(left, worker.seconds_left());
+    if (left >= kShortest) ::usleep(static_cast<useconds_t>(1e6 * std::min(left / 4, kLongest)));
   }
 
   /// Waits for answers, at most until the next deadline, and takes them.
   void round() {
+    nap();
     std::vector<pollfd> polled;
     std::vector<WorkerProcess*> owners;
     auto next = Clock::now() + std::chrono::milliseconds(200);
@@ -102,6 +127,7 @@ class Run {
       }
       take(worker, std::move(*message));
     }
+    allow(worker);
     if (!worker.leaving) return;
     worker.stop();  // it left on its own after an answer; nothing is lost
     requeue_rest(worker);
@@ -109,7 +135,9 @@ class Run {
 
   void take(WorkerProcess& worker, WorkerMessage message) {
     worker.pending.pop_front();
-    allow(worker);
+    if (worker.pending.empty())
+      worker.seconds_per_item =
+          std::chrono::duration<double>(Clock::now() - worker.sent).count() / static_cast<double>(worker.batch);
     ++worker.answered;
     worker.leaving = message.kind == WorkerMessage::kAnswerAndLeave;
     const bool answered = message.kind == WorkerMessage::kAnswer || worker.leaving;

@@ -67,10 +67,10 @@ class WorkerPool {
 
   struct Options {
     int workers = 1;
-    double deadline_seconds = 60.0;                             ///< wall clock for one item; SIGKILL when it passes
-    std::size_t chunk = 16;                                     ///< items sent at once
-    std::size_t forked_chunk = 128;                             ///< the same with forked batches: more for a fork
-    std::size_t recycle_after = 10000;                          ///< items after which a worker is replaced
+    double deadline_seconds = 60.0;     ///< wall clock for one item; SIGKILL when it passes
+    std::size_t chunk = 16;             ///< items sent at once; more of quick ones, unless it is 1
+    std::size_t forked_chunk = 128;     ///< the same with forked batches
+    std::size_t recycle_after = 10000;  ///< items after which a worker is replaced
     std::uint64_t memory_limit_bytes = std::uint64_t{8} << 30;  ///< RLIMIT_AS of a worker beyond what it inherits
     Isolation isolation = Isolation::kWorker;
   };

@@ -47,9 +47,14 @@ struct WorkerProcess {
   bool leaving = false;  ///< it said so with its last answer
   bool forks = false;    ///< a child for each batch
   Deadline deadline;
+  Deadline::Clock::time_point sent;  ///< when the batch of now was sent
+  std::size_t batch = 0;             ///< its items
+  double seconds_per_item = 0.0;     ///< of the last whole batch; 0: not known
   MessageReader input;
 
   bool alive() const { return pid > 0; }
+  /// How long its batch will take from now on, as far as that can be known.
+  double seconds_left() const { return seconds_per_item * static_cast<double>(pending.size()); }
   /// Starts the process; it closes `foreign`, the sockets of its siblings.
   void start(const WorkerPool::HandlerFactory& factory, const WorkerPool::Options& options, bool in_children,
              std::span<const int> foreign);
