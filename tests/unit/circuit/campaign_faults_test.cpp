@@ -124,14 +124,14 @@ TEST_P(Faults, AnUndefinedParameterPoisonsOneProcessOnly) {
 }
 
 TEST_P(Faults, ProcessesKilledAtRandomCostOnePointEach) {
-  const auto points = divider_points(6000);
+  const auto points = divider_points(3000);
   const auto undisturbed = run({divider()}, points, {}, 2);
   const SharedCount kills;
   const pid_t pool = ::getpid(), killer = ::fork();
   if (killer == 0) {
     RandomStream stream(GetParam() == Isolation::kAutomatic ? 5 : 6, StreamPurpose::kTest);
     for (;;) {
-      ::usleep(static_cast<useconds_t>(3000 + stream.below(20000)));
+      ::usleep(static_cast<useconds_t>(2000 + stream.below(10000)));
       auto victims = testing::descendants_of(pool);
       std::erase(victims, ::getpid());
       if (!victims.empty() && ::kill(victims[stream.below(victims.size())], SIGKILL) == 0) ++*kills;
@@ -258,7 +258,7 @@ TEST_P(Faults, AWorkerThatGrowsIsReplacedAndCostsNothing) {
   };
   const RunContext context{.jobs = 1, .progress = count};
   const auto watched =
-      run_campaign(decks, points, options({.memory_growth_bytes = 1 << 18}), {}, kFingerprint, context);
+      run_campaign(decks, points, options({.memory_growth_bytes = 1 << 16}), {}, kFingerprint, context);
   if (GetParam() == Isolation::kAutomatic) {
     EXPECT_GE(folders.size(), 2u);
   } else {
