@@ -1,5 +1,7 @@
 #include "circuit/characterize.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -15,6 +17,13 @@
 namespace errata::circuit {
 
 namespace {
+
+constexpr const char* kInBatches = "; batches of points in forked processes";
+
+/// What an artefact says must follow from its project alone: a loss that a second try made good is not in it.
+bool lost_for_good(const PointResult& point) {
+  return point.status == PointStatus::kTimeout || point.status == PointStatus::kCrashed;
+}
 
 void add_cell_points(const Settings& s, const CircuitProject& p, CampaignPlan& plan) {
   Characterization& c = plan.skeleton;
@@ -50,6 +59,7 @@ CampaignPlan plan_of(const Settings& s, const CircuitProject& p) {
                                     [](const Slot& slot) { return slot.kind == SlotKind::kParameter; })
                     ? "; parameters by reset and alter"
                     : "; values altered in place";
+  if (p.campaign.isolation == Isolation::kForkedBatches || is_heavy(plan.decks)) c.strategy += kInBatches;
   plan_columns(s, p, c.columns, plan.points);
   plan_self_check(p, c.self_check, plan.points);
   std::vector<ArtifactInput> inputs = operand_input(s, "circuit.operands");
@@ -77,6 +87,10 @@ Characterization characterize(const Settings& s, const std::filesystem::path& ar
   const auto shard = artifacts / "shards" / "characterization.journal";
   const CampaignResult result =
       run_campaign(plan.decks, plan.points, p.campaign, shard, c.provenance.fingerprint(), context);
+  if (std::ranges::any_of(result.points, lost_for_good) && !c.strategy.ends_with(kInBatches))
+    c.strategy += std::string(kInBatches) + " after a loss";
+  if (const std::size_t again = result.repeated(); again > 0)
+    context.note(fmt::format("{} points were lost with their process and simulated again in forked processes", again));
   c.suspect_points = static_cast<std::int64_t>(result.suspects());
   c.failed_points = static_cast<std::int64_t>(result.failures());
   c.remedied_points = static_cast<std::int64_t>(result.remedied());

@@ -124,6 +124,8 @@ ExitStatus do_characterize(Session& session, const Settings& s, const Provenance
   session.out.line(fmt::format("characterised {} cell points and {} column conversions with {}: {} suspect, {} failed",
                                c.cell.current_amperes.size() + c.charge.charge_coulombs.size(),
                                c.columns.output.size() / 2, c.simulator, c.suspect_points, c.failed_points));
+  session.out.line("strategy: " + c.strategy);
+  session.out.set("strategy", c.strategy);
   session.out.set("suspect_points", c.suspect_points);
   session.out.set("failed_points", c.failed_points);
   return ExitStatus::kOk;

@@ -106,9 +106,11 @@ std::vector<KeySpec> build_schema() {
            "Scales the physical causes of error together: mismatch σ, declared noise, clamp and wire resistance. "
            "A physical change of the circuit, seen by ngspice; never a factor on the table."),
       choice(
-          "circuit.strategy", "automatic", {"automatic", "point_by_point"},
-          "How the cell's surface is simulated: `automatic` runs all biases of a device in one dc analysis where that "
-          "gives the same numbers, `point_by_point` an operating point for each."),
+          "circuit.strategy", "automatic", {"automatic", "point_by_point", "forked_batches"},
+          "How points are simulated: `automatic` runs all biases of a device in one dc analysis where that gives the "
+          "same numbers, `point_by_point` an operating point for each, `forked_batches` the analyses of `automatic`, "
+          "each batch of points in a process of its own, forked from one that holds the loaded deck. The other two do "
+          "that for decks of 100 kB and more, and after a crash or hang."),
       quantity("circuit.deadline", kTime, "60 s", 0.01, 1e6,
                "Wall-clock limit of one simulation; its worker is killed when it passes."),
       integer("circuit.retries", "2", 0, 20, "How often a failed simulation is tried again in a fresh worker."),
@@ -296,7 +298,8 @@ std::vector<KeySpec> build_schema() {
                "always."),
 
       text("behavioral.model", "automatic",
-           "Family of the column model: `current_mode`, `floating_line`, `black_box`, or one that was added; `automatic` "
+           "Family of the column model: `current_mode`, `floating_line`, `black_box`, or one that was added; "
+           "`automatic` "
            "takes the one that fits circuit.read, and black_box where no cell was measured alone."),
       real("behavioral.maximum_rms", "0.1", 0, 1e6,
            "Specification of the fit against held-out ngspice columns, RMS in MAC units."),
