@@ -43,6 +43,12 @@ class Line {
   virtual NoiseSums row_noise(std::size_t row, std::size_t input) const = 0;
   /// Total variance of a read with this output and these sums; within 5 % of noise_variances in σ.
   virtual double read_variance(double output, const NoiseSums& sums) const = 0;
+  /// Adds it for many reads: sums are [3][stride], of which the first output.size() of each row count.
+  virtual void add_read_variances(std::span<const double> output, std::span<const float> sums, std::size_t stride,
+                                  std::span<double> variance) const {
+    for (std::size_t i = 0; i < output.size(); ++i)
+      variance[i] += read_variance(output[i], {sums[i], sums[stride + i], sums[2 * stride + i]});
+  }
 };
 
 /// What a line is made of: the array, its declared noise, the chip's draws.

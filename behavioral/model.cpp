@@ -41,9 +41,12 @@ std::vector<double> unit_draws_of_periphery(const circuit::ArrayConstants& array
 std::vector<double> unit_draws_of_cells(const std::vector<MismatchTerm>& mismatch,
                                         const std::vector<std::size_t>& cell_terms, std::uint64_t seed, LineId line,
                                         std::size_t rows) {
-  std::vector<double> draws;
-  for (std::size_t j = 0; j < rows; ++j)
-    for (const std::size_t t : cell_terms) draws.push_back(unit_draw(seed, mismatch[t], t, line, j));
+  const std::size_t terms = cell_terms.size();
+  std::vector<double> draws(rows * terms), one(rows);
+  for (std::size_t k = 0; k < terms; ++k) {
+    unit_draws(seed, mismatch[cell_terms[k]], cell_terms[k], line, one);
+    for (std::size_t j = 0; j < rows; ++j) draws[j * terms + k] = one[j];
+  }
   return draws;
 }
 
