@@ -52,7 +52,7 @@ HWY_INLINE HWY_ATTR Sums<kOutputs, kVectors> convolve(const ImageSizes& s, const
       for (std::size_t v = 0; v < kVectors; ++v) w[v] = hn::LoadU(f, weights + v * lanes);
       for (std::size_t p = 0; p < kOutputs; ++p) {
         const auto value = hn::Set(f, image[p * s.next + t]);
-        for (std::size_t v = 0; v < kVectors; ++v) sum.v[p][v] = hn::Add(sum.v[p][v], hn::Mul(value, w[v]));
+        for (std::size_t v = 0; v < kVectors; ++v) sum.v[p][v] = hn::MulAdd(value, w[v], sum.v[p][v]);
       }
     }
   return sum;

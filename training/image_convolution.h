@@ -11,7 +11,8 @@ namespace errata::training {
 /// A convolution in vectors of outputs that stay in registers over all of a window, for what oneDNN has no product or
 /// no fast one: sums over products that need not be stored, and outputs that do not fill a vector.
 ///
-/// The same bits for every vector width (Highway, chosen at run time). May be used concurrently.
+/// Highway chooses the instruction set at run time. Multiplications and additions are fused where it can, so that last
+/// bits depend on the kind of processor, as oneDNN's do. May be used concurrently.
 class ImageConvolution {
  public:
   /// `weights` [rows][out_c].

@@ -82,10 +82,12 @@ void ComposedHook::draw_chip(const MatrixLayer& layer, ComposedLayer& state, std
     const Tile& tile = state.tiles[t];
     TileDraws& draws = into.draws[t];
     if (!fixed || draws.on.empty())
-      draws = state.drawer->draw(tile, chip, fixed ? ComposedChips::Draws::kEvaluation : ComposedChips::Draws::kFresh);
+      draws = state.drawer->draw(tile, chip, fixed ? ComposedChips::Draws::kEvaluation : ComposedChips::Draws::kFresh,
+                                 std::move(draws));
     const ComposedTable& composed = state.composed_of(t);
-    into.tiles[t] = {state.drawer->fold(tile, layer.weight_levels(), draws, composed.pass),
-                     state.drawer->column_rows(tile, draws, composed)};
+    FoldedTile& folded = into.tiles[t];
+    folded.weight = state.drawer->fold(tile, layer.weight_levels(), draws, composed.pass, std::move(folded.weight));
+    folded.rows = state.drawer->column_rows(tile, draws, composed, std::move(folded.rows));
   }
   if (into.direct) into.direct->set_weights(into.tiles[0].weight);
 }
