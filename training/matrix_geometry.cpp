@@ -42,16 +42,26 @@ std::vector<Segment> segments_of(const MatrixGeometry& g, std::size_t first, std
   return all;
 }
 
-/// Short pieces in vectors of eight, of which the last two may overlap: faster than a call.
+/// kCount values at a time, of which the last two times may overlap.
+template <std::size_t kCount>
+inline void copy_in_pieces(const float* from, std::size_t count, float* to) {
+  for (std::size_t k = 0; k + kCount <= count; k += kCount) std::memcpy(to + k, from + k, kCount * sizeof(float));
+  std::memcpy(to + count - kCount, from + count - kCount, kCount * sizeof(float));
+}
+
+/// Short pieces without a call, which takes longer than they do.
 inline void copy_values(const float* from, std::size_t count, float* to) {
-  constexpr std::size_t kVector = 8, kLong = 256;
-  if (count < kVector || count > kLong) {
+  constexpr std::size_t kLong = 256;
+  if (count > kLong)
     std::copy_n(from, count, to);
-    return;
-  }
-  std::size_t k = 0;
-  for (; k + kVector <= count; k += kVector) std::memcpy(to + k, from + k, kVector * sizeof(float));
-  std::memcpy(to + count - kVector, from + count - kVector, kVector * sizeof(float));
+  else if (count >= 8)
+    copy_in_pieces<8>(from, count, to);
+  else if (count >= 4)
+    copy_in_pieces<4>(from, count, to);
+  else if (count >= 2)
+    copy_in_pieces<2>(from, count, to);
+  else
+    *to = *from;
 }
 
 /// One patch whose window begins at (top, left), which may be negative (padding).
