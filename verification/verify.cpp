@@ -126,7 +126,7 @@ class Verifier {
         ChipRates& r = all[w.layer][chip];
         r.extrapolated += c.extrapolated * static_cast<double>(c.value.size());
         for (std::size_t p = 0; p < c.value.size(); ++p) {
-          const CodeErrors e = code_errors(in_.table.adc, w.operands.mac(p), c.value[p], c.sigma[p]);
+          const CodeErrors e = code_errors(w.adc, w.operands.mac(p), c.value[p], c.sigma[p]);
           r.change += e.change;
           r.magnitude += e.magnitude;
           r.large += e.large;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "training/vector_clones.h"
+
 namespace errata::training {
 
 namespace {
@@ -45,7 +47,10 @@ struct Polynomial {
         a2(static_cast<float>(p[2])),
         a3(static_cast<float>(p[3])),
         a5(static_cast<float>(p[4])) {}
-  static float inside(float s) { return std::min(std::max(s, -1.0f), 1.0f); }
+  static float inside(float s) {
+    const float above = s < -1.0f ? -1.0f : s;
+    return above > 1.0f ? 1.0f : above;
+  }
   float slope(float s) const {
     const float e = inside(s);
     return a1 + e * (2.0f * a2 + e * (3.0f * a3 + e * e * (5.0f * a5)));
@@ -81,22 +86,39 @@ inline float round_away(float v) {
   return whole + (rest >= 0.5f ? 1.0f : 0.0f) - (rest <= -0.5f ? 1.0f : 0.0f);
 }
 
+/// Inlined into functions that are compiled for several vector widths.
 template <class Curve>
-void apply_curve(const NonlinearQuantizer& q, std::span<float> values, std::span<float> slopes) {
+[[gnu::always_inline]] inline void apply_curve(const NonlinearQuantizer& q, std::span<float> values,
+                                               std::span<float> slopes) {
   const Curve curve(q.curve.parameters);
   const auto scale = static_cast<float>(1.0 / q.full_scale), per_step = static_cast<float>(1.0 / q.step());
   const auto step = static_cast<float>(q.full_scale * q.step());
   const auto low = static_cast<float>(q.low()), high = static_cast<float>(q.high());
-  const auto quantized = [&](float f) { return step * round_away(std::min(std::max(f, low), high) * per_step); };
+  float* __restrict value = values.data();
+  float* __restrict passed = slopes.data();
+  const std::size_t count = values.size();
   if (slopes.empty()) {
-    for (float& value : values) value = quantized(curve.value(value * scale));
+    for (std::size_t i = 0; i < count; ++i) {
+      const float f = curve.value(value[i] * scale), above = f < low ? low : f;
+      value[i] = step * round_away((above > high ? high : above) * per_step);
+    }
     return;
   }
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const float s = values[i] * scale, f = curve.value(s), slope = curve.slope(s);
-    slopes[i] = f > low && f < high ? slope : 0.0f;
-    values[i] = quantized(f);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float s = value[i] * scale, f = curve.value(s), slope = curve.slope(s), above = f < low ? low : f;
+    const float under = f > low ? slope : 0.0f;
+    passed[i] = f < high ? under : 0.0f;
+    value[i] = step * round_away((above > high ? high : above) * per_step);
   }
+}
+
+ERRATA_VECTOR_CLONES void apply_polynomial(const NonlinearQuantizer& q, std::span<float> values,
+                                           std::span<float> slopes) {
+  apply_curve<Polynomial>(q, values, slopes);
+}
+ERRATA_VECTOR_CLONES void apply_rational(const NonlinearQuantizer& q, std::span<float> values,
+                                         std::span<float> slopes) {
+  apply_curve<Rational>(q, values, slopes);
 }
 
 /// σ(x) with its derivative, safe for any x.
@@ -188,9 +210,9 @@ QuantizedPoint NonlinearQuantizer::soft_at(double y, double temperature) const {
 void apply(const NonlinearQuantizer& quantizer, std::span<float> values, std::span<float> slopes) {
   switch (quantizer.curve.form) {
     case CurveForm::kPolynomial:
-      return apply_curve<Polynomial>(quantizer, values, slopes);
+      return apply_polynomial(quantizer, values, slopes);
     case CurveForm::kRational:
-      return apply_curve<Rational>(quantizer, values, slopes);
+      return apply_rational(quantizer, values, slopes);
     case CurveForm::kTanh:
       return apply_curve<Tanh>(quantizer, values, slopes);
   }
