@@ -24,8 +24,9 @@ namespace {
 
 /// Copies rows [first, last) of one patch; `top` and `left` may be negative (padding). Taps of one kernel row that lie
 /// inside the image, or outside, are neighbours in memory and go together.
-void gather_patch(const MatrixGeometry& g, const float* image, std::ptrdiff_t top, std::ptrdiff_t left,
-                  std::size_t first, std::size_t last, float* out) {
+template <class T>
+void gather_patch(const MatrixGeometry& g, const T* image, std::ptrdiff_t top, std::ptrdiff_t left, std::size_t first,
+                  std::size_t last, T* out) {
   const auto height = static_cast<std::ptrdiff_t>(g.in_h), width = static_cast<std::ptrdiff_t>(g.in_w),
              kernel = static_cast<std::ptrdiff_t>(g.window.kernel_w);
   for (std::size_t row = first; row < last;) {
@@ -42,16 +43,15 @@ void gather_patch(const MatrixGeometry& g, const float* image, std::ptrdiff_t to
     if (inside)
       std::copy_n(image + static_cast<std::size_t>(y * width + x) * g.in_c + channel, count, out);
     else
-      std::fill_n(out, count, 0.0f);
+      std::fill_n(out, count, T{0});
     out += count;
     row += count;
   }
 }
 
-}  // namespace
-
-void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_t first_position, std::size_t count,
-                 std::size_t first_row, std::size_t row_count, float* out) {
+template <class T>
+void gather_rows(const MatrixGeometry& geometry, const T* images, std::size_t first_position, std::size_t count,
+                 std::size_t first_row, std::size_t row_count, T* out) {
   for (std::size_t k = 0; k < count; ++k, out += row_count) {
     const std::size_t position = first_position + k;
     const std::size_t image = position / geometry.positions(), p = position % geometry.positions();
@@ -59,8 +59,20 @@ void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_
                      static_cast<std::ptrdiff_t>(geometry.window.pad_top);
     const auto left = static_cast<std::ptrdiff_t>(p % geometry.out_w * geometry.window.stride_w) -
                       static_cast<std::ptrdiff_t>(geometry.window.pad_left);
-    gather_patch(geometry, codes.image(image).data(), top, left, first_row, first_row + row_count, out);
+    gather_patch(geometry, images + image * geometry.input().size(), top, left, first_row, first_row + row_count, out);
   }
+}
+
+}  // namespace
+
+void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_t first_position, std::size_t count,
+                 std::size_t first_row, std::size_t row_count, float* out) {
+  gather_rows(geometry, codes.data(), first_position, count, first_row, row_count, out);
+}
+
+void im2col_rows(const MatrixGeometry& geometry, std::span<const std::uint8_t> codes, std::size_t first_position,
+                 std::size_t count, std::size_t first_row, std::size_t row_count, std::uint8_t* out) {
+  gather_rows(geometry, codes.data(), first_position, count, first_row, row_count, out);
 }
 
 }  // namespace errata::training
