@@ -33,6 +33,7 @@ enum class StreamPurpose : std::uint64_t {
   kTableFault = 25,
   kTableRead = 26,
   kTableSample = 27,
+  kDynamicReadTail = 28,
 };
 
 /// Four 64-bit words of Philox4x64-10 (Salmon et al. 2011; the generator that NumPy calls Philox).

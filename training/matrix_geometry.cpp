@@ -43,14 +43,15 @@ std::vector<Segment> segments_of(const MatrixGeometry& g, std::size_t first, std
 }
 
 /// kCount values at a time, of which the last two times may overlap.
-template <std::size_t kCount>
-inline void copy_in_pieces(const float* from, std::size_t count, float* to) {
-  for (std::size_t k = 0; k + kCount <= count; k += kCount) std::memcpy(to + k, from + k, kCount * sizeof(float));
-  std::memcpy(to + count - kCount, from + count - kCount, kCount * sizeof(float));
+template <std::size_t kCount, class T>
+inline void copy_in_pieces(const T* from, std::size_t count, T* to) {
+  for (std::size_t k = 0; k + kCount <= count; k += kCount) std::memcpy(to + k, from + k, kCount * sizeof(T));
+  std::memcpy(to + count - kCount, from + count - kCount, kCount * sizeof(T));
 }
 
 /// Short pieces without a call, which takes longer than they do.
-inline void copy_values(const float* from, std::size_t count, float* to) {
+template <class T>
+inline void copy_values(const T* from, std::size_t count, T* to) {
   constexpr std::size_t kLong = 256;
   if (count > kLong)
     std::copy_n(from, count, to);
@@ -65,8 +66,9 @@ inline void copy_values(const float* from, std::size_t count, float* to) {
 }
 
 /// One patch whose window begins at (top, left), which may be negative (padding).
-void gather_patch(const MatrixGeometry& g, std::span<const Segment> segments, const float* image, std::ptrdiff_t top,
-                  std::ptrdiff_t left, float* out) {
+template <class T>
+void gather_patch(const MatrixGeometry& g, std::span<const Segment> segments, const T* image, std::ptrdiff_t top,
+                  std::ptrdiff_t left, T* out) {
   const auto height = static_cast<std::ptrdiff_t>(g.in_h), channels = static_cast<std::ptrdiff_t>(g.in_c),
              row = static_cast<std::ptrdiff_t>(g.in_w) * channels;
   for (const Segment& s : segments) {
@@ -78,17 +80,16 @@ void gather_patch(const MatrixGeometry& g, std::span<const Segment> segments, co
     const std::ptrdiff_t before = outside ? count : std::clamp<std::ptrdiff_t>(-begin, 0, count),
                          after = outside ? 0 : std::clamp<std::ptrdiff_t>(begin + count - row, 0, count),
                          inside = count - before - after;
-    if (before > 0) std::fill_n(out, before, 0.0f);
+    if (before > 0) std::fill_n(out, before, T{0});
     if (inside > 0) copy_values(image + y * row + begin + before, static_cast<std::size_t>(inside), out + before);
-    if (after > 0) std::fill_n(out + count - after, after, 0.0f);
+    if (after > 0) std::fill_n(out + count - after, after, T{0});
     out += s.count;
   }
 }
 
-}  // namespace
-
-void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_t first_position, std::size_t count,
-                 std::size_t first_row, std::size_t row_count, float* out) {
+template <class T>
+void gather_rows(const MatrixGeometry& geometry, const T* images, std::size_t first_position, std::size_t count,
+                 std::size_t first_row, std::size_t row_count, T* out) {
   const std::vector<Segment> segments = segments_of(geometry, first_row, first_row + row_count);
   const std::size_t place = first_position % geometry.positions();
   std::size_t image = first_position / geometry.positions(), y = place / geometry.out_w, x = place % geometry.out_w;
@@ -97,13 +98,25 @@ void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_
                      static_cast<std::ptrdiff_t>(geometry.window.pad_top);
     const auto left = static_cast<std::ptrdiff_t>(x * geometry.window.stride_w) -
                       static_cast<std::ptrdiff_t>(geometry.window.pad_left);
-    gather_patch(geometry, segments, codes.image(image).data(), top, left, out);
+    gather_patch(geometry, segments, images + image * geometry.input().size(), top, left, out);
     if (++x < geometry.out_w) continue;
     x = 0;
     if (++y < geometry.out_h) continue;
     y = 0;
     ++image;
   }
+}
+
+}  // namespace
+
+void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_t first_position, std::size_t count,
+                 std::size_t first_row, std::size_t row_count, float* out) {
+  gather_rows(geometry, codes.data(), first_position, count, first_row, row_count, out);
+}
+
+void im2col_rows(const MatrixGeometry& geometry, std::span<const std::uint8_t> codes, std::size_t first_position,
+                 std::size_t count, std::size_t first_row, std::size_t row_count, std::uint8_t* out) {
+  gather_rows(geometry, codes.data(), first_position, count, first_row, row_count, out);
 }
 
 }  // namespace errata::training
