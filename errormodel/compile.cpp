@@ -245,10 +245,13 @@ std::string table_report(const ErrorTable& t) {
   if (t.faults.present())
     text += fmt::format("  stuck cells:     {:.3g} % lowest, {:.3g} % highest\n", 100 * t.faults.lowest,
                         100 * t.faults.highest);
-  for (const CovariateTrial& c : t.record.covariates)
+  for (const CovariateTrial& c : t.record.covariates) {
+    const std::string errors = c.tried() ? fmt::format("error of transfer {:.4f} -> {:.4f} +- {:.4f} sigma; ",
+                                                       c.error_without, c.error_with, c.standard_error)
+                                         : std::string();
     text +=
-        fmt::format("  {} on {:<4} {:<8} error of transfer {:.4f} -> {:.4f} +- {:.4f} sigma; {}\n", c.term, c.covariate,
-                    c.kept ? "kept" : "dropped", c.error_without, c.error_with, c.standard_error, c.reason);
+        fmt::format("  {} on {:<4} {:<8} {}{}\n", c.term, c.covariate, c.kept ? "kept" : "dropped", errors, c.reason);
+  }
   text += fmt::format("  not explained by (y, a) without mismatch: {:.4f} MAC units rms\n", t.residual_sigma);
   if (t.extrapolated > 0)
     text += fmt::format(
