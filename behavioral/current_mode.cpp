@@ -200,11 +200,13 @@ std::shared_ptr<const ColumnFamily> CurrentMode::load(const Hdf5Reader& f, TermC
 FamilyFit fit_current_mode(const circuit::Characterization& data) {
   double range = 0.0;
   for (const double z : data.cell.mismatch_points) range = std::max(range, std::fabs(z));
-  CellFit fit = fit_cell(data.cell, range > 0 ? range : 1.0);
+  std::vector<std::string> names;
+  for (const std::size_t t : data.cell.cell_terms) names.push_back(data.mismatch[t].name);
+  CellFit fit = fit_cell(data.cell, range > 0 ? range : 1.0, names);
   auto family = std::make_shared<CurrentMode>();
   family->cell = std::move(fit.model);
   family->thermal_square_amperes = data.cell.noise_square_amperes;
-  return {family, std::move(fit.tried), fit.chosen};
+  return {family, std::move(fit.tried), fit.chosen, {}, std::move(fit.parameters)};
 }
 
 }  // namespace errata::behavioral

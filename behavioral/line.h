@@ -9,6 +9,7 @@
 
 #include "behavioral/packed_inputs.h"
 #include "circuit/characterization.h"
+#include "core/statistics.h"
 
 namespace errata::behavioral {
 
@@ -91,6 +92,15 @@ class ColumnFamily {
   virtual void save(Hdf5Writer& file) const = 0;
 };
 
+/// A parameter of the chosen fit and what the data say about it.
+struct FittedParameter {
+  std::string regression;         ///< which of the family's fits it belongs to: "input 1, level 2"
+  std::string name;               ///< "1", "bit^2 z0", …
+  Interval interval;              ///< 95 %, in the unit of the regression
+  double condition_number = 0.0;  ///< of that fit's derivatives, columns of length 1: above 1e6 parameters blur
+  bool identifiable = true;       ///< whether the data determine it
+};
+
 /// A fitted family with what was tried.
 struct FamilyFit {
   std::shared_ptr<const ColumnFamily> family;
@@ -99,6 +109,7 @@ struct FamilyFit {
   /// Of a family that is fitted to columns: outputs of all lines by fits that did not see their chip, in the shape of
   /// ColumnMeasurements::output. Empty where columns play no part in the fit.
   std::vector<double> held_out_output = {};
+  std::vector<FittedParameter> parameters = {};  ///< of the chosen one
 };
 
 /// How many mismatch terms of the project act inside the cell, inside the reset switch, and outside of all cells.

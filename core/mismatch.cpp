@@ -117,6 +117,7 @@ std::vector<NoiseSource> noise_sources(const Settings& settings) {
     source.cell_relative = settings.text(at + "kind") == "cell_relative";
     source.sigma = settings.numbers(at + "sigma");
     for (double& sigma : source.sigma) sigma *= severity;
+    if (settings.has(at + "memory")) source.memory = settings.number(at + "memory");
     sources.push_back(std::move(source));
   }
   return sources;

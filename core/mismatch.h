@@ -80,6 +80,7 @@ struct NoiseSource {
   std::string name;
   bool cell_relative = true;  ///< else at the output of each bit line, in ampere or volt
   std::vector<double> sigma;  ///< by stored level when relative
+  double memory = 0.0;        ///< correlation from one read to the next
   double sigma_at(std::size_t level) const { return sigma.size() == 1 ? sigma[0] : sigma[level]; }
 };
 
