@@ -169,7 +169,7 @@ TEST(Report, HasEveryParameterTheCurvesAndTheOperatingPoints) {
   const Example example;
   const std::string html = render_report(example.input());
   for (const char* part : {"2 parameters of the chosen fit", "not determined by the data", "do not determine 1 of them",
-                           "bit^2", "1.00 [0.50, 1.50]", "a0 = 0.10", "(did not converge)", "✓ 27 degC", "✗ "})
+                           "bit^2", "1.0 [0.5, 1.5]", "a0 = 0.10", "(did not converge)", "✓ 27 degC", "✗ "})
     EXPECT_NE(html.find(part), std::string::npos) << part;
 }
 
