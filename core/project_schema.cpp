@@ -102,6 +102,9 @@ std::vector<KeySpec> build_schema() {
            "(PSPICE), "
            "`hsa`, `psa`; empty for none."),
       quantity("circuit.temperature", kTemperature, "27 degC", 1.0, 1000.0, "Temperature of the simulation."),
+      list(quantity("circuit.further_temperatures", kTemperature, "", 1.0, 1000.0,
+                    "Further temperatures to characterise, circuit.temperature being the nominal one: model and table "
+                    "then hold between the lowest and the highest.")),
       real("circuit.severity", "1.0", 0.0, 100.0,
            "Scales the physical causes of error together: mismatch σ, declared noise, clamp and wire resistance. "
            "A physical change of the circuit, seen by ngspice; never a factor on the table."),
@@ -128,6 +131,12 @@ std::vector<KeySpec> build_schema() {
       need(text("circuit.tied_pin[].pin", "", "A pin of the cell that stays at a fixed voltage."), "wwl"),
       need(quantity("circuit.tied_pin[].voltage", kVoltage, "", -100, 100, "Its voltage."), "0 V"),
       quantity("circuit.supply_voltage", kVoltage, "1 V", 0.0, 100.0, "Voltage of the supply pin."),
+      list(quantity("circuit.further_supply_voltages", kVoltage, "", 0.0, 100.0,
+                    "Further supply voltages to characterise, at every temperature.")),
+      choice("circuit.supply_follows", "", {"pin", "rails"},
+             "What moves with the supply from one operating point to another: the supply pin alone, or also every "
+             "voltage that equals circuit.supply_voltage (inputs, stored nodes, tied and driven pins, precharge). "
+             "Needed with circuit.further_supply_voltages."),
 
       need(text("circuit.driven_pin[].pin", "", "A pin of the cell that follows a voltage over time (a clock)."),
            "clk"),
@@ -226,6 +235,10 @@ std::vector<KeySpec> build_schema() {
                              "rms of the source over one read: relative (one value or one per level), or in the "
                              "output's unit."))),
            "1 %"),
+      real(
+          "circuit.noise_source[].memory", "", 0.0, 0.999,
+          "Correlation of the source from one read to the next (telegraph and 1/f noise); absent: fresh at every read. "
+          "The error table takes it over."),
 
       quantity("circuit.timing.delay", kTime, "0.2 ns", 0, 1.0,
                "Transient reads: time from the release of the bit line to the word lines' edge."),
@@ -520,6 +533,9 @@ std::vector<std::string> sections_of_stage(std::string_view stage) {
     return {"errormodel",
             "array.rows",
             "circuit.temperature",
+            "circuit.further_temperatures",
+            "circuit.further_supply_voltages",
+            "circuit.supply_follows",
             "circuit.corner",
             "circuit.pins.supply",
             "circuit.supply_voltage",
