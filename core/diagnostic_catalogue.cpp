@@ -55,6 +55,10 @@ constexpr DiagnosticEntry kCatalogue[] = {
     {"E212", "neighbouring columns needed",
      "Word lines with resistance carry direct current into the cells, so what other columns store moves a column.",
      "Simulate neighbours together: circuit.design.neighbours = 8 or more."},
+    {"W213", "power in HSPICE mode",
+     "ngspice under ngbehavior=hs differentiates x^y and x**y of a behavioural source as if x were positive: operating "
+     "points may need gmin steps, and noise is wrong where x is negative.",
+     "Write pow(x,y) or products."},
     {"W220", "test bench dropped",
      "Elements outside every subcircuit are a designer's test bench; errata writes the circuit around the cell itself.",
      "Nothing, if the cell is complete without them; otherwise move them into its .subckt."},

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <functional>
 #include <numeric>
+#include <tuple>
 
 #include "core/quantity.h"
 #include "core/random_stream.h"
@@ -443,6 +444,24 @@ TEST(PlanCampaign, WarnsOfSourcesWithoutNoise) {
   codes.clear();
   plan_campaign(read_project(folder.path(), small_campaign({{"circuit.noise_source", "[]"}})), context);
   EXPECT_EQ(codes, (std::vector<std::string>{"W210", "W211"}));
+}
+
+TEST(PlanCampaign, WarnsOfPowersInHspiceMode) {
+  const TemporaryFolder folder;
+  for (const auto& [power, mode, warns] : {std::tuple{"v(bl,sl)^3", "hs", true},
+                                           {"v(bl,sl)**3", "hsa", true},
+                                           {"pow(v(bl,sl),3)", "hs", false},
+                                           {"v(bl,sl)^3", "ps", false}}) {
+    const std::string netlist = std::string("title\n.subckt cell bl wl sl\nrmem bl sl 10k\nrl wl 0 1meg\nb1 bl sl i=") +
+                                power + "*1e-9\n.ends\n";
+    std::vector<std::string> codes;
+    RunContext context;
+    context.warn = [&](const Diagnostic& d) { codes.push_back(d.code); };
+    plan_campaign(
+        write_project(folder.path(), kExampleProject, netlist, small_campaign({{"circuit.compatibility", mode}})),
+        context);
+    EXPECT_EQ(codes, warns ? std::vector<std::string>{"W213"} : std::vector<std::string>{}) << power << " " << mode;
+  }
 }
 
 TEST(PlanCampaign, IsPure) {
