@@ -1,6 +1,7 @@
 // CPU time per simulation, errata's campaign (workers and parent) against the ngspice program, spawned once for each
 // point with one thread, in one run:
-//   scripts/build bench && build/bench/tests/errata_campaign_bench [ROW...]   rows: cell sweep heavy column workers
+//   scripts/build bench && build/bench/tests/errata_campaign_bench [ROW...]   rows: cell sweep heavy column charge
+//   workers
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -236,7 +237,7 @@ int main(int argc, char** argv) {
     errata::column("1T1R column of 64 rows, operating point", "rram_1t1r", 400, 40, 0);
     errata::column("6T column of 64 rows, operating point", "sram_6t", 80, 20, 0);
     errata::column("8T column of 64 rows, transient", "sram_8t", 24, 8, 5);
-    errata::column("charge column of 64 rows, transient", "cap_charge", 24, 8, 5);
   }
+  if (runs("charge")) errata::column("charge column of 64 rows, transient", "cap_charge", 12, 4, 5);
   if (runs("workers")) errata::all_workers();
 }
