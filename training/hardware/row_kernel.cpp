@@ -10,7 +10,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace errata::training::HWY_NAMESPACE {
-#if HWY_TARGET == HWY_SCALAR || !HWY_ARCH_X86
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128 || !HWY_ARCH_X86
 void block(const RowPlan& plan, std::size_t number, const RowReads& reads, const ReadWords& words,
            const ReadWords& tails, std::uint16_t* sums, std::size_t stride) {
   row_block_reference(plan, number, reads, words, tails, sums, stride);
