@@ -2,9 +2,11 @@
 // in docs/methods/training.md.
 //   scripts/build bench && build/bench/tests/errata_sampling_bench train|infer|conversions|normals [rounds]
 //   …/errata_sampling_bench tails          probabilities of 2³⁰ draws
+//   …/errata_sampling_bench memory vgg16 fp32|quantised|composed [threads]
 //   …/errata_sampling_bench accuracy 20    composed against bit-true on MNIST, so many chips
 #include <fmt/format.h>
 #include <hwy/targets.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -328,6 +330,19 @@ void bench_normals(int rounds) {
              hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()));
 }
 
+/// Most memory of a process that trains one network, batch 64; asked for VGG-16: below 4 GiB.
+void bench_memory(const std::string& name, const std::string& mode, int threads) {
+  const auto arm_mode = mode == "composed"    ? Arm::Mode::kComposed
+                        : mode == "quantised" ? Arm::Mode::kQuantized
+                                              : Arm::Mode::kFloat;
+  Arm arm(name, arm_mode, threads);
+  const double seconds = arm.seconds(1);
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  fmt::print("{} {}, batch 64, {} threads: peak resident memory {:.2f} GiB, {:.1f} CPU seconds a step\n", name, mode,
+             threads, static_cast<double>(usage.ru_maxrss) / (1024.0 * 1024.0), seconds);
+}
+
 }  // namespace
 }  // namespace errata::training
 
@@ -340,6 +355,10 @@ int main(int argc, char** argv) {
   if (what == "accuracy") errata::training::bench_accuracy(argc > 2 ? rounds : 20);
   if (what == "conversions") errata::training::bench_conversions(rounds);
   if (what == "normals") errata::training::bench_normals(rounds);
+  if (what == "memory") {
+    const std::string name = argc > 2 ? argv[2] : "vgg16", mode = argc > 3 ? argv[3] : "fp32";
+    errata::training::bench_memory(name, mode, argc > 4 ? std::atoi(argv[4]) : 2);
+  }
   if (what == "one") {  // for a profiler: one arm alone
     errata::training::Arm arm(argv[3], static_cast<errata::training::Arm::Mode>(std::atoi(argv[4])), 1);
     fmt::print("{:.3f} ms\n", 1e3 * arm.seconds(rounds));
