@@ -41,6 +41,15 @@ void save_cell(Hdf5Writer& f, const CellSurface& c) {
   if (!c.noise_square_amperes.empty()) f.write("/cell/noise_variance", Real(c.noise_square_amperes), {x, l}, "A^2");
 }
 
+void save_cell_noise(Hdf5Writer& f, const CellSurface& cell, const CellNoise& noise) {
+  if (noise.devices.empty()) return;
+  const std::size_t volts = noise.bit_line_volts.size(), devices = noise.devices.size();
+  f.write("/cell/noise/bit_line_voltage", Real(noise.bit_line_volts), {volts}, "V");
+  f.write_strings("/cell/noise/devices", noise.devices);
+  f.write("/cell/noise/variance", Real(noise.square_amperes),
+          {cell.input_levels_volts.size(), cell.weight_levels.size(), volts, devices}, "A^2");
+}
+
 [[noreturn]] void damaged(const Hdf5Reader& f, const std::string& what) {
   throw Error(ExitStatus::kArtifact, "E403", fmt::format("{}: {}", f.path().string(), what),
               "the file is damaged; run the stage that makes it again");
@@ -86,6 +95,44 @@ CellSurface load_cell(const Hdf5Reader& f) {
   return c;
 }
 
+CellNoise load_cell_noise(const Hdf5Reader& f, const CellSurface& cell) {
+  CellNoise noise;
+  if (!f.has("/cell/noise/variance")) return noise;  // format 3.0
+  noise.bit_line_volts = f.doubles("/cell/noise/bit_line_voltage");
+  noise.devices = f.strings("/cell/noise/devices");
+  noise.square_amperes = f.doubles("/cell/noise/variance", {cell.input_levels_volts.size(), cell.weight_levels.size(),
+                                                            noise.bit_line_volts.size(), noise.devices.size()});
+  return noise;
+}
+
+void save_noise_shares(Hdf5Writer& f, const ColumnMeasurements& m, std::string_view unit) {
+  std::vector<std::string> names;
+  std::vector<std::uint8_t> declared;
+  std::vector<double> all;
+  for (const NoiseShare& share : m.noise_shares) {
+    names.push_back(share.name);
+    declared.push_back(share.declared ? 1 : 0);
+    all.insert(all.end(), share.variance.begin(), share.variance.end());
+  }
+  f.write_strings("/columns/noise_sources", names);
+  f.write("/columns/noise_declared", std::span<const std::uint8_t>(declared), {names.size()}, "1");
+  f.write("/columns/noise_shares", Real(all), {names.size(), m.noise_chips, m.columns, m.branches, m.noise_operands},
+          fmt::format("{}^2", unit));
+}
+
+void load_noise_shares(const Hdf5Reader& f, ColumnMeasurements& m) {
+  if (!f.has("/columns/noise_shares")) return;  // format 3.0
+  const auto names = f.strings("/columns/noise_sources");
+  const auto declared = f.bytes("/columns/noise_declared", {names.size()});
+  const auto all =
+      f.doubles("/columns/noise_shares", {names.size(), m.noise_chips, m.columns, m.branches, m.noise_operands});
+  const std::size_t reads = m.noise_chips * m.columns * m.branches * m.noise_operands;
+  for (std::size_t n = 0; n < names.size(); ++n) {
+    const auto from = all.begin() + static_cast<std::ptrdiff_t>(n * reads);
+    m.noise_shares.push_back({names[n], declared[n] != 0, {from, from + static_cast<std::ptrdiff_t>(reads)}});
+  }
+}
+
 void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, const ArrayConstants& array) {
   const std::size_t rows = array.rows;
   std::vector<std::uint8_t> levels, inputs;
@@ -101,6 +148,7 @@ void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, const ArrayConstan
   f.write("/columns/status", std::span<const std::uint8_t>(m.status), shape, "1");
   f.write("/columns/noise_variance", Real(m.noise_square), {m.noise_chips, m.columns, m.branches, m.noise_operands},
           fmt::format("{}^2", array.unit));
+  save_noise_shares(f, m, array.unit);
   std::vector<std::string> names, units;
   for (std::size_t i = 0; i < m.records.size(); ++i) {
     names.push_back(m.records[i].name);
@@ -143,6 +191,7 @@ ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
   m.noise_chips = noise[0];
   m.noise_operands = noise[3];
   m.noise_square = f.doubles("/columns/noise_variance");
+  load_noise_shares(f, m);
   return m;
 }
 
@@ -187,8 +236,7 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
   f.attribute("/noise", "count", static_cast<std::int64_t>(noise.size()));
   for (std::size_t i = 0; i < noise.size(); ++i) {
     const std::string at = fmt::format("/noise/{}", i);
-    f.write(at + "/sigma", Real(noise[i].sigma), {noise[i].sigma.size()},
-            noise[i].cell_relative ? "1" : a.unit);
+    f.write(at + "/sigma", Real(noise[i].sigma), {noise[i].sigma.size()}, noise[i].cell_relative ? "1" : a.unit);
     f.attribute(at, "name", std::string_view(noise[i].name));
     f.attribute(at, "cell_relative", std::int64_t{noise[i].cell_relative});
   }
@@ -281,6 +329,8 @@ void Characterization::save(const std::filesystem::path& path) const {
   f.write_scalar("/self_check/maximum", self_check.maximum, array.unit);
   save_physics(f, array, mismatch, noise);
   save_cell(f, cell);
+  save_cell_noise(f, cell, cell_noise);
+  f.write_strings("/silent_elements", silent_elements);
   if (!charge.charge_coulombs.empty()) save_charge(f, cell, charge);
   save_columns(f, columns, array);
   f.commit();
@@ -300,6 +350,8 @@ Characterization Characterization::load(const std::filesystem::path& path) {
                   f.scalar("/self_check/rms"), f.scalar("/self_check/maximum")};
   load_physics(f, c.array, c.mismatch, c.noise);
   c.cell = load_cell(f);
+  c.cell_noise = load_cell_noise(f, c.cell);
+  if (f.has("/silent_elements")) c.silent_elements = f.strings("/silent_elements");
   if (f.has("/cell/charge")) c.charge = load_charge(f, c.cell);
   const bool measured = c.array.transient() ? !c.charge.charge_coulombs.empty() : !c.cell.current_amperes.empty();
   if (!c.cell.noise_square_amperes.empty() && !measured)

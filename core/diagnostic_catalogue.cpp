@@ -50,7 +50,7 @@ constexpr DiagnosticEntry kCatalogue[] = {
     {"E209", "unbalanced block", "A .subckt, .if or .data has no end, or the other way round.", "Close every block."},
     {"W210", "control block dropped", "A .control block was removed: errata issues the analyses itself.",
      "Nothing; the line is reported so that you know."},
-    {"W211", "element without noise model", "A behavioural source has no thermal or shot noise in ngspice.",
+    {"W211", "element without noise model", "Behavioural and controlled sources, code models and lines have no noise in ngspice.",
      "Declare its noise as a [[circuit.noise_source]]."},
     {"E212", "neighbouring columns needed",
      "Word lines with resistance carry direct current into the cells, so what other columns store moves a column.",
