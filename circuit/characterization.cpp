@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "circuit/noise_file.h"
 #include "core/random_stream.h"
 
 namespace errata::circuit {
@@ -39,15 +40,6 @@ void save_cell(Hdf5Writer& f, const CellSurface& c) {
   f.write("/cell/axes/mismatch_draw", Real(c.mismatch_points), {c.cell_terms.empty() ? 0 : m, terms.size()}, "1");
   if (!c.current_amperes.empty()) f.write("/cell/current", Real(c.current_amperes), {x, l, m, s, b}, "A");
   if (!c.noise_square_amperes.empty()) f.write("/cell/noise_variance", Real(c.noise_square_amperes), {x, l}, "A^2");
-}
-
-void save_cell_noise(Hdf5Writer& f, const CellSurface& cell, const CellNoise& noise) {
-  if (noise.devices.empty()) return;
-  const std::size_t volts = noise.bit_line_volts.size(), devices = noise.devices.size();
-  f.write("/cell/noise/bit_line_voltage", Real(noise.bit_line_volts), {volts}, "V");
-  f.write_strings("/cell/noise/devices", noise.devices);
-  f.write("/cell/noise/variance", Real(noise.square_amperes),
-          {cell.input_levels_volts.size(), cell.weight_levels.size(), volts, devices}, "A^2");
 }
 
 [[noreturn]] void damaged(const Hdf5Reader& f, const std::string& what) {
@@ -93,44 +85,6 @@ CellSurface load_cell(const Hdf5Reader& f) {
       c.cell_terms.empty() || (!c.mismatch_points.empty() && c.mismatch_points.size() % c.cell_terms.size() == 0);
   if (!axes || !draws) damaged(f, "/cell contradicts itself");
   return c;
-}
-
-CellNoise load_cell_noise(const Hdf5Reader& f, const CellSurface& cell) {
-  CellNoise noise;
-  if (!f.has("/cell/noise/variance")) return noise;  // format 3.0
-  noise.bit_line_volts = f.doubles("/cell/noise/bit_line_voltage");
-  noise.devices = f.strings("/cell/noise/devices");
-  noise.square_amperes = f.doubles("/cell/noise/variance", {cell.input_levels_volts.size(), cell.weight_levels.size(),
-                                                            noise.bit_line_volts.size(), noise.devices.size()});
-  return noise;
-}
-
-void save_noise_shares(Hdf5Writer& f, const ColumnMeasurements& m, std::string_view unit) {
-  std::vector<std::string> names;
-  std::vector<std::uint8_t> declared;
-  std::vector<double> all;
-  for (const NoiseShare& share : m.noise_shares) {
-    names.push_back(share.name);
-    declared.push_back(share.declared ? 1 : 0);
-    all.insert(all.end(), share.variance.begin(), share.variance.end());
-  }
-  f.write_strings("/columns/noise_sources", names);
-  f.write("/columns/noise_declared", std::span<const std::uint8_t>(declared), {names.size()}, "1");
-  f.write("/columns/noise_shares", Real(all), {names.size(), m.noise_chips, m.columns, m.branches, m.noise_operands},
-          fmt::format("{}^2", unit));
-}
-
-void load_noise_shares(const Hdf5Reader& f, ColumnMeasurements& m) {
-  if (!f.has("/columns/noise_shares")) return;  // format 3.0
-  const auto names = f.strings("/columns/noise_sources");
-  const auto declared = f.bytes("/columns/noise_declared", {names.size()});
-  const auto all =
-      f.doubles("/columns/noise_shares", {names.size(), m.noise_chips, m.columns, m.branches, m.noise_operands});
-  const std::size_t reads = m.noise_chips * m.columns * m.branches * m.noise_operands;
-  for (std::size_t n = 0; n < names.size(); ++n) {
-    const auto from = all.begin() + static_cast<std::ptrdiff_t>(n * reads);
-    m.noise_shares.push_back({names[n], declared[n] != 0, {from, from + static_cast<std::ptrdiff_t>(reads)}});
-  }
 }
 
 void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, const ArrayConstants& array) {

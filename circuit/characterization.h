@@ -182,6 +182,14 @@ struct Characterization {
   static Characterization load(const std::filesystem::path& path);
 };
 
+/// A source's part in the mean variance of the reads whose noise was simulated, and its own rms (A, V, C or V·s);
+/// largest first. Reads without a number are left out; NaN where there is none with one.
+struct MeanNoiseShare {
+  std::string name;
+  double share = 0.0, sigma = 0.0;
+};
+std::vector<MeanNoiseShare> mean_noise_shares(const Characterization& data);
+
 /// The second bit line of a column with a complement: lines of its own as far as random draws go.
 LineId complement_line(LineId line);
 

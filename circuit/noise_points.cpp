@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "circuit/campaign_decks.h"
 #include "circuit/column_points.h"
@@ -37,6 +38,23 @@ void add_cell_points(const CircuitProject& p, Characterization& c, std::vector<S
         set_noise_band(point, p.array);
         points.push_back(std::move(point));
       }
+}
+
+/// Corners of the word lines' pulses, whatever level they carry.
+std::vector<double> word_line_events(const DeckOptions& o) {
+  const ReadTiming& t = o.timing;
+  std::vector<double> events;
+  const auto pulse = [&](double start, double width) {
+    events.insert(events.end(), {start, start + t.edge, start + t.edge + width, start + 2 * t.edge + width});
+  };
+  if (o.input.kind == InputKind::kPulseWidth) {
+    for (const double width : o.input.levels)
+      if (width > 0.0) pulse(t.delay, width);
+  } else {
+    const double count = o.input.kind == InputKind::kPulseCount ? o.input.levels.back() : 1.0;
+    for (int k = 0; k < static_cast<int>(count); ++k) pulse(t.delay + k * o.input.period_seconds, t.pulse);
+  }
+  return events;
 }
 
 /// Charge and current that move the line by a few millivolts.
@@ -99,16 +117,20 @@ NoiseProbes noise_probes(const DeckOptions& o) {
   probes.charge_from = o.reset_switch.empty() ? 0.0 : 2.0 * t.edge;
   const double width = std::min(t.edge, 0.5 * std::max(t.delay - probes.charge_from, 0.1 * t.edge));
   probes.charge_to = probes.charge_from + width;
-  const double first = probes.charge_to + 0.25 * width, fall = t.delay + 2.0 * t.edge + t.pulse;
-  // Evenly between the events; while the word lines move or are up more densely than before and after.
-  constexpr std::size_t kIntervals[] = {3, 20, 6};
-  const double events[] = {first, std::clamp(t.delay, first, t.sample), std::clamp(fall, first, t.sample), t.sample};
+  const double first = probes.charge_to + 0.25 * width;
+  std::vector<double> events = word_line_events(o);
+  events.insert(events.end(), {first, t.connect, t.connect + t.edge, t.sample});
+  std::ranges::sort(events);
   probes.seconds = {first};
-  for (std::size_t part = 0; part < 3; ++part)
-    for (std::size_t k = 1; k <= kIntervals[part] && events[part + 1] > events[part]; ++k)
-      probes.seconds.push_back(k == kIntervals[part] ? events[part + 1]
-                                                     : events[part] + (events[part + 1] - events[part]) *
-                                                                          static_cast<double>(k) / kIntervals[part]);
+  constexpr double kFinest = 1e-3, kSteps = 24;  // of the time from the first to the last
+  const double whole = t.sample - first;
+  for (const double event : events) {
+    const double last = probes.seconds.back();
+    if (event > t.sample || event - last <= kFinest * whole) continue;
+    const auto steps = std::max(2, static_cast<int>(std::ceil((event - last) / whole * kSteps)));
+    for (int k = 1; k < steps; ++k) probes.seconds.push_back(last + (event - last) * k / steps);
+    probes.seconds.push_back(event);
+  }
   return probes;
 }
 

@@ -5,7 +5,7 @@
 namespace errata::circuit {
 
 // docs/design/ngspice.md; tests/unit/circuit/noise_test.cpp asks ngspice.
-bool has_noise_model(char type) { return std::string_view("rdqjzmsw").find(type) != std::string_view::npos; }
+bool has_noise_model(char type) { return std::string_view("rdqjzm").find(type) != std::string_view::npos; }
 
 bool is_silent(char type) {
   return !has_noise_model(type) && std::string_view("clkvi").find(type) == std::string_view::npos;

@@ -7,11 +7,12 @@
 
 namespace errata::circuit {
 
-/// Whether ngspice gives elements of this type noise: resistors, transistors, diodes and switches.
+/// Whether ngspice gives elements of this type their noise: resistors, transistors and diodes.
 bool has_noise_model(char type);
 
 /// Whether an element of this type carries a current or a voltage that a designer may mean to be noisy although ngspice
-/// gives it none: behavioural and controlled sources, code models, lines. Capacitors, inductors and independent sources
+/// gives it none: behavioural and controlled sources, code models, lines, and switches, which its small-signal analyses
+/// take as open. Capacitors, inductors and independent sources
 /// are free of noise by nature.
 bool is_silent(char type);
 

@@ -119,6 +119,22 @@ Provenance report_provenance(const Session& session, const Settings& s) {
           s.seed()};
 }
 
+/// Who makes the noise of the columns, and whose noise is not known.
+void tell_noise(Session& session, const circuit::Characterization& c) {
+  std::string text;
+  for (const auto& source : circuit::mean_noise_shares(c)) {
+    session.out.append("noise_sources", {{"name", source.name}}, {{"share", source.share}, {"sigma", source.sigma}});
+    if (source.share >= 5e-4)
+      text += fmt::format("{}{} {:.1f} %", text.empty() ? "" : ", ", source.name, 100 * source.share);
+  }
+  if (!text.empty())
+    session.out.line(
+        fmt::format("noise of {} reads by source, shares of the variance: {}", c.columns.noise_square.size(), text));
+  for (const auto& element : c.silent_elements) session.out.append("silent_elements", {{"name", element}}, {});
+  if (!c.silent_elements.empty())
+    session.out.line(fmt::format("without noise in ngspice: {}", fmt::join(c.silent_elements, ", ")));
+}
+
 ExitStatus do_characterize(Session& session, const Settings& s, const Provenance&) {
   const auto c = circuit::characterize(s, session.artifacts(), session.context);
   session.out.line(fmt::format("characterised {} cell points and {} column conversions with {}: {} suspect, {} failed",
@@ -126,6 +142,7 @@ ExitStatus do_characterize(Session& session, const Settings& s, const Provenance
                                c.columns.output.size() / 2, c.simulator, c.suspect_points, c.failed_points));
   session.out.set("suspect_points", c.suspect_points);
   session.out.set("failed_points", c.failed_points);
+  tell_noise(session, c);
   return ExitStatus::kOk;
 }
 
