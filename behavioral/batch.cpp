@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "behavioral/row_sums.h"
 #include "core/random_stream.h"
 
 namespace errata::behavioral {
@@ -28,22 +29,6 @@ std::vector<std::uint8_t> widened(std::span<const std::uint8_t> levels, std::siz
     std::copy_n(levels.begin() + static_cast<std::ptrdiff_t>(i * rows), rows,
                 wide.begin() + static_cast<std::ptrdiff_t>(i * to));
   return wide;
-}
-
-constexpr std::size_t kLanes = PackedInputs::kLanes;
-
-/// sums [3][kLanes] += Σ over rows and levels of mask · added; added is [count][3].
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void add_rows(const float* masks,
-                                                                                            const float* added,
-                                                                                            std::size_t count,
-                                                                                            float* sums) {
-  for (std::size_t k = 0; k < count; ++k)
-    for (std::size_t term = 0; term < 3; ++term) {
-      const float* mask = masks + k * kLanes;
-      const float add = added[3 * k + term];
-      float* to = sums + term * kLanes;
-      for (std::size_t l = 0; l < kLanes; ++l) to[l] += mask[l] * add;
-    }
 }
 
 class Batch {
@@ -77,31 +62,51 @@ class Batch {
       for (std::size_t p = 0; p < count; ++p) value[p] += b == 0 ? output[p] : -output[p];
       if (options_.reads > 0) add_variance(*prepared, output, variance);
     }
-    for (std::size_t p = 0; p < count; ++p) {
-      const double mac = model_.transfer.to_mac(value[p]);
-      float* to = values.data() + p * sizes_.reads;
-      *to = static_cast<float>(mac);
-      if (options_.reads == 0) continue;
-      RandomStream stream(options_.seed, StreamPurpose::kDynamicRead, options_.first_column + column, p,
-                          options_.first_chip + chip);
-      const double sigma = std::sqrt(variance[p]) / std::fabs(model_.transfer.unit);
-      for (std::size_t r = 0; r < sizes_.reads; ++r) to[r] = static_cast<float>(mac + sigma * stream.normal());
-    }
+    for (std::size_t p = 0; p < count; ++p) value[p] = model_.transfer.to_mac(value[p]);
+    if (options_.reads == 0)
+      std::ranges::transform(value, values.begin(), [](double mac) { return static_cast<float>(mac); });
+    else
+      add_noise(chip, column, value, variance, values);
   }
 
   void add_variance(const Line& line, std::span<const double> output, std::span<double> variance) const {
-    const std::size_t rows = model_.array.rows, top = model_.input_levels() - 1;
+    const std::size_t rows = model_.array.rows, top = model_.input_levels() - 1, lanes = packed_.lanes();
     std::vector<float> row;
+    row.reserve(3 * top * rows);
     for (std::size_t x = 1; x <= top; ++x)
       for (std::size_t j = 0; j < rows; ++j)
         for (const double v : line.row_noise(j, x)) row.push_back(static_cast<float>(v));
-    float sums[3 * kLanes];
+    const RowSums row_sums(std::move(row), 3);
+    float sums[3 * PackedInputs::kLanes];
     for (std::size_t block = 0; block < packed_.blocks(); ++block) {
-      std::fill(std::begin(sums), std::end(sums), 0.0f);
-      add_rows(packed_.masks(block), row.data(), top * rows, sums);
-      for (std::size_t l = 0; l < packed_.filled(block); ++l) {
-        const std::size_t p = block * kLanes + l;
-        variance[p] += line.read_variance(output[p], {sums[l], sums[kLanes + l], sums[2 * kLanes + l]});
+      std::fill_n(sums, 3 * lanes, 0.0f);
+      row_sums.add(packed_, block, {sums, 3 * lanes});
+      const std::size_t filled = packed_.filled(block), first = block * lanes;
+      line.add_read_variances(output.subspan(first, filled), {sums, 3 * lanes}, lanes, variance.subspan(first, filled));
+    }
+  }
+
+  /// Values [operands][reads] from means and variances of the operands.
+  void add_noise(std::size_t chip, std::size_t column, std::span<const double> mac, std::span<const double> variance,
+                 std::span<float> values) const {
+    constexpr std::size_t kTogether = 1024;  // normals that stay in the cache
+    const std::size_t reads = sizes_.reads, step = std::max<std::size_t>(1, kTogether / reads);
+    const double per_unit = 1.0 / std::fabs(model_.transfer.unit);
+    std::vector<double> normal;
+    for (std::size_t first = 0; first < mac.size(); first += step) {
+      const std::size_t count = std::min(step, mac.size() - first);
+      normal.resize(count * reads);
+      fill_normals({.seed = options_.seed,
+                    .purpose = StreamPurpose::kDynamicRead,
+                    .a = options_.first_column + column,
+                    .b = first,
+                    .c = options_.first_chip + chip,
+                    .step_b = 1},
+                   reads, normal);
+      for (std::size_t i = 0; i < count; ++i) {
+        const double sigma = std::sqrt(variance[first + i]) * per_unit;
+        for (std::size_t r = 0; r < reads; ++r)
+          values[(first + i) * reads + r] = static_cast<float>(mac[first + i] + sigma * normal[i * reads + r]);
       }
     }
   }

@@ -7,6 +7,8 @@
 
 #include "behavioral/black_box.h"
 #include "behavioral/black_box_regression.h"
+#include "behavioral/fit.h"
+#include "behavioral/fitted_parameters.h"
 #include "core/error.h"
 #include "core/quantity.h"
 #include "core/statistics.h"
@@ -133,6 +135,27 @@ std::shared_ptr<BlackBox> family_of(const LineDesign& d, const Regression& r) {
   return family;
 }
 
+/// Names of the regression's parameters, in its order.
+std::vector<std::string> parameter_names(const circuit::Characterization& data, const LineDesign& d,
+                                         const Regression& r) {
+  std::vector<std::string> variables, cells(d.features()), names{"offset"};
+  for (const std::size_t t : cell_terms_of(data)) variables.push_back(data.mismatch[t].name);
+  for (std::size_t x = 0; x < d.inputs; ++x)
+    for (std::size_t w = 0; w < d.levels; ++w)
+      for (std::size_t m = 0; m < d.monomials; ++m)
+        if (const auto f = d.feature(x, w, m))
+          cells[*f] = fmt::format("input {}, level {}: {}", x, w,
+                                  monomial_name(std::span(d.exponents).subspan(m * d.terms, d.terms), variables));
+  names.insert(names.end(), cells.begin(), cells.end());
+  const std::string axes[] = {"u", "a", "P"};
+  for (std::size_t t = 0; t < r.surface.terms(); ++t)
+    names.push_back("surface " + monomial_name(std::span(r.surface.exponents).subspan(3 * t, 3), axes));
+  for (std::size_t q = 0; 3 * q < r.periphery.size(); ++q)
+    for (const char* what : {"offset", "gain on u", "gain on a"})
+      names.push_back(fmt::format("periphery {}: {}", q, what));
+  return names;
+}
+
 /// Tries one more; the simplest whose held-out error is within a twentieth of the best one's is kept.
 class Contest {
  public:
@@ -185,7 +208,10 @@ FamilyFit fit_black_box(const circuit::Characterization& data) {
                 "raise circuit.design.chips, columns or operands");
   const auto family = family_of(design, r);
   fit_noise(data, design, r, *family);
-  FamilyFit fit{family, contest.tried, contest.chosen, {}};
+  FamilyFit fit{family, contest.tried, contest.chosen, {}, {}};
+  fit.parameters =
+      fitted_parameters(r.fit, fmt::format("lines, output in units of {:.4g} {}", design.scale, data.array.unit),
+                        parameter_names(data, design, r));
   for (const std::ptrdiff_t read : design.of_reading)
     fit.held_out_output.push_back(
         read < 0 ? std::nan("") : design.center + design.scale * winner.held_out[static_cast<std::size_t>(read)]);

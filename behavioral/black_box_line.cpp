@@ -4,27 +4,13 @@
 #include "behavioral/black_box.h"
 #include "behavioral/draw_monomials.h"
 #include "behavioral/lane_polynomial.h"
+#include "behavioral/row_sums.h"
 
 namespace errata::behavioral {
 
 namespace {
 
 constexpr std::size_t kLanes = PackedInputs::kLanes;
-
-/// sums [3][kLanes] += Σ over rows and levels of mask · added; added is [count][3].
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void add_rows(const float* masks,
-                                                                                            const float* added,
-                                                                                            std::size_t count,
-                                                                                            float* sums) {
-  for (std::size_t k = 0; k < count; ++k) {
-    const float *mask = masks + k * kLanes, *add = added + 3 * k;
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      sums[l] += mask[l] * add[0];
-      sums[kLanes + l] += mask[l] * add[1];
-      sums[2 * kLanes + l] += mask[l] * add[2];
-    }
-  }
-}
 
 class BlackBoxLine final : public Line {
  public:
@@ -68,8 +54,9 @@ class BlackBoxLine final : public Line {
       for (std::size_t l = 0; l < inputs.filled(block); ++l) {
         const ColumnState state{x.u[l], x.a[l], x.p[l]};
         const bool inside = support_.hold(state, position_).inside;
-        output[block * kLanes + l] = offset_ + (1.0 + gain_) * state.u + activity_ * state.a +
-                                     (inside ? value[l] : bounded_value(surface_, support_, state, position_).value);
+        output[block * inputs.lanes() + l] =
+            offset_ + (1.0 + gain_) * state.u + activity_ * state.a +
+            (inside ? value[l] : bounded_value(surface_, support_, state, position_).value);
       }
     }
   }
@@ -81,7 +68,7 @@ class BlackBoxLine final : public Line {
       states(inputs, block, x);
       for (std::size_t l = 0; l < inputs.filled(block); ++l) {
         bool inside = idle_seen_ && support_.hold({x.u[l], x.a[l], x.p[l]}, position_).inside;
-        const std::uint8_t* levels = inputs.vector(block * kLanes + l);
+        const std::uint8_t* levels = inputs.vector(block * inputs.lanes() + l);
         for (std::size_t j = 0; inside && !all_seen_ && j < rows_; ++j) inside = seen_[levels[j] * rows_ + j];
         outside += inside ? 0 : 1;
       }
@@ -163,20 +150,24 @@ class BlackBoxLine final : public Line {
         added_[(x - 1) * rows_ + j] = {own - idle, static_cast<double>(x) * share, (own - idle) * h, own};
       }
     }
+    std::vector<float> single;
     for (const Added& row : added_) {
-      single_.push_back(static_cast<float>(row.u / scale_));
-      single_.push_back(static_cast<float>(row.a));
-      single_.push_back(static_cast<float>(row.p / scale_));
+      single.push_back(static_cast<float>(row.u / scale_));
+      single.push_back(static_cast<float>(row.a));
+      single.push_back(static_cast<float>(row.p / scale_));
     }
+    sums_ = RowSums(std::move(single), 3);
   }
 
   void states(const PackedInputs& inputs, std::size_t block, Lanes& x) const {
+    const std::size_t lanes = inputs.lanes();
     float sums[3 * kLanes] = {};
-    add_rows(inputs.masks(block), single_.data(), (inputs_ - 1) * rows_, sums);
+    sums_.add(inputs, block, sums);
     for (std::size_t l = 0; l < kLanes; ++l) {
-      x.u[l] = idle_.u + scale_ * static_cast<double>(sums[l]);
-      x.a[l] = idle_.a + static_cast<double>(sums[kLanes + l]);
-      x.p[l] = idle_.p + scale_ * static_cast<double>(sums[2 * kLanes + l]);
+      const std::size_t from = l % lanes;
+      x.u[l] = idle_.u + scale_ * static_cast<double>(sums[from]);
+      x.a[l] = idle_.a + static_cast<double>(sums[lanes + from]);
+      x.p[l] = idle_.p + scale_ * static_cast<double>(sums[2 * lanes + from]);
     }
   }
 
@@ -192,9 +183,9 @@ class BlackBoxLine final : public Line {
   std::size_t inputs_, rows_, sources_;
   double offset_, gain_ = 0.0, activity_ = 0.0;  ///< output = offset + (1 + gain) u + activity · a + surface
   ColumnSurface::Position position_;
-  ColumnState idle_;           ///< without an active row
-  std::vector<Added> added_;   ///< [inputs − 1][rows]
-  std::vector<float> single_;  ///< the same [inputs − 1][rows][u, a, P], u and P in units of scale_
+  ColumnState idle_;          ///< without an active row
+  std::vector<Added> added_;  ///< [inputs − 1][rows]
+  RowSums sums_;              ///< the same (u, a, P), u and P in units of scale_
   std::vector<double> weight_;
   double mean_weight_ = 0.0;
   std::vector<bool> seen_;  ///< [inputs][rows] whether the design holds such a cell

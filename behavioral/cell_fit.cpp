@@ -7,7 +7,7 @@
 #include <cmath>
 #include <memory>
 
-#include "behavioral/least_squares.h"
+#include "behavioral/fitted_parameters.h"
 #include "core/error.h"
 #include "core/statistics.h"
 
@@ -62,12 +62,18 @@ int shortest_axis(const circuit::CellSurface& surface) {
 
 class Fitter {
  public:
-  Fitter(const circuit::CellSurface& surface, CellModel model) : surface_(surface), model_(std::move(model)) {
+  Fitter(const circuit::CellSurface& surface, CellModel model, std::vector<std::string> variables = {})
+      : surface_(surface), model_(std::move(model)), variables_(std::move(variables)) {
     for (const double i : surface.current_amperes)
       if (std::isfinite(i)) largest_ = std::max(largest_, i);
   }
 
-  std::pair<CellModel, CellFitQuality> run() {
+  struct Result {
+    CellModel model;
+    CellFitQuality quality;
+    std::vector<FittedParameter> parameters;
+  };
+  Result run() {
     quality_.degree = model_.degree;
     quality_.converged = true;
     for (std::size_t x = 0; x < model_.inputs; ++x)
@@ -77,7 +83,7 @@ class Fitter {
     for (const double e : fitted_errors_) quality_.maximum = std::max(quality_.maximum, std::fabs(e));
     for (const double e : held_out_errors_)
       quality_.held_out_maximum = std::max(quality_.held_out_maximum, std::fabs(e));
-    return {model_, quality_};
+    return {model_, quality_, std::move(parameters_)};
   }
 
   LeastSquaresProblem problem(std::size_t x, std::size_t level) const {
@@ -145,6 +151,7 @@ class Fitter {
     for (const ParameterEstimate& p : fit.parameters)
       quality_.widest_parameter_half_width =
           std::max(quality_.widest_parameter_half_width, p.interval.high - p.interval.estimate);
+    note_parameters(fit, fmt::format("input {}, level {}", x, level));
     const std::vector<double> values = fit.values();
     c = Eigen::Map<const Eigen::VectorXd>(values.data(), c.size());
     std::copy(
@@ -158,12 +165,23 @@ class Fitter {
     errors(check, held_out_errors_);
   }
 
+  void note_parameters(const LeastSquaresFit& fit, const std::string& regression) {
+    std::vector<std::string> names;
+    const std::size_t variables = model_.variables();
+    for (std::size_t k = 0; k < model_.monomials(); ++k)
+      names.push_back(monomial_name(std::span(model_.exponents).subspan(k * variables, variables), variables_));
+    const auto more = fitted_parameters(fit, regression, names);
+    parameters_.insert(parameters_.end(), more.begin(), more.end());
+  }
+
   static constexpr double kNegligible = 1e-6, kTolerated = 1e-4;  ///< of the largest current
 
   const circuit::CellSurface& surface_;
   double largest_ = 0.0;
   CellModel model_;
+  std::vector<std::string> variables_;
   CellFitQuality quality_;
+  std::vector<FittedParameter> parameters_;
   std::vector<double> fitted_errors_, held_out_errors_;
 };
 
@@ -174,7 +192,7 @@ LeastSquaresProblem cell_fit_problem(const circuit::CellSurface& surface, const 
   return Fitter(surface, model).problem(input, level);
 }
 
-CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range) {
+CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range, std::span<const std::string> term_names) {
   CellModel base;
   base.inputs = surface.input_levels_volts.size();
   base.levels = surface.weight_levels.size();
@@ -190,6 +208,10 @@ CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range) {
                 fmt::format("{} mismatch terms act inside the cell; the current-mode family takes {}", base.terms,
                             CellModel::kMostVariables - (base.variables() - base.terms)),
                 "join terms that move the same parameter");
+  std::vector<std::string> variables{"bit"};
+  if (base.source_axis) variables.emplace_back("source");
+  for (std::size_t t = 0; t < base.terms; ++t)
+    variables.push_back(t < term_names.size() ? term_names[t] : fmt::format("z{}", t));
   CellFit fit;
   const std::size_t fitted = fitted_points(surface);
   for (const int degree : {1, 2, 3, 4}) {
@@ -199,7 +221,7 @@ CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range) {
     // The data carry no more: too few points, or a power that vanishes on all points of a voltage axis.
     if (degree > 1 && (candidate.monomials() >= fitted || degree >= shortest_axis(surface))) break;
     candidate.coefficients.assign(base.inputs * base.levels * candidate.monomials(), 0.0);
-    auto [model, quality] = Fitter(surface, candidate).run();
+    auto [model, quality, parameters] = Fitter(surface, candidate, variables).run();
     fit.tried.push_back(quality);
     constexpr double kWorthwhile = 0.8;  // a higher degree must lower the held-out error by a fifth
     constexpr double kExact = 1e-9;      // below this it only fits the simulator's rounding
@@ -209,6 +231,7 @@ CellFit fit_cell(const circuit::CellSurface& surface, double mismatch_range) {
     if (better) {
       fit.chosen = fit.tried.size() - 1;
       fit.model = std::move(model);
+      fit.parameters = std::move(parameters);
     }
   }
   return fit;

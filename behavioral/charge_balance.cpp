@@ -1,40 +1,51 @@
 // Built with contraction of a·b + c (behavioral/CMakeLists.txt), like line_shooting.cpp.
 #include "behavioral/charge_balance.h"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "behavioral/balance_lanes.h"
 
 namespace errata::behavioral {
 
 std::vector<double> spline_derivatives(std::span<const double> x) {
-  const auto n = static_cast<Eigen::Index>(x.size());
-  Eigen::MatrixXd a = Eigen::MatrixXd::Zero(n, n), b = Eigen::MatrixXd::Zero(n, n);
-  const auto h = [&](Eigen::Index i) { return x[static_cast<std::size_t>(i) + 1] - x[static_cast<std::size_t>(i)]; };
-  for (Eigen::Index i = 1; i + 1 < n; ++i) {  // second derivatives agree at the inner nodes
+  const std::size_t n = x.size();
+  const auto h = [&](std::size_t i) { return x[i + 1] - x[i]; };
+  // Tridiagonal: second derivatives agree at the inner nodes. At the ends third derivatives agree at the second node;
+  // with the next equation this has two unknowns as well (de Boor, A Practical Guide to Splines, chapter IV).
+  std::vector<double> below(n, 0.0), diagonal(n), above(n, 0.0), d(n * n, 0.0);
+  for (std::size_t i = 1; i + 1 < n; ++i) {
     const double l = h(i - 1), r = h(i);
-    a(i, i - 1) = r;
-    a(i, i) = 2 * (l + r);
-    a(i, i + 1) = l;
-    b(i, i - 1) = -3 * r / l;
-    b(i, i) = 3 * (r / l - l / r);
-    b(i, i + 1) = 3 * l / r;
+    below[i] = r;
+    diagonal[i] = 2 * (l + r);
+    above[i] = l;
+    d[i * n + i - 1] = -3 * r / l;
+    d[i * n + i] = 3 * (r / l - l / r);
+    d[i * n + i + 1] = 3 * l / r;
   }
-  // Third derivatives agree at the second node from each end:
-  // (d0 + d1 − 2 s0) / h0² = (d1 + d2 − 2 s1) / h1², s the secant slopes.
-  const auto not_a_knot = [&](Eigen::Index row, Eigen::Index i) {
-    const double l = h(i), r = h(i + 1), wl = 1 / (l * l), wr = 1 / (r * r);
-    a(row, i) = wl;
-    a(row, i + 1) = wl - wr;
-    a(row, i + 2) = -wr;
-    b(row, i) = -2 * wl / l;
-    b(row, i + 1) = 2 * wl / l + 2 * wr / r;
-    b(row, i + 2) = -2 * wr / r;
+  const auto end = [&](std::size_t i, double near, double next, std::size_t second, std::size_t third) {
+    const double sum = near + next, first = (near + 2 * sum) * next / sum, other = near * near / sum;
+    diagonal[i] = next;
+    const double sign = second > i ? 1.0 : -1.0;  // secant slopes: (second − i) / near and (third − second) / next
+    d[i * n + i] = -sign * first / near;
+    d[i * n + second] = sign * (first / near - other / next);
+    d[i * n + third] = sign * other / next;
+    (second > i ? above : below)[i] = sum;
   };
-  not_a_knot(0, 0);
-  not_a_knot(n - 1, n - 3);
-  const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> m = a.fullPivLu().solve(b);
-  return {m.data(), m.data() + m.size()};
+  end(0, h(0), h(1), 1, 2);
+  end(n - 1, h(n - 2), h(n - 3), n - 2, n - 3);
+  for (std::size_t i = 1; i < n; ++i) {
+    const double factor = below[i] / diagonal[i - 1];
+    diagonal[i] -= factor * above[i - 1];
+    for (std::size_t k = 0; k < n; ++k) d[i * n + k] -= factor * d[(i - 1) * n + k];
+  }
+  for (std::size_t i = n; i-- > 0;) {
+    const double inverse = 1 / diagonal[i];
+    for (std::size_t k = 0; k < n; ++k)
+      d[i * n + k] = (d[i * n + k] - (i + 1 < n ? above[i] * d[(i + 1) * n + k] : 0.0)) * inverse;
+  }
+  return d;
 }
 
 /// One Hermite cubic of the spline, or its tangent outside the nodes.
@@ -113,75 +124,85 @@ double ChargeBalance::solve(std::span<const double> drawn) const {
   return x;
 }
 
+ChargeBalance::Weights ChargeBalance::weights(double volts) const {
+  const std::size_t k = interval(volts), n = nodes_.size();
+  const double x = nodes_[k], h = nodes_[k + 1] - x;
+  const Piece low{x, h, 1, 0, 0, 0}, high{x, h, 0, 1, 0, 0}, low_slope{x, h, 0, 0, 1, 0}, high_slope{x, h, 0, 0, 0, 1};
+  Weights w{std::vector<double>(n), std::vector<double>(n)};
+  for (std::size_t m = 0; m < n; ++m) {
+    const double d0 = derivative_[k * n + m], d1 = derivative_[(k + 1) * n + m];
+    w.value[m] = d0 * low_slope.value(volts) + d1 * high_slope.value(volts);
+    w.slope[m] = d0 * low_slope.slope(volts) + d1 * high_slope.slope(volts);
+  }
+  w.value[k] += low.value(volts);
+  w.value[k + 1] += high.value(volts);
+  w.slope[k] += low.slope(volts);
+  w.slope[k + 1] += high.slope(volts);
+  return w;
+}
+
+ChargeCurve::ChargeCurve(const ChargeBalance& balance, std::span<const double> drawn) {
+  const auto& nodes = balance.nodes_;
+  const std::size_t last = nodes.size() - 1;
+  std::vector<double> slope(nodes.size());
+  for (std::size_t k = 0; k <= last; ++k) slope[k] = balance.node_slope(drawn, k);
+  const auto add = [&](double begins, double origin, double y, double c1, double c2, double c3) {
+    pieces_.insert(pieces_.end(), {begins, y, c1, c2, c3});
+    origin_.push_back(origin);
+  };
+  add(-std::numeric_limits<double>::infinity(), nodes[0], drawn[0], slope[0], 0, 0);
+  for (std::size_t k = 0; k < last; ++k) {
+    const double h = nodes[k + 1] - nodes[k], secant = (drawn[k + 1] - drawn[k]) / h;
+    add(nodes[k], nodes[k], drawn[k], slope[k], (3 * secant - 2 * slope[k] - slope[k + 1]) / h,
+        (slope[k] + slope[k + 1] - 2 * secant) / (h * h));
+  }
+  add(nodes[last], nodes[last], drawn[last], slope[last], 0, 0);
+}
+
 namespace {
 
-constexpr std::size_t kLanes = PackedInputs::kLanes;
-
-struct Spline {
-  const float *nodes, *derivative;
-  std::size_t count;
-  float farads, released, injected;  ///< charge in the unit of `drawn`
-};
-
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void balance_lanes(
-    const Spline& s, const float* drawn, float (&volts)[kLanes]) {
-  // The piece of each lane: the last one whose lower end still misses charge.
-  float x0[kLanes], h[kLanes], y0[kLanes], y1[kLanes], d0[kLanes], d1[kLanes];
-  float before[kLanes], slope[kLanes];
-  for (std::size_t k = 0; k + 1 < s.count; ++k) {
-    float next[kLanes];
-    for (std::size_t node = k == 0 ? 0 : k + 1; node <= k + 1; ++node) {
-      float* to = node == 0 ? slope : next;
-      for (std::size_t l = 0; l < kLanes; ++l) to[l] = 0.0f;
-      for (std::size_t m = 0; m < s.count; ++m) {
-        const float w = s.derivative[node * s.count + m];
-        const float* d = drawn + m * kLanes;
-        for (std::size_t l = 0; l < kLanes; ++l) to[l] += w * d[l];
-      }
-    }
-    const float a = s.nodes[k], width = s.nodes[k + 1] - a;
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      const float low = s.farads * (a - s.released) - s.injected + drawn[k * kLanes + l];
-      const bool here = k == 0 || low < 0.0f;
-      x0[l] = here ? a : x0[l];
-      h[l] = here ? width : h[l];
-      y0[l] = here ? drawn[k * kLanes + l] : y0[l];
-      y1[l] = here ? drawn[(k + 1) * kLanes + l] : y1[l];
-      d0[l] = here ? slope[l] : d0[l];
-      d1[l] = here ? next[l] : d1[l];
-      before[l] = here ? low : before[l];
-      slope[l] = next[l];
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void evaluate_pieces(
+    const double* pieces, const double* origins, std::size_t count, const double* volts, double* coulombs) {
+  constexpr std::size_t kTogether = 8;
+  double origin[kTogether], c[4][kTogether];
+  for (std::size_t i = 0; i < count; ++i) {
+    const double begins = pieces[5 * i];
+    for (std::size_t l = 0; l < kTogether; ++l) {
+      const bool here = i == 0 || volts[l] >= begins;
+      origin[l] = here ? origins[i] : origin[l];
+      for (std::size_t p = 0; p < 4; ++p) c[p][l] = here ? pieces[5 * i + 1 + p] : c[p][l];
     }
   }
-  for (std::size_t l = 0; l < kLanes; ++l) {
-    const float after = s.farads * (x0[l] + h[l] - s.released) - s.injected + y1[l];
-    const float rise = after - before[l];
-    // In units of the piece; outside it the tangent of its nearer end goes on.
-    float t = rise > 0.0f ? -before[l] / rise : 0.0f;
-    const float c2 = 3 * (y1[l] - y0[l]) - h[l] * (2 * d0[l] + d1[l]),
-                c3 = 2 * (y0[l] - y1[l]) + h[l] * (d0[l] + d1[l]);
-    const float line = s.farads * h[l], c1 = h[l] * d0[l];
-    for (int step = 0; step < 4; ++step) {
-      const float value = before[l] + t * (line + c1 + t * (c2 + t * c3));
-      const float steep = line + c1 + t * (2 * c2 + t * 3 * c3);
-      t = std::min(std::max(t - value / steep, 0.0f), 1.0f);
-    }
-    const float below = -before[l] / (s.farads + d0[l]), beyond = h[l] - after / (s.farads + d1[l]);
-    const float inside = t * h[l];
-    volts[l] = x0[l] + (before[l] >= 0.0f ? below : after <= 0.0f ? beyond : inside);
+  for (std::size_t l = 0; l < kTogether; ++l) {
+    const double t = volts[l] - origin[l];
+    coulombs[l] = c[0][l] + t * (c[1][l] + t * (c[2][l] + t * c[3][l]));
   }
 }
 
 }  // namespace
 
-void ChargeBalance::solve(const float* drawn, double unit_coulombs, float (&volts)[PackedInputs::kLanes]) const {
-  const Spline s{nodes_single_.data(),
-                 derivative_single_.data(),
-                 nodes_.size(),
-                 static_cast<float>(farads_ / unit_coulombs),
-                 static_cast<float>(released_),
-                 static_cast<float>(injected_ / unit_coulombs)};
-  balance_lanes(s, drawn, volts);
+void ChargeCurve::evaluate(std::span<const double> volts, std::span<double> coulombs) const {
+  constexpr std::size_t kTogether = 8;
+  for (std::size_t first = 0; first < volts.size(); first += kTogether) {
+    double at[kTogether] = {}, value[kTogether];
+    const std::size_t count = std::min(kTogether, volts.size() - first);
+    for (std::size_t l = 0; l < count; ++l) at[l] = volts[first + l];
+    evaluate_pieces(pieces_.data(), origin_.data(), origin_.size(), at, value);
+    for (std::size_t l = 0; l < count; ++l) coulombs[first + l] = value[l];
+  }
+}
+
+void ChargeBalance::solve(std::span<const float> drawn, double unit_coulombs, std::size_t lanes, std::size_t filled,
+                          std::span<float> volts) const {
+  float base[kMostNodes];
+  for (std::size_t k = 0; k < nodes_.size(); ++k)
+    base[k] = static_cast<float>((farads_ * (nodes_[k] - released_) - injected_) / unit_coulombs);
+  balance_lanes({.nodes = nodes_single_.data(),
+                 .derivative = derivative_single_.data(),
+                 .base = base,
+                 .count = nodes_.size(),
+                 .farads = static_cast<float>(farads_ / unit_coulombs)},
+                drawn, lanes, filled, volts);
 }
 
 }  // namespace errata::behavioral

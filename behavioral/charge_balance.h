@@ -34,12 +34,20 @@ class ChargeBalance {
   double value(std::span<const double> drawn, double volts) const;
   double slope(std::span<const double> drawn, double volts) const;
 
-  /// Many lines' ends at once, in fp32: `drawn` is [nodes][kLanes] in units of `unit_coulombs`. Within a microvolt of
-  /// solve() (tests/unit/behavioral).
-  void solve(const float* drawn, double unit_coulombs, float (&volts)[PackedInputs::kLanes]) const;
+  /// Value and slope at a voltage as sums over the charges at the nodes, for many splines there.
+  struct Weights {
+    std::vector<double> value, slope;
+  };
+  Weights weights(double volts) const;
+
+  /// Many lines' ends at once, in fp32: `drawn` is [nodes][lanes] in units of `unit_coulombs`, lanes a multiple of 8,
+  /// of which the first `filled` are needed. Within a microvolt of solve() (tests/unit/behavioral).
+  void solve(std::span<const float> drawn, double unit_coulombs, std::size_t lanes, std::size_t filled,
+             std::span<float> volts) const;
 
  private:
   struct Piece;
+  friend class ChargeCurve;
   std::size_t interval(double volts) const;
   double node_slope(std::span<const double> values, std::size_t node) const;
   Piece piece(std::span<const double> values, std::size_t k) const;
@@ -47,6 +55,20 @@ class ChargeBalance {
   std::vector<double> nodes_, derivative_;
   std::vector<float> nodes_single_, derivative_single_;
   double farads_, released_, injected_;
+};
+
+/// One charge over the voltage, written out for values at many voltages.
+class ChargeCurve {
+ public:
+  ChargeCurve() = default;
+  /// Through charges at the balance's nodes.
+  ChargeCurve(const ChargeBalance& balance, std::span<const double> drawn);
+  /// Values at voltages.
+  void evaluate(std::span<const double> volts, std::span<double> coulombs) const;
+
+ private:
+  std::vector<double> pieces_;  ///< [below the nodes, intervals, beyond][where it begins, powers 0 … 3 from `origin`]
+  std::vector<double> origin_;
 };
 
 }  // namespace errata::behavioral

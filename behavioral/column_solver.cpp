@@ -225,10 +225,11 @@ __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) vo
   Ladder<Vector, float> ladder(line);
   const std::size_t masks = (line.inputs - 1) * line.rows;
   AlignedArray<Vector> x(masks);
+  const std::size_t width = inputs.lanes();
   for (std::size_t first = 0; first < inputs.count(); first += kLanes) {
-    const std::size_t block = first / PackedInputs::kLanes, lane = first % PackedInputs::kLanes;
+    const std::size_t block = first / width, lane = first % width;
     for (std::size_t k = 0; k < masks; ++k)
-      for (std::size_t l = 0; l < kLanes; ++l) x[k][l] = inputs.masks(block)[k * PackedInputs::kLanes + lane + l];
+      for (std::size_t l = 0; l < kLanes; ++l) x[k][l] = inputs.masks(block)[k * width + lane + l % width];
     const Vector total = ladder.solve(rows, x.data(), static_cast<float>(kBatchStepVolts));
     for (std::size_t l = 0; l < std::min(kLanes, inputs.count() - first); ++l) current[first + l] = total[l];
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "behavioral/cell_expansion.h"
 #include "behavioral/cell_fit.h"
 #include "behavioral/line_shooting.h"
 #include "core/quantity.h"
@@ -15,24 +16,29 @@ namespace {
 
 using Real = std::span<const double>;
 
-/// Second-order expansion around the clamp voltage from values at three (six) biases: exact there, and within
-/// about 1e-5 between, where the cubic term of the cell's current is all that is left.
-CellExpansion expand_cell(const CellModel& cell, std::size_t input, std::size_t level, double clamp_volts, Real draws) {
-  const double d1 = -0.14 * clamp_volts, d2 = 2 * d1;
-  const auto polynomial = cell.at_draws(input, level, draws);
-  const auto at = [&](double drop, double rise) { return cell.current(polynomial, clamp_volts + drop, rise); };
-  CellExpansion e;
-  e.a = at(0, 0);
-  const double f1 = at(d1, 0), f2 = at(d2, 0);
-  e.c = (f2 - 2 * f1 + e.a) / (2 * d1 * d1);
-  e.b = (f1 - e.a) / d1 - e.c * d1;
-  if (!cell.source_axis) return e;
-  const double s1 = -d1, s2 = -d2;
-  const double g1 = at(0, s1), g2 = at(0, s2);
-  e.r = (g2 - 2 * g1 + e.a) / (2 * s1 * s1);
-  e.p = (g1 - e.a) / s1 - e.r * s1;
-  e.q = (at(d1, s1) - e.a - e.b * d1 - e.c * d1 * d1 - e.p * s1 - e.r * s1 * s1) / (d1 * s1);
-  return e;
+/// What the total variance of a read depends on besides its output and sums.
+struct ReadNoise {
+  double idle_amperes, clamp_volts, clamp_square_volts, idle_thermal, declared;
+};
+
+constexpr double kNoiseScale = 1e-6;  ///< ampere: what the sums are in
+
+/// The line's common sag scales every row alike.
+inline double total_variance(const ReadNoise& n, double output, double current, double thermal, double relative) {
+  current *= kNoiseScale;
+  const double sag = current > 0.0 ? (output - n.idle_amperes) / current : 1.0, gain = sag * sag;
+  const double conductance = output / n.clamp_volts * sag;
+  return n.declared + n.clamp_square_volts * conductance * conductance +
+         gain * (n.idle_thermal + kNoiseScale * kNoiseScale * thermal) +
+         gain * gain * kNoiseScale * kNoiseScale * relative;
+}
+
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void add_variances(
+    const ReadNoise& noise, const double* output, const float* sums, std::size_t stride, std::size_t count,
+    double* variance) {
+  const ReadNoise n = noise;
+  for (std::size_t i = 0; i < count; ++i)
+    variance[i] += total_variance(n, output[i], sums[i], sums[stride + i], sums[2 * stride + i]);
 }
 
 class CurrentLine final : public Line {
@@ -44,6 +50,7 @@ class CurrentLine final : public Line {
         4 * kBoltzmannJoulesPerKelvin * c.array.temperature_kelvin * line_.clamp_ohms * c.array.bandwidth_hertz;
     declared_output_.assign(sources_, 0.0);
     relative_sigma_.assign(sources_ * rows, 0.0);
+    thermal_.reserve(line_.inputs * rows);
     for (std::size_t n = 0; n < sources_; ++n) {
       if (!c.noise[n].cell_relative) declared_output_[n] = c.noise[n].sigma_at(0) * c.noise[n].sigma_at(0);
       for (std::size_t j = 0; j < rows && c.noise[n].cell_relative; ++j)
@@ -92,21 +99,24 @@ class CurrentLine final : public Line {
     double relative = 0.0;
     for (std::size_t n = 0; n < sources_; ++n)
       relative += std::pow(relative_sigma_[n * rows + j] * line_.cell(x, j).a, 2);
-    return {(line_.cell(x, j).a - line_.cell(0, j).a) / kScale,
-            (thermal_[x * rows + j] - thermal_[j]) / (kScale * kScale), relative / (kScale * kScale)};
+    return {(line_.cell(x, j).a - line_.cell(0, j).a) / kNoiseScale,
+            (thermal_[x * rows + j] - thermal_[j]) / (kNoiseScale * kNoiseScale),
+            relative / (kNoiseScale * kNoiseScale)};
   }
 
-  /// The line's common sag scales every row alike.
   double read_variance(double output, const NoiseSums& sums) const override {
-    const double current = sums[0] * kScale;
-    const double sag = current > 0.0 ? (output - idle_current_) / current : 1.0, gain = sag * sag;
-    const double conductance = output / line_.clamp_volts * sag;
-    return output_variance_ + clamp_square_volts_ * conductance * conductance +
-           gain * (idle_thermal_ + kScale * kScale * sums[1]) + gain * gain * kScale * kScale * sums[2];
+    return total_variance(read_noise(), output, sums[0], sums[1], sums[2]);
+  }
+
+  void add_read_variances(std::span<const double> output, std::span<const float> sums, std::size_t stride,
+                          std::span<double> variance) const override {
+    add_variances(read_noise(), output.data(), sums.data(), stride, output.size(), variance.data());
   }
 
  private:
-  static constexpr double kScale = 1e-6;  ///< ampere
+  ReadNoise read_noise() const {
+    return {idle_current_, line_.clamp_volts, clamp_square_volts_, idle_thermal_, output_variance_};
+  }
 
   PreparedLine line_;
   LineShooting shooting_;
@@ -134,10 +144,7 @@ PreparedLine CurrentMode::expand(const LineConditions& c) const {
   line.wire_ohms = c.array.wire_ohms;
   line.source_line_ohms = c.array.source_line_ohms;
   line.levels.assign(c.levels.begin(), c.levels.end());
-  const std::size_t terms = cell.terms;
-  for (std::size_t x = 0; x < cell.inputs; ++x)
-    for (std::size_t j = 0; j < line.all_rows(); ++j)
-      line.cells.push_back(expand_cell(cell, x, c.levels[j], line.clamp_volts, c.draws.subspan(j * terms, terms)));
+  line.cells = expand_cells(cell, line.clamp_volts, c.levels, c.draws);
   return line;
 }
 
@@ -193,11 +200,13 @@ std::shared_ptr<const ColumnFamily> CurrentMode::load(const Hdf5Reader& f, TermC
 FamilyFit fit_current_mode(const circuit::Characterization& data) {
   double range = 0.0;
   for (const double z : data.cell.mismatch_points) range = std::max(range, std::fabs(z));
-  CellFit fit = fit_cell(data.cell, range > 0 ? range : 1.0);
+  std::vector<std::string> names;
+  for (const std::size_t t : data.cell.cell_terms) names.push_back(data.mismatch[t].name);
+  CellFit fit = fit_cell(data.cell, range > 0 ? range : 1.0, names);
   auto family = std::make_shared<CurrentMode>();
   family->cell = std::move(fit.model);
   family->thermal_square_amperes = data.cell.noise_square_amperes;
-  return {family, std::move(fit.tried), fit.chosen};
+  return {family, std::move(fit.tried), fit.chosen, {}, std::move(fit.parameters)};
 }
 
 }  // namespace errata::behavioral

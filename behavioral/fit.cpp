@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "behavioral/curve_fit.h"
 #include "core/quantity.h"
 #include "core/statistics.h"
 
@@ -215,15 +216,54 @@ BehavioralModel fit_model(const circuit::Characterization& data, const Settings&
                              {static_cast<double>(q.degree), q.rms, q.maximum, q.held_out_rms, q.held_out_maximum,
                               q.condition_number, q.widest_parameter_half_width});
   for (const auto& q : fit.tried) model.fit_labels.push_back(q.label);
+  model.parameters = fit.parameters;
   model.transfer = nominal_transfer(model, settings.number("hardware.adc_range"), provenance.seed);
   model.minimum_conductance = minimum_conductance(model);
   validate_columns(data, fit.held_out_output, model);
   validate_noise(data, model);
   auto& v = model.validation;
+  std::vector<double> output = v.circuit_error;
+  for (std::size_t k = 0; k < output.size(); ++k) output[k] += v.mac[k];
+  model.curves = fit_curves(v.mac, output, settings.number("hardware.adc_range"));
   const double allowed = std::max(settings.number("behavioral.maximum_rms"), 0.1 * v.total_sigma);
   v.passed = v.rms_high <= allowed && v.rms <= settings.number("behavioral.maximum_rms_full_scale") * v.full_scale;
   return model;
 }
+
+namespace {
+
+/// Condition and worst parameter of each regression, then the parameters: all of a small fit, else the widest.
+std::string parameter_report(const std::vector<FittedParameter>& parameters) {
+  if (parameters.empty()) return {};
+  constexpr std::size_t kMost = 24, kWidest = 8;
+  const auto half = [](const FittedParameter* p) { return p->interval.high - p->interval.estimate; };
+  std::vector<const FittedParameter*> shown;
+  double condition = 0.0;
+  std::size_t regressions = 0, blurred = 0;
+  const std::string* last = nullptr;
+  for (const FittedParameter& p : parameters) {
+    shown.push_back(&p);
+    condition = std::max(condition, p.condition_number);
+    blurred += p.identifiable ? 0 : 1;
+    regressions += last == nullptr || *last != p.regression ? 1 : 0;
+    last = &p.regression;
+  }
+  std::string text = fmt::format(
+      "parameters: {} of {} regressions, largest condition number {:.2g}, {}\n", parameters.size(), regressions,
+      condition,
+      blurred == 0 ? std::string("the data determine all") : fmt::format("{} NOT determined by the data", blurred));
+  if (shown.size() > kMost) {
+    std::ranges::stable_sort(shown, [&](const auto* a, const auto* b) { return half(a) > half(b); });
+    shown.resize(kWidest);
+    text += "  the widest; --json and report.html have all\n";
+  }
+  for (const FittedParameter* p : shown)
+    text += fmt::format("  {:<28} {:<32} {:+.5g} [{:+.5g}, {:+.5g}]{}\n", p->regression, p->name, p->interval.estimate,
+                        p->interval.low, p->interval.high, p->identifiable ? "" : "  not determined");
+  return text;
+}
+
+}  // namespace
 
 std::string fit_report(const BehavioralModel& m) {
   const auto& v = m.validation;
@@ -235,6 +275,7 @@ std::string fit_report(const BehavioralModel& m) {
     text += fmt::format("  {}{:<7} {:<8.2g} {:<8.2g} {:<13.2g} {:<8.2g} {:<10.2g} {:<10.2g} {}\n",
                         i == m.chosen ? "*" : " ", q[0], q[1], q[2], q[3], q[4], q[5], q[6], m.fit_labels[i]);
   }
+  text += parameter_report(m.parameters);
   text += fmt::format(
       "columns against ngspice, {} conversions, held-out chips and operands, 1 MAC unit = {:.4g} u{}\n"
       "  rms {:.4f} [{:.4f}, {:.4f}]  max {:.3f}  bias {:+.4f}  R2 {:.6f} MAC units\n"
@@ -242,6 +283,9 @@ std::string fit_report(const BehavioralModel& m) {
       v.mac.size(), v.unit * 1e6, m.array.unit, v.rms, v.rms_low, v.rms_high, v.maximum, v.bias, v.r_squared,
       v.worst_chip_rms, v.worst_operand_rms, v.total_sigma, v.full_scale);
   if (std::isfinite(v.noise_ratio)) text += fmt::format("  thermal noise, model over ngspice: {:.3f}\n", v.noise_ratio);
+  if (std::isfinite(v.interpolation_rms))
+    text += fmt::format("  interpolated from the other operating points, without this one: rms {:.4f} MAC units\n",
+                        v.interpolation_rms);
   text += fmt::format("  valid for {}\n", m.family->validity());
   text += v.passed ? "  meets its specification\n" : "  MISSES its specification\n";
   return text;

@@ -12,6 +12,11 @@ namespace errata::behavioral {
 BehavioralModel fit_model(const circuit::Characterization& data, const Settings& settings,
                           const Provenance& provenance);
 
+/// A model of each operating point, the nominal one first. One between others is also predicted from them and compared
+/// with its own columns (validation.interpolation_rms). Throws Error (E525) when the points form no grid.
+std::vector<BehavioralModel> fit_models(std::span<const circuit::Characterization> points, const Settings& settings,
+                                        const Provenance& provenance);
+
 /// Mismatch terms that act inside the cells: those of the cell's own measurements, or of a whole column all that do not
 /// belong to its periphery.
 std::vector<std::size_t> cell_terms_of(const circuit::Characterization& data);

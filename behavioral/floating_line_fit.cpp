@@ -6,6 +6,7 @@
 
 #include "behavioral/cell_model.h"
 #include "behavioral/draw_monomials.h"
+#include "behavioral/fitted_parameters.h"
 #include "behavioral/floating_line.h"
 #include "core/statistics.h"
 
@@ -13,8 +14,21 @@ namespace errata::behavioral {
 
 namespace {
 
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
 constexpr std::size_t kHoldOutEvery = 4;
 bool held_out(std::size_t m) { return m > 0 && m % kHoldOutEvery == 0; }
+
+/// Names of monomials of these mismatch terms' draws.
+std::vector<std::string> term_monomials(const circuit::Characterization& data,
+                                        const std::vector<std::uint8_t>& exponents,
+                                        const std::vector<std::size_t>& terms) {
+  std::vector<std::string> variables, all;
+  for (const std::size_t t : terms) variables.push_back(data.mismatch[t].name);
+  for (std::size_t k = 0; k < monomial_count(exponents, terms.size()); ++k)
+    all.push_back(monomial_name(std::span(exponents).subspan(k * terms.size(), terms.size()), variables));
+  return all;
+}
 
 /// Least squares of the measured charges on the monomials of one degree.
 class ChargeFitter {
@@ -24,6 +38,8 @@ class ChargeFitter {
     for (const double q : data.charge.charge_coulombs)
       if (std::isfinite(q)) scale_ = std::max(scale_, std::fabs(q));
   }
+
+  std::vector<FittedParameter> parameters() const { return parameters_; }
 
   CellFitQuality run() {
     CellFitQuality quality;
@@ -46,6 +62,7 @@ class ChargeFitter {
         checks.insert(checks.end(), h.data(), h.data() + h.size());
         for (Eigen::Index k = 0; k < c.size(); ++k) family_.charge_coulombs.push_back(c(k) * scale_);
         note_identifiability(basis, e, quality);
+        note_parameters(basis, e, c, level, f);
       }
     quality.rms = root_mean_square(errors);
     quality.held_out_rms = checks.empty() ? quality.rms : root_mean_square(checks);
@@ -67,7 +84,6 @@ class ChargeFitter {
       charges.push_back(q / scale_);
     }
     const auto count = static_cast<Eigen::Index>(monomial_count(family_.exponents, terms));
-    using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     const auto n = static_cast<Eigen::Index>(charges.size());
     return {Eigen::Map<const RowMajor>(rows.data(), n, count), Eigen::Map<const Eigen::VectorXd>(charges.data(), n)};
   }
@@ -84,10 +100,24 @@ class ChargeFitter {
         quality.widest_parameter_half_width, 1.96 * std::sqrt(variance * scaled.rowwise().squaredNorm().maxCoeff()));
   }
 
+  void note_parameters(const RowMajor& basis, const Eigen::VectorXd& errors, const Eigen::VectorXd& coefficients,
+                       std::size_t level, std::size_t f) {
+    const auto whole = [](const auto& m) {
+      return std::span<const double>(m.data(), static_cast<std::size_t>(m.size()));
+    };
+    const auto more =
+        fitted_parameters(linear_fit(whole(coefficients), whole(errors), whole(basis)),
+                          fmt::format("input {}, level {}, end at {:.4g} V, fC", level / family_.stored_levels,
+                                      level % family_.stored_levels, data_.charge.final_volts[f]),
+                          term_monomials(data_, family_.exponents, data_.cell.cell_terms), scale_ * 1e15);
+    parameters_.insert(parameters_.end(), more.begin(), more.end());
+  }
+
   const circuit::Characterization& data_;
   const std::vector<std::size_t>& nodes_;
   FloatingLine& family_;
   double scale_ = 0.0;
+  std::vector<FittedParameter> parameters_;
 };
 
 /// Measurements whose end voltages tell different things, ordered by voltage.
@@ -105,9 +135,11 @@ std::vector<std::size_t> useful_nodes(const std::vector<double>& volts) {
   return nodes;
 }
 
-void fit_switch(const circuit::Characterization& data, FloatingLine& family) {
+/// Returns the parameters of the reset switch's own regressions.
+std::vector<FittedParameter> fit_switch(const circuit::Characterization& data, FloatingLine& family) {
   const auto& c = data.charge;
-  if (c.switch_farads.empty()) return;
+  if (c.switch_farads.empty()) return {};
+  std::vector<FittedParameter> parameters;
   family.switch_terms = c.switch_terms.size();
   family.switch_farads = c.switch_farads;
   family.switch_exponents =
@@ -134,14 +166,21 @@ void fit_switch(const circuit::Characterization& data, FloatingLine& family) {
       rows.insert(rows.end(), monomials.begin(), monomials.end());
       charges.push_back((volts - data.array.precharge_volts) * (c.switch_farads[s] + family.switch_load_farads) * 1e15);
     }
-    using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     const auto n = static_cast<Eigen::Index>(charges.size());
     if (n < static_cast<Eigen::Index>(count))
       throw Error(ExitStatus::kComputation, "E504", "too few simulations of the reset switch gave a number");
-    const Eigen::MatrixXd basis = Eigen::Map<const RowMajor>(rows.data(), n, static_cast<Eigen::Index>(count));
-    const Eigen::VectorXd fit = basis.colPivHouseholderQr().solve(Eigen::Map<const Eigen::VectorXd>(charges.data(), n));
+    const Eigen::Map<const RowMajor> basis(rows.data(), n, static_cast<Eigen::Index>(count));
+    const Eigen::Map<const Eigen::VectorXd> charge(charges.data(), n);
+    const Eigen::VectorXd fit = Eigen::MatrixXd(basis).colPivHouseholderQr().solve(charge),
+                          error = basis * fit - charge;
     for (Eigen::Index k = 0; k < fit.size(); ++k) family.switch_coulombs.push_back(fit(k) * 1e-15);
+    const auto more =
+        fitted_parameters(linear_fit({fit.data(), count}, {error.data(), static_cast<std::size_t>(n)}, rows),
+                          fmt::format("reset switch, load {:.4g} fF, fC", c.switch_farads[s] * 1e15),
+                          term_monomials(data, family.switch_exponents, c.switch_terms));
+    parameters.insert(parameters.end(), more.begin(), more.end());
   }
+  return parameters;
 }
 
 }  // namespace
@@ -173,7 +212,7 @@ FamilyFit fit_floating_line(const circuit::Characterization& data) {
     const double share = x > 0 ? data.array.active_share(x) : 1.0;
     base.thermal_square_coulombs.push_back(v[k] * longest * longest * share);
   }
-  fit_switch(data, base);
+  const std::vector<FittedParameter> of_switch = fit_switch(data, base);
   std::size_t fitted = 0;
   for (std::size_t m = 0; m < data.cell.mismatch_count(); ++m) fitted += held_out(m) ? 0 : 1;
   FamilyFit fit;
@@ -183,14 +222,17 @@ FamilyFit fit_floating_line(const circuit::Characterization& data) {
     if (candidate.terms > 0) candidate.exponents = CellModel::full_basis(candidate.terms, degree);
     if (degree > 1 && (candidate.terms == 0 || 2 * monomial_count(candidate.exponents, candidate.terms) > fitted))
       break;
-    const CellFitQuality quality = ChargeFitter(data, nodes, candidate).run();
+    ChargeFitter fitter(data, nodes, candidate);
+    const CellFitQuality quality = fitter.run();
     fit.tried.push_back(quality);
     constexpr double kWorthwhile = 0.8;  // a higher degree must lower the held-out error by a fifth
     if (fit.tried.size() == 1 || quality.held_out_rms < kWorthwhile * fit.tried[fit.chosen].held_out_rms) {
       fit.chosen = fit.tried.size() - 1;
       fit.family = std::make_shared<FloatingLine>(std::move(candidate));
+      fit.parameters = fitter.parameters();
     }
   }
+  fit.parameters.insert(fit.parameters.end(), of_switch.begin(), of_switch.end());
   return fit;
 }
 

@@ -9,6 +9,7 @@
 
 #include "behavioral/packed_inputs.h"
 #include "circuit/characterization.h"
+#include "core/statistics.h"
 
 namespace errata::behavioral {
 
@@ -43,6 +44,12 @@ class Line {
   virtual NoiseSums row_noise(std::size_t row, std::size_t input) const = 0;
   /// Total variance of a read with this output and these sums; within 5 % of noise_variances in σ.
   virtual double read_variance(double output, const NoiseSums& sums) const = 0;
+  /// Adds it for many reads: sums are [3][stride], of which the first output.size() of each row count.
+  virtual void add_read_variances(std::span<const double> output, std::span<const float> sums, std::size_t stride,
+                                  std::span<double> variance) const {
+    for (std::size_t i = 0; i < output.size(); ++i)
+      variance[i] += read_variance(output[i], {sums[i], sums[stride + i], sums[2 * stride + i]});
+  }
 };
 
 /// What a line is made of: the array, its declared noise, the chip's draws.
@@ -85,6 +92,15 @@ class ColumnFamily {
   virtual void save(Hdf5Writer& file) const = 0;
 };
 
+/// A parameter of the chosen fit and what the data say about it.
+struct FittedParameter {
+  std::string regression;         ///< which of the family's fits it belongs to: "input 1, level 2"
+  std::string name;               ///< "1", "bit^2 z0", …
+  Interval interval;              ///< 95 %, in the unit of the regression
+  double condition_number = 0.0;  ///< of that fit's derivatives, columns of length 1: above 1e6 parameters blur
+  bool identifiable = true;       ///< whether the data determine it
+};
+
 /// A fitted family with what was tried.
 struct FamilyFit {
   std::shared_ptr<const ColumnFamily> family;
@@ -93,6 +109,7 @@ struct FamilyFit {
   /// Of a family that is fitted to columns: outputs of all lines by fits that did not see their chip, in the shape of
   /// ColumnMeasurements::output. Empty where columns play no part in the fit.
   std::vector<double> held_out_output = {};
+  std::vector<FittedParameter> parameters = {};  ///< of the chosen one
 };
 
 /// How many mismatch terms of the project act inside the cell, inside the reset switch, and outside of all cells.

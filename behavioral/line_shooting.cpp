@@ -1,168 +1,251 @@
-// Built with contraction of a·b + c (behavioral/CMakeLists.txt): results are compared within tolerances, never bit by
-// bit across processors.
 #include "behavioral/line_shooting.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
-namespace errata::behavioral {
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "behavioral/line_shooting.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which includes this file once for each instruction set.
+#include <hwy/highway.h>
 
-namespace {
+HWY_BEFORE_NAMESPACE();
+namespace errata::behavioral::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::size_t kLanes = PackedInputs::kLanes;
-constexpr std::size_t kCoefficients = 6;
+using Walk = LineShooting::Walk;
 
-struct Walk {
-  const float* cells;  ///< [all rows][levels][6]
-  const float* masks;  ///< [levels − 1][rows][kLanes]
-  std::size_t rows, all_rows, levels;
-  float clamp_ohms, wire_ohms, source_ohms, offset;
+/// Vectors side by side: chains of operations that do not wait for each other.
+template <class D, std::size_t N>
+struct Group {
+  hn::Vec<D> v[N];
 };
 
-/// Coefficients of one row for kLanes inputs: those of level 0 and, by the masks, what other levels add.
-template <std::size_t Count>
-__attribute__((always_inline)) inline void blend(const Walk& walk, std::size_t j, float (&c)[Count][kLanes]) {
-  const float* cell = walk.cells + j * walk.levels * kCoefficients;
-  for (std::size_t k = 0; k < Count; ++k)
-    for (std::size_t l = 0; l < kLanes; ++l) c[k][l] = cell[k];
-  if (j >= walk.rows) return;
-  for (std::size_t level = 1; level < walk.levels; ++level) {
-    const float* mask = walk.masks + ((level - 1) * walk.rows + j) * kLanes;
-    const float* add = cell + level * kCoefficients;
-    for (std::size_t k = 0; k < Count; ++k)
-      for (std::size_t l = 0; l < kLanes; ++l) c[k][l] += mask[l] * add[k];
-  }
+/// Calls with each number below N as a constant, so that what it indexes stays in registers.
+template <std::size_t N, class Action>
+HWY_INLINE HWY_ATTR void each(Action action) {
+  static_assert(N <= 6);
+  action(std::integral_constant<std::size_t, 0>());
+  if constexpr (N > 1) action(std::integral_constant<std::size_t, 1>());
+  if constexpr (N > 2) action(std::integral_constant<std::size_t, 2>());
+  if constexpr (N > 3) action(std::integral_constant<std::size_t, 3>());
+  if constexpr (N > 4) action(std::integral_constant<std::size_t, 4>());
+  if constexpr (N > 5) action(std::integral_constant<std::size_t, 5>());
 }
 
-/// What is left of the current T behind the last row.
-template <bool Source>
-__attribute__((always_inline)) inline void remainder(const Walk& walk, const float (&total)[kLanes],
-                                                     float (&left)[kLanes]) {
-  float moment[kLanes], sag[kLanes];
-  for (std::size_t l = 0; l < kLanes; ++l) {
-    left[l] = total[l];
-    moment[l] = 0.0f;
-    sag[l] = -walk.clamp_ohms * (total[l] + walk.offset);
-  }
-  for (std::size_t j = 0; j < walk.all_rows; ++j) {
-    const float* cell = walk.cells + j * walk.levels * kCoefficients;
-    const bool simple = !Source && walk.levels == 2 && j < walk.rows;
-    if (simple) {  // the usual case, written out: one pass over the lanes
-      const float* mask = walk.masks + j * kLanes;
-      const float a = cell[0], b = cell[1], c = cell[2], da = cell[6], db = cell[7], dc = cell[8];
-      const float wire = walk.wire_ohms, passed = j > 0 ? 1.0f : 0.0f;
-      for (std::size_t l = 0; l < kLanes; ++l) {
-        moment[l] += passed * left[l];
-        const float d = sag[l] - wire * moment[l], x = mask[l];
-        left[l] -= (a + x * da) + d * ((b + x * db) + (c + x * dc) * d);
-      }
-      continue;
+/// Coefficients of a cell: level 0, and what an input level adds.
+constexpr std::size_t kCoefficients = 6;
+
+/// One row's coefficients for a vector of lanes: those of level 0 and, by the masks, what other levels add.
+template <class D, std::size_t Count>
+struct Row {
+  hn::Vec<D> c[Count];
+};
+
+template <std::size_t Count, bool Binary, class D>
+HWY_INLINE HWY_ATTR Row<D, Count> blend(D d, const Walk& walk, std::size_t j, std::size_t lane) {
+  const float* HWY_RESTRICT cell = walk.cells + j * walk.levels * kCoefficients;
+  Row<D, Count> row;
+  each<Count>([&](auto k) HWY_ATTR { row.c[k] = hn::Set(d, cell[k]); });
+  if constexpr (Binary) {
+    const auto x = hn::Load(d, walk.masks + j * walk.lanes + lane);
+    each<Count>([&](auto k) HWY_ATTR { row.c[k] = hn::MulAdd(x, hn::Set(d, cell[kCoefficients + k]), row.c[k]); });
+  } else {
+    for (std::size_t level = 1; level < walk.levels && j < walk.rows; ++level) {
+      const auto x = hn::Load(d, walk.masks + ((level - 1) * walk.rows + j) * walk.lanes + lane);
+      each<Count>([&](auto k)
+                      HWY_ATTR { row.c[k] = hn::MulAdd(x, hn::Set(d, cell[level * kCoefficients + k]), row.c[k]); });
     }
-    float c[Source ? 6 : 3][kLanes];
-    blend(walk, j, c);
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      if (j > 0) moment[l] += left[l];
-      const float d = sag[l] - walk.wire_ohms * moment[l];
-      float current = c[0][l] + d * (c[1][l] + c[2][l] * d);
+  }
+  return row;
+}
+
+/// What is left before a row, and the row's voltages against the clamp's.
+template <class D, std::size_t N>
+struct State {
+  Group<D, N> left, sag, rise;
+};
+
+/// Past rows first … last − 1.
+template <bool Source, bool Binary, class D, std::size_t N>
+HWY_INLINE HWY_ATTR void pass(D d, const Walk& walk, std::size_t lane, std::size_t first, std::size_t last,
+                              State<D, N>& state) {
+  const auto wire = hn::Set(d, walk.wire_ohms), source = hn::Set(d, walk.source_ohms);
+  State<D, N> s = state;
+  for (std::size_t j = first; j < last; ++j)
+    each<N>([&](auto i) HWY_ATTR {
+      const auto row = blend < Source ? 6 : 3, Binary > (d, walk, j, lane + i * hn::Lanes(d));
+      const auto v = s.sag.v[i];
+      auto rest = hn::Sub(s.left.v[i], row.c[0]);
       if constexpr (Source) {
-        const float s = walk.source_ohms * moment[l];
-        current += s * (c[3][l] + c[4][l] * d + c[5][l] * s);
+        const auto r = s.rise.v[i];
+        rest = hn::NegMulAdd(r, hn::MulAdd(row.c[5], r, hn::MulAdd(row.c[4], v, row.c[3])), rest);
       }
-      left[l] -= current;
-    }
-  }
+      const auto left = hn::NegMulAdd(v, hn::MulAdd(row.c[2], v, row.c[1]), rest);
+      s.left.v[i] = left;
+      s.sag.v[i] = hn::NegMulAdd(wire, left, v);
+      if constexpr (Source) s.rise.v[i] = hn::MulAdd(source, left, s.rise.v[i]);
+    });
+  state = s;
+}
+
+/// What is left of the current `total` behind the last row.
+template <bool Source, class D, std::size_t N>
+HWY_INLINE HWY_ATTR Group<D, N> remainder(D d, const Walk& walk, std::size_t lane, const Group<D, N>& total) {
+  State<D, N> state;
+  each<N>([&](auto i) HWY_ATTR {
+    state.left.v[i] = total.v[i];
+    state.sag.v[i] = hn::Mul(hn::Set(d, -walk.clamp_ohms), hn::Add(total.v[i], hn::Set(d, walk.offset)));
+    state.rise.v[i] = hn::Zero(d);
+  });
+  const std::size_t binary = walk.levels == 2 ? walk.rows : 0;
+  pass<Source, true>(d, walk, lane, 0, binary, state);
+  pass<Source, false>(d, walk, lane, binary, walk.all_rows, state);
+  return state.left;
 }
 
 /// Σ of the currents at the clamp voltage.
-__attribute__((always_inline)) inline void unloaded(const Walk& walk, float (&sum)[kLanes]) {
-  for (float& s : sum) s = 0.0f;
-  for (std::size_t j = 0; j < walk.all_rows; ++j) {
-    float a[1][kLanes];
-    blend(walk, j, a);
-    for (std::size_t l = 0; l < kLanes; ++l) sum[l] += a[0][l];
-  }
+template <class D, std::size_t N>
+HWY_INLINE HWY_ATTR Group<D, N> unloaded(D d, const Walk& walk, std::size_t lane) {
+  Group<D, N> sum;
+  each<N>([&](auto i) HWY_ATTR { sum.v[i] = hn::Zero(d); });
+  const std::size_t binary = walk.levels == 2 ? walk.rows : 0;
+  for (std::size_t j = 0; j < binary; ++j)
+    each<N>([&](auto i)
+                HWY_ATTR { sum.v[i] = hn::Add(sum.v[i], blend<1, true>(d, walk, j, lane + i * hn::Lanes(d)).c[0]); });
+  for (std::size_t j = binary; j < walk.all_rows; ++j)
+    each<N>([&](auto i)
+                HWY_ATTR { sum.v[i] = hn::Add(sum.v[i], blend<1, false>(d, walk, j, lane + i * hn::Lanes(d)).c[0]); });
+  return sum;
 }
 
-template <bool Source>
-__attribute__((always_inline)) inline void shoot(const Walk& walk, float loading, double* out, std::size_t filled) {
-  float sum[kLanes], t0[kLanes], t1[kLanes], t2[kLanes], f0[kLanes], f1[kLanes], f2[kLanes], slope[kLanes];
-  unloaded(walk, sum);
-  for (std::size_t l = 0; l < kLanes; ++l) {
-    slope[l] = 1.0f + loading * std::fabs(sum[l]);
-    t0[l] = sum[l] / slope[l];
+/// Currents of the lanes [lane, lane + N vectors), without the offset.
+template <bool Source, std::size_t N, class D>
+HWY_INLINE HWY_ATTR void shoot(D d, const Walk& walk, std::size_t lane, float* HWY_RESTRICT out) {
+  using V = hn::Vec<D>;
+  const auto constant = [&](float x) HWY_ATTR { return hn::Set(d, x); };
+  const Group<D, N> sum = unloaded<D, N>(d, walk, lane);
+  Group<D, N> slope, t0, t1, t2;
+  for (std::size_t i = 0; i < N; ++i) {
+    slope.v[i] = hn::MulAdd(constant(walk.loading), hn::Abs(sum.v[i]), constant(1.0f));
+    t0.v[i] = hn::Div(sum.v[i], slope.v[i]);
   }
-  remainder<Source>(walk, t0, f0);
-  for (std::size_t l = 0; l < kLanes; ++l) t1[l] = t0[l] - f0[l] / slope[l];
-  remainder<Source>(walk, t1, f1);
-  for (std::size_t l = 0; l < kLanes; ++l) {
-    const float step = t1[l] - t0[l];
-    const float secant = (f1[l] - f0[l]) / step;
+  const Group<D, N> f0 = remainder<Source>(d, walk, lane, t0);
+  for (std::size_t i = 0; i < N; ++i) t1.v[i] = hn::Sub(t0.v[i], hn::Div(f0.v[i], slope.v[i]));
+  const Group<D, N> f1 = remainder<Source>(d, walk, lane, t1);
+  auto enough = hn::Eq(t0.v[0], t0.v[0]);
+  Group<D, N> is_enough;
+  for (std::size_t i = 0; i < N; ++i) {
+    const V step = hn::Sub(t1.v[i], t0.v[i]), secant = hn::Div(hn::Sub(f1.v[i], f0.v[i]), step);
     // Two points that are nearly one tell the slope no better than the guess.
-    const bool apart = std::fabs(step) > 1e-3f * std::fabs(t1[l]);
-    slope[l] = apart && secant > 0.25f ? secant : slope[l];
-    t2[l] = t1[l] - f1[l] / slope[l];
+    const auto apart = hn::Gt(hn::Abs(step), hn::Mul(constant(1e-5f), hn::Abs(t1.v[i])));
+    const auto sane = hn::And(apart, hn::Gt(secant, constant(0.25f)));
+    slope.v[i] = hn::IfThenElse(sane, secant, slope.v[i]);
+    const V correction = hn::Div(f1.v[i], slope.v[i]);
+    t2.v[i] = hn::Sub(t1.v[i], correction);
+    // What a secant leaves is the product of its two points' errors times the curvature; a guessed slope, a part of
+    // the correction.
+    const V size = hn::Abs(t2.v[i]), bend = hn::Mul(constant(walk.curvature), hn::Mul(size, hn::Abs(step)));
+    const V relative = hn::IfThenElse(sane, bend, constant(0.3f));
+    const auto good =
+        hn::Le(hn::Mul(relative, hn::Abs(correction)), hn::MulAdd(constant(1e-6f), size, constant(1e-15f)));
+    enough = hn::And(enough, good);
+    is_enough.v[i] = hn::IfThenElse(good, constant(1.0f), hn::Zero(d));
   }
-  remainder<Source>(walk, t2, f2);
-  for (std::size_t l = 0; l < filled; ++l) {
-    const float left = f2[l] / slope[l], result = t2[l] - left;
-    // The next correction would be about the square of this one over the current.
-    const bool good = std::fabs(left) <= 1e-4f * std::fabs(result) + 1e-15f;
-    out[l] = good ? static_cast<double>(result) + static_cast<double>(walk.offset)
-                  : std::numeric_limits<double>::quiet_NaN();
+  if (!hn::AllTrue(d, enough)) {
+    const Group<D, N> f2 = remainder<Source>(d, walk, lane, t2);
+    for (std::size_t i = 0; i < N; ++i) {
+      const V correction = hn::Div(f2.v[i], slope.v[i]), t3 = hn::Sub(t2.v[i], correction);
+      // The next correction would be about the square of this one over the current.
+      const auto good = hn::Le(hn::Abs(correction), hn::MulAdd(constant(1e-4f), hn::Abs(t3), constant(1e-15f)));
+      const V third = hn::IfThenElse(good, t3, constant(std::numeric_limits<float>::quiet_NaN()));
+      t2.v[i] = hn::IfThenElse(hn::Gt(is_enough.v[i], hn::Zero(d)), t2.v[i], third);
+    }
   }
+  for (std::size_t i = 0; i < N; ++i) hn::StoreU(t2.v[i], d, out + lane + i * hn::Lanes(d));
 }
 
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void shoot_plain(const Walk& walk,
-                                                                                               float loading,
-                                                                                               double* out,
-                                                                                               std::size_t filled) {
-  shoot<false>(walk, loading, out, filled);
-}
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void shoot_with_source(
-    const Walk& walk, float loading, double* out, std::size_t filled) {
-  shoot<true>(walk, loading, out, filled);
+/// A block of lanes, of which the first `filled` are needed. Each lane's result is the same in both widths.
+template <bool Source>
+HWY_INLINE HWY_ATTR void shoot_lanes(const Walk& walk, std::size_t filled, float* HWY_RESTRICT out) {
+  if (walk.lanes < PackedInputs::kLanes) {
+    const hn::CappedTag<float, PackedInputs::kFewLanes> d;
+    for (std::size_t lane = 0; lane < walk.lanes; lane += hn::Lanes(d)) shoot<Source, 1>(d, walk, lane, out);
+    return;
+  }
+  const hn::CappedTag<float, 16> d;
+  constexpr std::size_t kTogether = 4;
+  for (std::size_t lane = 0; lane < filled; lane += kTogether * hn::Lanes(d))
+    shoot<Source, kTogether>(d, walk, lane, out);
 }
 
-}  // namespace
+HWY_ATTR void shoot_block(const Walk& walk, std::size_t filled, float* HWY_RESTRICT out) {
+  if (walk.source_ohms > 0)
+    shoot_lanes<true>(walk, filled, out);
+  else
+    shoot_lanes<false>(walk, filled, out);
+}
 
-LineShooting::LineShooting(const PreparedLine& line)
-    : rows_(line.rows),
-      all_rows_(line.all_rows()),
-      inputs_(line.inputs),
-      clamp_ohms_(static_cast<float>(line.clamp_ohms)),
-      wire_ohms_(static_cast<float>(line.wire_ohms)),
-      source_ohms_(static_cast<float>(line.source_line_ohms)),
-      offset_(static_cast<float>(line.offset_amperes)),
-      has_source_wire_(line.source_line_ohms > 0) {
-  double steepest = 0.0, slopes = 0.0, currents = 0.0;
-  cells_.reserve(all_rows_ * inputs_ * kCoefficients);
-  for (std::size_t j = 0; j < all_rows_; ++j)
-    for (std::size_t x = 0; x < inputs_; ++x) {
-      const CellExpansion &e = line.cell(x, j), &idle = line.cell(0, j);
-      const double base[kCoefficients] = {e.a, e.b, e.c, e.p, e.q, e.r};
-      const double zero[kCoefficients] = {idle.a, idle.b, idle.c, idle.p, idle.q, idle.r};
-      for (std::size_t k = 0; k < kCoefficients; ++k)
-        cells_.push_back(static_cast<float>(x == 0 ? base[k] : base[k] - zero[k]));
+}  // namespace errata::behavioral::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace errata::behavioral {
+
+HWY_EXPORT(shoot_block);
+
+LineShooting::LineShooting(const PreparedLine& line) {
+  constexpr std::size_t kCoefficients = 6;  // of each level in Walk::cells
+  const std::size_t rows = line.all_rows();
+  double steepest = 0.0, slopes = 0.0, bends = 0.0, currents = 0.0;
+  cells_.resize(rows * line.inputs * kCoefficients);
+  float* to = cells_.data();
+  for (std::size_t j = 0; j < rows; ++j) {
+    const CellExpansion& idle = line.cell(0, j);
+    const double zero[kCoefficients] = {idle.a, idle.b, idle.c, idle.p, idle.q, idle.r};
+    for (std::size_t x = 0; x < line.inputs; ++x) {
+      const CellExpansion& e = line.cell(x, j);
+      const double at[kCoefficients] = {e.a, e.b, e.c, e.p, e.q, e.r};
+      for (std::size_t k = 0; k < kCoefficients; ++k) *to++ = static_cast<float>(x == 0 ? at[k] : at[k] - zero[k]);
       steepest = std::max({steepest, std::fabs(e.b), std::fabs(e.p)});
       slopes += std::fabs(e.b);
+      bends += std::fabs(e.c) + std::fabs(e.q) + std::fabs(e.r);
       currents += std::fabs(e.a);
     }
-  const auto n = static_cast<double>(all_rows_);
+  }
+  const auto n = static_cast<double>(rows);
+  const double wire_ohms = line.wire_ohms + line.source_line_ohms;
   constexpr double kTame = 6.0;
-  suits_ = n * n * (line.wire_ohms + line.source_line_ohms) * steepest < kTame;
+  suits_ = n * n * wire_ohms * steepest < kTame;
   // How much a current lowers itself: through the clamp, and through a third of the wire if the rows share it evenly.
-  const double ohms = line.clamp_ohms + (line.wire_ohms + line.source_line_ohms) * n / 3.0;
-  loading_ = static_cast<float>(currents > 0.0 ? ohms * slopes / currents : 0.0);
+  const double ohms = line.clamp_ohms + wire_ohms * n / 3.0;
+  // Of the far end, which no row exceeds; doubled for cells that bend more than the average.
+  const double far = line.clamp_ohms + wire_ohms * n;
+  walk_ = {.rows = line.rows,
+           .all_rows = rows,
+           .levels = line.inputs,
+           .clamp_ohms = static_cast<float>(line.clamp_ohms),
+           .wire_ohms = static_cast<float>(line.wire_ohms),
+           .source_ohms = static_cast<float>(line.source_line_ohms),
+           .offset = static_cast<float>(line.offset_amperes),
+           .loading = static_cast<float>(currents > 0.0 ? ohms * slopes / currents : 0.0),
+           .curvature = static_cast<float>(currents > 0.0 ? 2.0 * far * far * bends / currents : 0.0)};
 }
 
 void LineShooting::solve(const PackedInputs& inputs, std::span<double> current_amperes) const {
+  float current[PackedInputs::kLanes];
+  Walk walk = walk_;
+  walk.cells = cells_.data();
+  walk.lanes = inputs.lanes();
   for (std::size_t block = 0; block < inputs.blocks(); ++block) {
-    const Walk walk{cells_.data(), inputs.masks(block), rows_,        all_rows_, inputs_,
-                    clamp_ohms_,   wire_ohms_,          source_ohms_, offset_};
-    double* out = current_amperes.data() + block * kLanes;
-    (has_source_wire_ ? shoot_with_source : shoot_plain)(walk, loading_, out, inputs.filled(block));
+    walk.masks = inputs.masks(block);
+    HWY_DYNAMIC_DISPATCH(shoot_block)(walk, inputs.filled(block), current);
+    for (std::size_t l = 0; l < inputs.filled(block); ++l)
+      current_amperes[block * inputs.lanes() + l] = static_cast<double>(current[l]) + static_cast<double>(walk.offset);
   }
 }
 
 }  // namespace errata::behavioral
+#endif

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "behavioral/line.h"
 #include "circuit/characterization.h"
+#include "core/nonlinear_curve.h"
 
 namespace errata::behavioral {
 
@@ -25,15 +27,29 @@ struct ValidationReport {
   double total_sigma = 0;  ///< σ of the columns' whole error, for scale
   double full_scale = 0;   ///< largest |y| of the design
   double unit = 0;         ///< one MAC unit in A or V
+  /// RMS of a model that is interpolated from the other operating points without this one, against the columns
+  /// here, in nominal MAC units; NaN where the others do not surround it.
+  double interpolation_rms = std::numeric_limits<double>::quiet_NaN();
   double noise_ratio = 1;  ///< thermal σ of the model over ngspice's .noise, root mean square; NaN for transient reads
   bool passed = false;
   std::vector<double> mac, model_error, circuit_error, residual;  ///< per conversion, for the pictures
 };
 
+/// The curve of methods.md §4.1 between ideal value and output, fitted to the ngspice columns: what a network's
+/// NonlinearQuantizer is started with, for comparison with the trainer's own extraction.
+struct CurveFit {
+  NonlinearCurve curve;
+  double full_scale = 1.0;           ///< y_fs, MAC units
+  std::vector<Interval> parameters;  ///< in the form's order, 95 %; a point where not searched
+  double rms = 0.0, maximum = 0.0;   ///< of the residuals, MAC units
+  double condition_number = 0.0;     ///< of the derivatives, columns of length 1
+  bool converged = false;
+};
+
 /// behavioral.h5: a column model that replaces SPICE; loads, evaluates and samples without a simulator.
 struct BehavioralModel {
   static constexpr const char* kFormat = "behavioral";
-  static constexpr std::int64_t kMajor = 3, kMinor = 1;
+  static constexpr std::int64_t kMajor = 3, kMinor = 2;
 
   Provenance provenance;
   circuit::ArrayConstants array;
@@ -48,6 +64,8 @@ struct BehavioralModel {
   std::vector<std::string> fit_labels;  ///< what each row tried, where the degree alone does not say it
   std::size_t chosen = 0;
   ValidationReport validation;
+  std::vector<FittedParameter> parameters;  ///< of the chosen fit; files before version 3.2 have none
+  std::vector<CurveFit> curves;             ///< one for each form; likewise
 
   std::size_t levels() const { return family->levels(); }
   std::size_t input_levels() const { return family->input_levels(); }
@@ -66,8 +84,13 @@ struct BehavioralModel {
   std::vector<std::string> noise_names() const;
 
   void save(const std::filesystem::path& path) const;
+  /// The nominal operating point of a file.
   static BehavioralModel load(const std::filesystem::path& path);
 };
+
+/// One file of the models at several operating points, the nominal one first; at least one.
+void save_models(std::span<const BehavioralModel> points, const std::filesystem::path& path);
+std::vector<BehavioralModel> load_models(const std::filesystem::path& path);
 
 /// A mismatch term outside of all cells, of a line or of the second bit line that is subtracted from it.
 struct PeripheryTerm {

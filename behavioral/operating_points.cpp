@@ -132,6 +132,13 @@ std::size_t place(const std::vector<double>& values, double value) {
   return static_cast<std::size_t>(std::ranges::lower_bound(values, value) - values.begin());
 }
 
+/// The node that a value means but for rounding (358.15 K and 85 degC), else the value.
+double nearest_node(const std::vector<double>& nodes, double value) {
+  for (const double node : nodes)
+    if (std::fabs(node - value) <= 1e-9 * std::fabs(node)) return node;
+  return value;
+}
+
 [[noreturn]] void no_grid(const std::string& what) {
   throw Error(ExitStatus::kComputation, "E525", what,
               "every temperature needs every supply, once, of one project with one seed");
@@ -178,17 +185,27 @@ OperatingPoints::OperatingPoints(std::vector<ModelAtPoint> models) : models_(std
                         supplies_.size()));
 }
 
+OperatingPoints OperatingPoints::of(std::vector<BehavioralModel> models) {
+  std::vector<ModelAtPoint> at;
+  for (auto& m : models)
+    at.push_back({.point = {m.array.temperature_kelvin, m.array.supply_volts}, .model = std::move(m)});
+  return OperatingPoints(std::move(at));
+}
+
 BehavioralModel OperatingPoints::at(const OperatingPoint& point) const {
-  const double t = point.temperature_kelvin, v = point.supply_volts;
+  const double t = nearest_node(temperatures_, point.temperature_kelvin),
+               v = nearest_node(supplies_, point.supply_volts);
   const std::string validity = fmt::format("{:.2f} ... {:.2f} K, supply {:.3f} ... {:.3f} V", lowest_kelvin(),
                                            highest_kelvin(), lowest_volts(), highest_volts());
   if (!(t >= lowest_kelvin() && t <= highest_kelvin() && v >= lowest_volts() && v <= highest_volts()))
     throw Error(ExitStatus::kComputation, "E525",
                 fmt::format("{:.2f} K and {:.3f} V lie outside of {}", t, v, validity),
-                "characterise and fit at operating points on both sides");
+                "characterise at operating points on both sides: circuit.further_temperatures, "
+                "circuit.further_supply_voltages");
   const auto of_temperature = interpolation_weights(temperatures_, t), of_supply = interpolation_weights(supplies_, v);
   BehavioralModel model = models_[0].model;
   model.array.temperature_kelvin = t;
+  model.array.supply_volts = v;
   std::vector<InterpolatedFamily::Member> members;
   for (std::size_t k = 0; k < grid_.size(); ++k) {
     const double weight = of_temperature[k / supplies_.size()] * of_supply[k % supplies_.size()];
@@ -200,6 +217,25 @@ BehavioralModel OperatingPoints::at(const OperatingPoint& point) const {
   for (const auto& m : models_) model.validation.passed = model.validation.passed && m.model.validation.passed;
   model.family = std::make_shared<InterpolatedFamily>(std::move(members), validity);
   return model;
+}
+
+BehavioralModel project_model(const std::filesystem::path& path, const Settings& s) {
+  std::vector<BehavioralModel> models = load_models(path);
+  const std::string corner = s.has("circuit.corner") ? s.text("circuit.corner") : std::string();
+  if (s.has("hardware.corner") && s.text("hardware.corner") != corner)
+    throw Error(ExitStatus::kComputation, "E525",
+                fmt::format("hardware.corner is '{}', and the column model was made at corner '{}'",
+                            s.text("hardware.corner"), corner),
+                "corners are never interpolated: characterise with circuit.corner of the same name");
+  if (!s.has("hardware.temperature") && !s.has("hardware.supply_voltage")) return std::move(models.front());
+  for (auto& m : models)  // of a single operating point the file does not tell the supply; the project does
+    if (m.array.supply_volts == 0.0) m.array.supply_volts = s.number("circuit.supply_voltage");
+  const OperatingPoint nominal{models.front().array.temperature_kelvin, models.front().array.supply_volts};
+  OperatingPoint wanted = nominal;
+  if (s.has("hardware.temperature")) wanted.temperature_kelvin = s.number("hardware.temperature");
+  if (s.has("hardware.supply_voltage")) wanted.supply_volts = s.number("hardware.supply_voltage");
+  if (wanted == nominal) return BehavioralModel::load(path);
+  return OperatingPoints::of(std::move(models)).at(wanted);
 }
 
 }  // namespace errata::behavioral

@@ -1,16 +1,12 @@
 #pragma once
 
-#include <string>
+#include <filesystem>
 #include <vector>
 
 #include "behavioral/model.h"
+#include "core/operating_point.h"
 
 namespace errata::behavioral {
-
-struct OperatingPoint {
-  double temperature_kelvin = 300.15;
-  double supply_volts = 0.0;
-};
 
 /// One model and where it was characterised.
 struct ModelAtPoint {
@@ -35,6 +31,9 @@ class OperatingPoints {
   double lowest_volts() const { return supplies_.front(); }
   double highest_volts() const { return supplies_.back(); }
 
+  /// Out of models that know where they were characterised (array.temperature_kelvin, array.supply_volts).
+  static OperatingPoints of(std::vector<BehavioralModel> models);
+
   /// The model at a point, to be used like any other; it is kept in memory only (save() throws). Throws Error (E525)
   /// outside the interval of validity.
   BehavioralModel at(const OperatingPoint& point) const;
@@ -44,6 +43,11 @@ class OperatingPoints {
   std::vector<double> temperatures_, supplies_;  ///< ascending
   std::vector<std::size_t> grid_;                ///< [temperatures][supplies] index of the model
 };
+
+/// The model out of behavioral.h5 at the operating point that [hardware] asks for: hardware.temperature and
+/// hardware.supply_voltage where given, else the nominal one as it is stored. Throws Error (E525) where the models say
+/// nothing about it, hardware.corner being another than circuit.corner among it.
+BehavioralModel project_model(const std::filesystem::path& path, const Settings& settings);
 
 /// Weights of the nodes (ascending, at least one) in an interpolated value at x: linear between two nodes, a parabola
 /// through the nearest three of more; x between the first and last.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "behavioral/draw_monomials.h"
 #include "core/quantity.h"
 
 namespace errata::behavioral {
@@ -28,23 +29,45 @@ ReleasedLine::ReleasedLine(const FloatingLine& family, const LineConditions& c)
   add_noise(c);
 }
 
+namespace {
+
+/// Charges of a cell at every input level and node, [inputs][nodes], as polynomials in its draws.
+DrawPolynomials charges_of(const FloatingLine& family) {
+  const std::size_t nodes = family.end_volts.size(), inputs = family.stored_inputs, levels = family.stored_levels;
+  DrawPolynomials charges(family.exponents, family.terms, family.mismatch_range, levels, inputs * nodes);
+  const std::size_t monomials = monomial_count(family.exponents, family.terms);
+  for (std::size_t level = 0; level < levels; ++level)
+    for (std::size_t k = 0; k < monomials; ++k) {
+      const auto to = charges.coefficients(level, k);
+      for (std::size_t x = 0; x < inputs; ++x)
+        for (std::size_t f = 0; f < nodes; ++f)
+          to[x * nodes + f] = family.charge_coulombs[((x * levels + level) * nodes + f) * monomials + k];
+    }
+  return charges;
+}
+
+}  // namespace
+
 void ReleasedLine::add_cells(const FloatingLine& family, const LineConditions& c) {
   idle_.assign(nodes_, 0.0);
   added_.resize((inputs_ - 1) * rows_ * nodes_);
-  std::vector<double> off(nodes_), on(nodes_);
+  const DrawPolynomials charges = charges_of(family);
+  const std::vector<double> charge = charges.evaluate(c.levels, c.draws);
+  relative_sigma_.reserve(all_rows_ * sources_);
   for (std::size_t j = 0; j < all_rows_; ++j) {
-    const auto monomials = family.monomials(c.draws.subspan(j * family.terms, family.terms));
-    family.cell_charge(0, c.levels[j], monomials, off);
+    const double* off = charge.data() + j * charges.width();
     for (std::size_t f = 0; f < nodes_; ++f) idle_[f] += off[f];
     for (std::size_t x = 1; x < inputs_ && j < rows_; ++x) {
-      family.cell_charge(x, c.levels[j], monomials, on);
       double* to = added_.data() + ((x - 1) * rows_ + j) * nodes_;
-      for (std::size_t f = 0; f < nodes_; ++f) to[f] = on[f] - off[f];
+      for (std::size_t f = 0; f < nodes_; ++f) to[f] = off[x * nodes_ + f] - off[f];
     }
     for (const auto& source : c.noise)
       relative_sigma_.push_back(source.cell_relative ? source.sigma_at(c.levels[j]) : 0.0);
   }
-  for (const double q : added_) added_single_.push_back(static_cast<float>(q / kScale));
+  std::vector<float> single(added_.size());
+  std::ranges::transform(added_, single.begin(), [](double q) { return static_cast<float>(q / kScale); });
+  sums_ = RowSums(std::move(single), nodes_);
+  thermal_.reserve(inputs_ * all_rows_);
   for (std::size_t x = 0; x < inputs_; ++x)
     for (std::size_t j = 0; j < all_rows_; ++j)
       thermal_.push_back(family.thermal_square_coulombs[x * family.stored_levels + c.levels[j]]);
@@ -60,12 +83,17 @@ void ReleasedLine::add_noise(const LineConditions& c) {
   reset_square_coulombs_ =
       kBoltzmannJoulesPerKelvin * c.array.temperature_kelvin * (balance_.farads() + std::max(0.0, idle_slope_));
   double charge = 0.0, slopes = 0.0;
-  for (std::size_t x = 1; x < inputs_; ++x)
-    for (std::size_t j = 0; j < rows_; ++j) {
-      middle_charge_.push_back(balance_.value(added(x, j), middle_));
-      charge += middle_charge_.back();
-      slopes += balance_.slope(added(x, j), middle_);
-    }
+  const auto weights = balance_.weights(middle_);
+  middle_charge_.resize((inputs_ - 1) * rows_);
+  for (std::size_t k = 0; k < middle_charge_.size(); ++k) {
+    const double* drawn = added_.data() + k * nodes_;
+    double value = 0.0, slope = 0.0;
+    for (std::size_t f = 0; f < nodes_; ++f) value += weights.value[f] * drawn[f], slope += weights.slope[f] * drawn[f];
+    middle_charge_[k] = value;
+    charge += value;
+    slopes += slope;
+  }
+  idle_curve_ = ChargeCurve(balance_, idle_);
   slope_per_charge_ = charge != 0.0 ? slopes / charge : 0.0;
 }
 
@@ -101,11 +129,10 @@ NoiseSums ReleasedLine::row_noise(std::size_t j, std::size_t x) const {
 }
 
 /// The charge that the output tells of, over the charge half way, scales every row alike.
-double ReleasedLine::read_variance(double output, const NoiseSums& sums) const {
-  const double end = output - offset_ - shift_;
+double ReleasedLine::variance(double end, double idle_charge, const NoiseSums& sums) const {
   const double middle = sums[0] * kScale;
   const double drawn =
-      balance_.injected_coulombs() - balance_.farads() * (end - balance_.released_volts()) - balance_.value(idle_, end);
+      balance_.injected_coulombs() - balance_.farads() * (end - balance_.released_volts()) - idle_charge;
   const double ratio = middle != 0.0 ? drawn / middle : 1.0;
   const double total = balance_.farads() + idle_slope_ + slope_per_charge_ * middle, square = total * total;
   return output_variance_ + (reset_square_coulombs_ + idle_thermal_ + kScale * kScale * sums[1] +
@@ -113,36 +140,38 @@ double ReleasedLine::read_variance(double output, const NoiseSums& sums) const {
                                 square;
 }
 
-namespace {
+double ReleasedLine::read_variance(double output, const NoiseSums& sums) const {
+  const double end = output - offset_ - shift_;
+  return variance(end, balance_.value(idle_, end), sums);
+}
 
-constexpr std::size_t kLanes = PackedInputs::kLanes;
-
-/// drawn [nodes][kLanes] += Σ over levels and rows of mask · added.
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void add_charges(
-    const float* masks, const float* added, std::size_t count, std::size_t nodes, float* drawn) {
-  for (std::size_t k = 0; k < count; ++k) {
-    const float *mask = masks + k * kLanes, *add = added + k * nodes;
-    for (std::size_t f = 0; f < nodes; ++f) {
-      const float charge = add[f];
-      float* to = drawn + f * kLanes;
-      for (std::size_t l = 0; l < kLanes; ++l) to[l] += mask[l] * charge;
+void ReleasedLine::add_read_variances(std::span<const double> output, std::span<const float> sums, std::size_t stride,
+                                      std::span<double> variances) const {
+  constexpr std::size_t kTogether = PackedInputs::kLanes;
+  double end[kTogether], idle[kTogether];
+  for (std::size_t first = 0; first < output.size(); first += kTogether) {
+    const std::size_t count = std::min(kTogether, output.size() - first);
+    for (std::size_t i = 0; i < count; ++i) end[i] = output[first + i] - offset_ - shift_;
+    idle_curve_.evaluate({end, count}, {idle, count});
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = first + i;
+      variances[at] += variance(end[i], idle[i], {sums[at], sums[stride + at], sums[2 * stride + at]});
     }
   }
 }
 
-}  // namespace
-
 void ReleasedLine::read(const PackedInputs& inputs, std::span<double> output) const {
-  std::vector<float> drawn(nodes_ * kLanes);
-  float volts[kLanes];
+  const std::size_t lanes = inputs.lanes();
+  std::vector<float> drawn(nodes_ * lanes);
+  float volts[PackedInputs::kLanes];
   for (std::size_t block = 0; block < inputs.blocks(); ++block) {
     for (std::size_t f = 0; f < nodes_; ++f)
-      std::fill_n(drawn.begin() + static_cast<std::ptrdiff_t>(f * kLanes), kLanes,
-                  static_cast<float>(idle_[f] / kScale));
-    add_charges(inputs.masks(block), added_single_.data(), (inputs_ - 1) * rows_, nodes_, drawn.data());
-    balance_.solve(drawn.data(), kScale, volts);
-    for (std::size_t l = 0; l < inputs.filled(block); ++l)
-      output[block * kLanes + l] = static_cast<double>(volts[l]) + shift_ + offset_;
+      std::fill_n(drawn.begin() + static_cast<std::ptrdiff_t>(f * lanes), lanes, static_cast<float>(idle_[f] / kScale));
+    sums_.add(inputs, block, drawn);
+    const std::size_t filled = inputs.filled(block);
+    balance_.solve(drawn, kScale, lanes, filled, volts);
+    for (std::size_t l = 0; l < filled; ++l)
+      output[block * lanes + l] = static_cast<double>(volts[l]) + shift_ + offset_;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "behavioral/charge_balance.h"
 #include "behavioral/floating_line.h"
+#include "behavioral/row_sums.h"
 
 namespace errata::behavioral {
 
@@ -19,12 +20,15 @@ class ReleasedLine final : public Line {
   std::vector<double> noise_variances(const std::uint8_t* inputs) const override;
   NoiseSums row_noise(std::size_t row, std::size_t input) const override;
   double read_variance(double output, const NoiseSums& sums) const override;
+  void add_read_variances(std::span<const double> output, std::span<const float> sums, std::size_t stride,
+                          std::span<double> variance) const override;
 
  private:
   static constexpr double kScale = 1e-15;  ///< coulomb: what fp32 sums are in
 
   void add_cells(const FloatingLine& family, const LineConditions& conditions);
   void add_noise(const LineConditions& conditions);
+  double variance(double end, double idle_charge, const NoiseSums& sums) const;
   /// What row j adds at input level x ≥ 1, [nodes].
   std::span<const double> added(std::size_t x, std::size_t j) const {
     return std::span(added_).subspan(((x - 1) * rows_ + j) * nodes_, nodes_);
@@ -35,7 +39,8 @@ class ReleasedLine final : public Line {
   double shift_, offset_;
   std::vector<double> idle_;                              ///< [nodes] charge drawn with no row active
   std::vector<double> added_;                             ///< [inputs − 1][rows][nodes] what an active row adds
-  std::vector<float> added_single_;                       ///< the same in units of kScale
+  RowSums sums_;                                          ///< the same in units of kScale
+  ChargeCurve idle_curve_;                                ///< through idle_
   std::vector<double> thermal_;                           ///< [inputs][all rows] C²
   std::vector<double> relative_sigma_, declared_output_;  ///< [all rows][sources]; [sources] V²
   std::vector<double> middle_charge_;                     ///< [inputs − 1][rows] charge half way between the ends

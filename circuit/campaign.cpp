@@ -23,19 +23,54 @@ bool has_number(const PointResult& result) {
 /// A worker whose memory grows without end is replaced before it is a burden.
 class MemoryWatch {
  public:
+  explicit MemoryWatch(std::uint64_t most_growth) : most_growth_(most_growth) {}
+
   bool has_grown() {
     constexpr int kEvery = 64;  // reading /proc costs as much as a small operating point
     if (++points_ % kEvery != 0) return false;
     const std::uint64_t now = resident_bytes();
     if (at_start_ == 0) at_start_ = now;  // after the first points, when the deck is loaded and everything is warm
-    constexpr std::uint64_t kMostGrowth = std::uint64_t{256} << 20;
-    return now > at_start_ + kMostGrowth;
+    return now > at_start_ + most_growth_;
   }
 
  private:
+  std::uint64_t most_growth_;
   int points_ = 0;
   std::uint64_t at_start_ = 0;
 };
+
+/// Loads decks and simulates points of a campaign, in a worker process.
+WorkerPool::Handler handler_of(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,
+                               const CampaignOptions& options) {
+  struct State {
+    explicit State(std::uint64_t most_growth) : watch(most_growth) {}
+    NgspiceSession session;
+    MemoryWatch watch;
+    std::optional<PointResult> not_loaded;
+  };
+  auto state = std::make_shared<State>(options.memory_growth_bytes);
+  const auto answer = [&decks, &points, state](std::size_t item) {
+    if (state->not_loaded) return WorkerPool::Answer{encode(*state->not_loaded), true};
+    const PointResult point = state->session.simulate(decks, points[item]);
+    const bool spent =
+        state->session.poisoned() || point.status == PointStatus::kLoadFailed || state->watch.has_grown();
+    return WorkerPool::Answer{encode(point), spent};
+  };
+  const auto load = [&decks, &points, state](std::span<const std::uint64_t> items) -> std::size_t {
+    const std::size_t deck = points[items.front()].deck;
+    state->not_loaded = state->session.failure_to_load(decks, deck);
+    if (state->not_loaded) return 0;
+    const auto other = std::ranges::find_if(items, [&](std::uint64_t item) { return points[item].deck != deck; });
+    return static_cast<std::size_t>(other - items.begin());
+  };
+  return {answer, load};
+}
+
+WorkerPool::Isolation isolation_of(const CampaignOptions& options, const std::vector<Deck>& decks) {
+  return options.isolation == Isolation::kForkedBatches || is_heavy(decks)
+             ? WorkerPool::Isolation::kForkedBatch
+             : WorkerPool::Isolation::kForkedBatchAfterALoss;
+}
 
 [[noreturn]] void too_many_failures(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,
                                     const CampaignResult& result) {
@@ -94,6 +129,10 @@ std::size_t CampaignResult::remedied() const {
       std::ranges::count_if(points, [](const PointResult& p) { return p.remedy != Remedy::kNone; }));
 }
 
+std::size_t CampaignResult::repeated() const {
+  return static_cast<std::size_t>(std::ranges::count_if(attempts, [](std::uint8_t n) { return n > 1; }));
+}
+
 std::size_t CampaignResult::failures() const {
   return static_cast<std::size_t>(std::ranges::count_if(points, [](const PointResult& p) { return !has_number(p); }));
 }
@@ -101,6 +140,15 @@ std::size_t CampaignResult::failures() const {
 std::size_t CampaignResult::suspects() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(points, [](const PointResult& p) { return p.status == PointStatus::kSuspect; }));
+}
+
+bool is_heavy(const std::vector<Deck>& decks) {
+  constexpr std::size_t kMuch = 100'000;  // characters: tens of milliseconds to load, against some for a fork
+  return std::ranges::any_of(decks, [](const Deck& deck) {
+    std::size_t characters = 0;
+    for (const std::string& line : deck.lines) characters += line.size();
+    return characters >= kMuch;
+  });
 }
 
 CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,
@@ -125,15 +173,9 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
   WorkerPool::Options pool_options;
   pool_options.workers = context.jobs;
   pool_options.deadline_seconds = options.deadline_seconds;
-  WorkerPool pool(pool_options, [&] {
-    auto session = std::make_shared<NgspiceSession>();
-    auto watch = std::make_shared<MemoryWatch>();
-    return [&decks, &points, session, watch](std::size_t item) {
-      const PointResult point = session->simulate(decks, points[item]);
-      const bool spent = session->poisoned() || point.status == PointStatus::kLoadFailed || watch->has_grown();
-      return WorkerPool::Answer{encode(point), spent};
-    };
-  });
+  pool_options.isolation = isolation_of(options, decks);
+  const auto make_handler = [&] { return handler_of(decks, points, options); };
+  std::optional<WorkerPool> pool(std::in_place, pool_options, make_handler);
 
   for (int attempt = 0; attempt <= options.retries; ++attempt) {
     std::vector<std::size_t> open;
@@ -142,7 +184,7 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
     if (open.empty()) break;
     std::size_t load_failures = 0, lost = 0, answered = 0;
     const std::size_t rejected = std::min<std::size_t>(3, open.size());  // one may be bad luck
-    pool.run(
+    const auto summary = pool->run(
         open,
         [&](std::size_t item, WorkerPool::Reply reply) {
           ++result.attempts[item];
@@ -175,6 +217,11 @@ CampaignResult run_campaign(const std::vector<Deck>& decks, const std::vector<Si
           context.progress("ngspice", finished, points.size());
         },
         context);
+    result.forked = result.forked || summary.forked;
+    if (summary.lost == 0) break;
+    pool_options.isolation = WorkerPool::Isolation::kForkedBatch;
+    pool_options.forked_chunk = 1;  // what was lost comes again point by point
+    pool.emplace(pool_options, make_handler);
   }
   if (result.failures() > options.tolerated_failures * static_cast<double>(points.size()))
     too_many_failures(decks, points, result);

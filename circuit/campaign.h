@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -11,21 +12,31 @@
 
 namespace errata::circuit {
 
+/// Which process simulates (docs/methods/circuit.md): by what pays, or always a forked child for each batch of points.
+enum class Isolation : std::uint8_t { kAutomatic, kForkedBatches };
+
 /// How a campaign treats points that go wrong.
 struct CampaignOptions {
   double deadline_seconds = 60.0;    ///< for one point
   int retries = 2;                   ///< a crash or time-out is tried again this often, in a fresh worker
   double tolerated_failures = 1e-3;  ///< fraction of points that may end without a number
+  Isolation isolation = Isolation::kAutomatic;
+  std::uint64_t memory_growth_bytes = std::uint64_t{256} << 20;  ///< a worker that grew by more is replaced
 };
 
 /// The numbers of a finished campaign, in the order of its points.
 struct CampaignResult {
   std::vector<PointResult> points;
   std::vector<std::uint8_t> attempts;  ///< of each point
+  bool forked = false;                 ///< batches ran in forked children, at least at the end
   std::size_t failures() const;
   std::size_t suspects() const;
+  std::size_t repeated() const;  ///< that took more than one attempt
   std::size_t remedied() const;  ///< that converged only after a remedy
 };
+
+/// Whether the decks are so long that loading one again costs more than forks do.
+bool is_heavy(const std::vector<Deck>& decks);
 
 /// Simulates every point in worker processes. Finished points stand in the journal `shard` (unless empty) under
 /// `fingerprint` and are not simulated again. Throws Error (E501) when more points fail than are tolerated; the

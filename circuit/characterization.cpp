@@ -168,6 +168,7 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
   f.write_scalar("/array/clamp_resistance", a.clamp_ohms, "Ohm");
   f.write_scalar("/array/clamp_voltage", a.clamp_volts, "V");
   f.write_scalar("/array/temperature", a.temperature_kelvin, "K");
+  if (a.supply_volts != 0.0) f.write_scalar("/array/supply_voltage", a.supply_volts, "V");
   f.write_scalar("/array/bandwidth", a.bandwidth_hertz, "Hz");
   f.attribute("/array", "read", static_cast<std::int64_t>(a.read));
   f.write_scalar("/array/precharge_voltage", a.precharge_volts, "V");
@@ -193,6 +194,7 @@ void save_physics(Hdf5Writer& f, const ArrayConstants& a, const std::vector<Mism
     f.write(at + "/sigma", Real(noise[i].sigma), {noise[i].sigma.size()}, noise[i].cell_relative ? "1" : a.unit);
     f.attribute(at, "name", std::string_view(noise[i].name));
     f.attribute(at, "cell_relative", std::int64_t{noise[i].cell_relative});
+    if (noise[i].memory != 0.0) f.attribute(at, "memory", noise[i].memory);
   }
 }
 
@@ -218,6 +220,7 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
   a.clamp_ohms = f.scalar("/array/clamp_resistance");
   a.clamp_volts = f.scalar("/array/clamp_voltage");
   a.temperature_kelvin = f.scalar("/array/temperature");
+  a.supply_volts = f.has("/array/supply_voltage") ? f.scalar("/array/supply_voltage") : 0.0;
   a.bandwidth_hertz = f.scalar("/array/bandwidth");
   const std::int64_t read = f.integer("/array", "read");
   if (read < 0 || read > static_cast<std::int64_t>(ReadMode::kCharge)) damaged(f, "/array: unknown way to read");
@@ -235,8 +238,8 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
     if (n < 0 || n > 1000) damaged(f, fmt::format("{}: {} entries", group, n));
     return n;
   };
-  for (const double value : {a.wire_ohms, a.source_line_ohms, a.clamp_ohms, a.temperature_kelvin, a.bandwidth_hertz,
-                             a.line_farads, a.pulse_seconds})
+  for (const double value : {a.wire_ohms, a.source_line_ohms, a.clamp_ohms, a.temperature_kelvin, a.supply_volts,
+                             a.bandwidth_hertz, a.line_farads, a.pulse_seconds})
     if (!std::isfinite(value) || value < 0) damaged(f, fmt::format("/array holds {}", value));
   if (!std::isfinite(a.clamp_volts) || !std::isfinite(a.precharge_volts))
     damaged(f, "/array holds a voltage that is no number");
@@ -265,35 +268,36 @@ void load_physics(const Hdf5Reader& f, ArrayConstants& a, std::vector<MismatchTe
     s.cell_relative = f.integer(at, "cell_relative") != 0;
     s.sigma = f.doubles(at + "/sigma");
     if (s.sigma.empty()) damaged(f, at + "/sigma is empty");
+    if (f.has_attribute(at, "memory")) s.memory = f.real(at, "memory");
+    if (!(s.memory >= 0.0 && s.memory < 1.0)) damaged(f, at + ": memory is no correlation below 1");
     noise.push_back(std::move(s));
   }
 }
 
-void Characterization::save(const std::filesystem::path& path) const {
-  Hdf5Writer f(path);
-  write_provenance(f, provenance);
-  f.attribute("/", "simulator", std::string_view(simulator));
-  f.attribute("/", "suspect_points", suspect_points);
-  f.attribute("/", "failed_points", failed_points);
-  f.attribute("/", "remedied_points", remedied_points);
-  f.attribute("/", "strategy", std::string_view(strategy));
-  f.write_strings("/trouble", trouble);
-  f.attribute("/self_check", "points", static_cast<std::int64_t>(self_check.points));
-  f.write_scalar("/self_check/rms", self_check.rms, array.unit);
-  f.write_scalar("/self_check/maximum", self_check.maximum, array.unit);
-  save_physics(f, array, mismatch, noise);
-  save_cell(f, cell);
-  save_cell_noise(f, cell, cell_noise);
-  f.write_strings("/silent_elements", silent_elements);
-  if (!charge.charge_coulombs.empty()) save_charge(f, cell, charge);
-  save_columns(f, columns, array);
-  f.commit();
+namespace {
+
+void write(Hdf5Writer& f, const Characterization& c) {
+  write_provenance(f, c.provenance);
+  f.attribute("/", "simulator", std::string_view(c.simulator));
+  f.attribute("/", "suspect_points", c.suspect_points);
+  f.attribute("/", "failed_points", c.failed_points);
+  f.attribute("/", "remedied_points", c.remedied_points);
+  f.attribute("/", "strategy", std::string_view(c.strategy));
+  f.write_strings("/trouble", c.trouble);
+  f.attribute("/self_check", "points", static_cast<std::int64_t>(c.self_check.points));
+  f.write_scalar("/self_check/rms", c.self_check.rms, c.array.unit);
+  f.write_scalar("/self_check/maximum", c.self_check.maximum, c.array.unit);
+  save_physics(f, c.array, c.mismatch, c.noise);
+  save_cell(f, c.cell);
+  save_cell_noise(f, c.cell, c.cell_noise);
+  f.write_strings("/silent_elements", c.silent_elements);
+  if (!c.charge.charge_coulombs.empty()) save_charge(f, c.cell, c.charge);
+  save_columns(f, c.columns, c.array);
 }
 
-Characterization Characterization::load(const std::filesystem::path& path) {
-  const Hdf5Reader f(path);
+Characterization read(const Hdf5Reader& f) {
   Characterization c;
-  c.provenance = read_provenance(f, kFormat, kMajor);
+  c.provenance = read_provenance(f, Characterization::kFormat, Characterization::kMajor);
   c.simulator = f.text("/", "simulator");
   c.suspect_points = f.integer("/", "suspect_points");
   c.failed_points = f.integer("/", "failed_points");
@@ -325,6 +329,28 @@ Characterization Characterization::load(const std::filesystem::path& path) {
   }
   return c;
 }
+
+}  // namespace
+
+void save_characterizations(std::span<const Characterization> points, const std::filesystem::path& path) {
+  Hdf5Writer f(path);
+  for (std::size_t k = 0; k < points.size(); ++k) {
+    if (k > 0) f.enter(operating_point_group(k));
+    write(f, points[k]);
+  }
+  f.commit();
+}
+
+std::vector<Characterization> load_characterizations(const std::filesystem::path& path) {
+  std::vector<Characterization> points{Characterization::load(path)};
+  for (const Hdf5Reader f(path); f.has(operating_point_group(points.size()));)
+    points.push_back(read(Hdf5Reader(path, operating_point_group(points.size()))));
+  return points;
+}
+
+void Characterization::save(const std::filesystem::path& path) const { save_characterizations({this, 1}, path); }
+
+Characterization Characterization::load(const std::filesystem::path& path) { return read(Hdf5Reader(path)); }
 
 void check_levels(const Hdf5Reader& f, const std::vector<MismatchTerm>& mismatch, const std::vector<NoiseSource>& noise,
                   const std::vector<std::size_t>& cell_terms, std::size_t levels) {

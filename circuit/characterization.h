@@ -129,6 +129,7 @@ struct ArrayConstants {
   double clamp_ohms = 0.0;
   double clamp_volts = 0.0;
   double temperature_kelvin = 300.15;
+  double supply_volts = 0.0;     ///< recorded where several operating points are characterised; 0: not recorded
   double bandwidth_hertz = 0.0;  ///< noise bandwidth 1 / (2 T_int)
   double precharge_volts = 0.0;  ///< transient reads
   double line_farads = 0.0;      ///< bit line and wire, without the cells
@@ -178,7 +179,8 @@ struct Characterization {
   bool has_cell() const { return !cell.current_amperes.empty() || !charge.charge_coulombs.empty(); }
 
   void save(const std::filesystem::path& path) const;
-  /// Throws Error (artefact) when the file is missing, damaged or of another major version.
+  /// The nominal operating point of a file. Throws Error (artefact) when the file is missing, damaged or of another
+  /// major version.
   static Characterization load(const std::filesystem::path& path);
 };
 
@@ -189,6 +191,10 @@ struct MeanNoiseShare {
   double share = 0.0, sigma = 0.0;
 };
 std::vector<MeanNoiseShare> mean_noise_shares(const Characterization& data);
+
+/// One file of several operating points, the nominal one first; at least one.
+void save_characterizations(std::span<const Characterization> points, const std::filesystem::path& path);
+std::vector<Characterization> load_characterizations(const std::filesystem::path& path);
 
 /// The second bit line of a column with a complement: lines of its own as far as random draws go.
 LineId complement_line(LineId line);

@@ -1,5 +1,7 @@
 #include "circuit/characterize.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,10 +13,18 @@
 #include "circuit/collector.h"
 #include "circuit/column_points.h"
 #include "core/operand_set.h"
+#include "core/operating_point.h"
 
 namespace errata::circuit {
 
 namespace {
+
+constexpr const char* kInBatches = "; batches of points in forked processes";
+
+/// What an artefact says must follow from its project alone: a loss that a second try made good is not in it.
+bool lost_for_good(const PointResult& point) {
+  return point.status == PointStatus::kTimeout || point.status == PointStatus::kCrashed;
+}
 
 void add_cell_points(const Settings& s, const CircuitProject& p, CampaignPlan& plan) {
   Characterization& c = plan.skeleton;
@@ -49,6 +59,7 @@ CampaignPlan plan_of(const Settings& s, const CircuitProject& p) {
                                     [](const Slot& slot) { return slot.kind == SlotKind::kParameter; })
                     ? "; parameters by reset and alter"
                     : "; values altered in place";
+  if (p.campaign.isolation == Isolation::kForkedBatches || is_heavy(plan.decks)) c.strategy += kInBatches;
   plan_columns(s, p, c.columns, plan.points);
   plan.noise = plan_noise(p, s.seed(), plan.decks, c, plan.points);
   c.silent_elements = silent_elements(p);
@@ -70,22 +81,56 @@ CampaignPlan plan_campaign(const Settings& s, const RunContext& context) {
   return plan_of(s, read_circuit_project(s, context));
 }
 
-Characterization characterize(const Settings& s, const std::filesystem::path& artifacts, const RunContext& context) {
+std::vector<CampaignPlan> plan_campaigns(const Settings& s, const RunContext& context) {
+  std::vector<CampaignPlan> plans{plan_campaign(s, context)};
+  const auto points = operating_points(s);
+  for (std::size_t k = 1; k < points.size(); ++k)
+    plans.push_back(plan_campaign(at_operating_point(s, points[k]), RunContext{.cancelled = context.cancelled}));
+  return plans;
+}
+
+namespace {
+
+/// One operating point; the shard stays until all are there.
+Characterization characterize_point(const Settings& s, const std::filesystem::path& shard, const RunContext& context) {
   const CircuitProject p = read_circuit_project(s, context);
   CampaignPlan plan = plan_of(s, p);
   Characterization& c = plan.skeleton;
   c.simulator = ngspice_version(context);
-  const auto shard = artifacts / "shards" / "characterization.journal";
   const CampaignResult result =
       run_campaign(plan.decks, plan.points, p.campaign, shard, c.provenance.fingerprint(), context);
+  if (std::ranges::any_of(result.points, lost_for_good) && !c.strategy.ends_with(kInBatches))
+    c.strategy += std::string(kInBatches) + " after a loss";
+  if (const std::size_t again = result.repeated(); again > 0)
+    context.note(fmt::format("{} points were lost with their process and simulated again in forked processes", again));
   c.suspect_points = static_cast<std::int64_t>(result.suspects());
   c.failed_points = static_cast<std::int64_t>(result.failures());
   c.remedied_points = static_cast<std::int64_t>(result.remedied());
   collect(plan, result, p.deck.lines, c);
-  c.save(artifacts / "characterization.h5");
-  std::error_code ignored;
-  std::filesystem::remove(shard, ignored);
   return c;
+}
+
+}  // namespace
+
+std::vector<Characterization> characterize_all(const Settings& s, const std::filesystem::path& artifacts,
+                                               const RunContext& context) {
+  const auto points = operating_points(s);
+  std::vector<Characterization> all;
+  std::vector<std::filesystem::path> shards;
+  for (std::size_t k = 0; k < points.size(); ++k) {
+    const std::string name = k == 0 ? "characterization.journal" : fmt::format("characterization-{}.journal", k);
+    shards.push_back(artifacts / "shards" / name);
+    all.push_back(characterize_point(k == 0 ? s : at_operating_point(s, points[k]), shards.back(), context));
+    if (points.size() > 1) all.back().array.supply_volts = points[k].supply_volts;
+  }
+  save_characterizations(all, artifacts / "characterization.h5");
+  std::error_code ignored;
+  for (const auto& shard : shards) std::filesystem::remove(shard, ignored);
+  return all;
+}
+
+Characterization characterize(const Settings& s, const std::filesystem::path& artifacts, const RunContext& context) {
+  return std::move(characterize_all(s, artifacts, context).front());
 }
 
 std::vector<double> simulate_columns(const Settings& s, std::uint64_t seed, const std::vector<ColumnRequest>& requests,

@@ -20,10 +20,17 @@ struct CampaignPlan {
   Characterization skeleton;  ///< axes, operands and physics; numbers still missing
 };
 
-/// Reads and checks the project's netlist and lays the campaign out. Throws ProjectError with all problems.
+/// Reads and checks the project's netlist and lays the campaign at the nominal operating point out. Throws ProjectError
+/// with all problems.
 CampaignPlan plan_campaign(const Settings& settings, const RunContext& context);
+/// The same at every operating point (core/operating_point.h).
+std::vector<CampaignPlan> plan_campaigns(const Settings& settings, const RunContext& context);
 
-/// Tier 1: runs the plan (methods.md §3.3, §5.1). Resumes from the shard in `artifacts`/shards.
+/// Tier 1: runs the plan (methods.md §3.3, §5.1) at every operating point on the same chips and operands, and writes
+/// characterization.h5. Resumes from the shards in `artifacts`/shards. Returns the operating points.
+std::vector<Characterization> characterize_all(const Settings& settings, const std::filesystem::path& artifacts,
+                                               const RunContext& context);
+/// The nominal operating point of characterize_all().
 Characterization characterize(const Settings& settings, const std::filesystem::path& artifacts,
                               const RunContext& context);
 

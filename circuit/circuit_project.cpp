@@ -77,9 +77,11 @@ CircuitProject read_circuit_project(const Settings& s, const RunContext& context
   p.mismatch = mismatch_terms(s, p.cell.weight_levels.size());
   p.noise = noise_sources(s);
   p.branches = branches_of(signed_scheme(s.text("hardware.signed_scheme")));
-  p.campaign = {.deadline_seconds = s.number("circuit.deadline"),
-                .retries = static_cast<int>(s.integer("circuit.retries")),
-                .tolerated_failures = s.number("circuit.tolerated_failures")};
+  p.campaign = {
+      .deadline_seconds = s.number("circuit.deadline"),
+      .retries = static_cast<int>(s.integer("circuit.retries")),
+      .tolerated_failures = s.number("circuit.tolerated_failures"),
+      .isolation = s.text("circuit.strategy") == "forked_batches" ? Isolation::kForkedBatches : Isolation::kAutomatic};
   MismatchReader reader(s, p);
   reader.expand_patterns();
   reader.correlate();

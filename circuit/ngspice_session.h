@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ class NgspiceSession {
 
   /// Simulates one point, loading the deck first when another one is loaded.
   PointResult simulate(const std::vector<Deck>& decks, const SimulationPoint& point);
+
+  /// Loads the deck that a point needs, before this process is forked: nothing when it is ready, or the point's result.
+  std::optional<PointResult> failure_to_load(const std::vector<Deck>& decks, std::size_t deck);
 
   /// Values of device parameters as the deck has them; NaN for one that ngspice does not know.
   PointResult parameter_values(const Deck& deck, const std::vector<std::string>& parameters);

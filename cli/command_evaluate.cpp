@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "behavioral/operating_points.h"
 #include "cli/pipeline.h"
 #include "core/operand_set.h"
 #include "core/sha256.h"
@@ -89,7 +90,7 @@ class Bench {
     if (name == "table") return keep(errormodel::ErrorTable(table()));
     if (name == "gaussian") return keep(training::matched_gaussian(table()));
     if (name != "behavioral") return nullptr;
-    model_ = behavioral::BehavioralModel::load(session_.artifacts() / "behavioral.h5");
+    model_ = behavioral::project_model(session_.artifacts() / "behavioral.h5", s_);
     behavioral_ = std::make_unique<verification::BehavioralConversion>(*model_);
     return behavioral_.get();
   }

@@ -6,6 +6,7 @@
 #include "circuit/campaign.h"
 #include "circuit/characterize.h"
 #include "cli/pipeline.h"
+#include "core/operating_point.h"
 
 namespace errata::cli {
 
@@ -41,8 +42,10 @@ ExitStatus run_plan(Session& session) {
   const auto seconds = pilot(plan, s.number("circuit.deadline"));
   double total = 0.0;
   for (std::size_t d = 0; d < plan.decks.size(); ++d) total += seconds[d] * static_cast<double>(points[d]);
-  total /= session.invocation.jobs;
-  const double megabytes = static_cast<double>(plan.points.size()) * 50e-6;
+  const std::size_t operating = operating_points(s).size();  // each of them is the same campaign
+  total *= static_cast<double>(operating) / session.invocation.jobs;
+  const std::size_t all = operating * plan.points.size();
+  const double megabytes = static_cast<double>(all) * 50e-6;
   for (const auto& stage : stages()) {
     const auto state = state_of(session, s, stage);
     std::string text = fmt::format("{:<13} {}", stage.name, to_string(state.freshness));
@@ -50,13 +53,14 @@ ExitStatus run_plan(Session& session) {
       for (std::size_t d = 0; d < plan.decks.size(); ++d)
         if (points[d] > 0)
           text += fmt::format(", {} points of {} ({:.2g} ms each)", points[d], plan.decks[d].name, seconds[d] * 1e3);
+      if (operating > 1) text += fmt::format(", at {} operating points", operating);
       text += fmt::format("; about {:.0f} s on {} workers, {:.1f} MB", total, session.invocation.jobs, megabytes);
     }
     session.out.line(text);
     session.out.append("stages",
                        {{"name", std::string(stage.name)}, {"state", std::string(to_string(state.freshness))}}, {});
   }
-  session.out.set("points", static_cast<std::int64_t>(plan.points.size()));
+  session.out.set("points", static_cast<std::int64_t>(all));
   session.out.set("seconds", total);
   session.out.set("megabytes", megabytes);
   return ExitStatus::kOk;

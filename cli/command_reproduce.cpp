@@ -4,6 +4,7 @@
 
 #include "circuit/reproduce.h"
 #include "cli/pipeline.h"
+#include "core/operating_point.h"
 
 namespace errata::cli {
 
@@ -21,14 +22,19 @@ ExitStatus run_reproduce(Session& session) {
   const std::filesystem::path folder = arguments.size() > 1 ? arguments[1] : ".";
   const Settings s = session.project(folder);
   require_netlist(s);
-  const auto plan = circuit::plan_campaign(s, session.context);
+  const auto plans = circuit::plan_campaigns(s, session.context);
+  const auto points = operating_points(s);
+  std::size_t k = 0, within = point;  // numbered on from one operating point to the next
+  for (; k + 1 < plans.size() && within >= plans[k].points.size(); ++k) within -= plans[k].points.size();
+  const auto& plan = plans[k];
   const std::filesystem::path out =
       session.invocation.out.empty() ? folder / fmt::format("point-{}", point) : session.invocation.out;
-  circuit::write_reproduction(plan, point, out);
-  session.out.line(
-      fmt::format("{}\nrun it: cd {} && ngspice -b point.cir", circuit::describe_point(plan, point), out.string()));
+  circuit::write_reproduction(plan, within, out);
+  const std::string described =
+      (plans.size() > 1 ? to_string(points[k]) + ", " : std::string()) + circuit::describe_point(plan, within);
+  session.out.line(fmt::format("{}\nrun it: cd {} && ngspice -b point.cir", described, out.string()));
   session.out.set("folder", out.string());
-  session.out.set("point", circuit::describe_point(plan, point));
+  session.out.set("point", described);
   return ExitStatus::kOk;
 }
 

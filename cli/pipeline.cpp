@@ -8,9 +8,12 @@
 #include <sstream>
 
 #include "behavioral/fit.h"
+#include "behavioral/operating_points.h"
 #include "circuit/characterize.h"
+#include "cli/fit_output.h"
 #include "cli/report/report.h"
 #include "core/operand_set.h"
+#include "core/operating_point.h"
 #include "core/sha256.h"
 #include "errormodel/compile.h"
 #include "errormodel/compile_measured.h"
@@ -136,69 +139,54 @@ void tell_noise(Session& session, const circuit::Characterization& c) {
 }
 
 ExitStatus do_characterize(Session& session, const Settings& s, const Provenance&) {
-  const auto c = circuit::characterize(s, session.artifacts(), session.context);
-  session.out.line(fmt::format("characterised {} cell points and {} column conversions with {}: {} suspect, {} failed",
-                               c.cell.current_amperes.size() + c.charge.charge_coulombs.size(),
-                               c.columns.output.size() / 2, c.simulator, c.suspect_points, c.failed_points));
-  session.out.set("suspect_points", c.suspect_points);
-  session.out.set("failed_points", c.failed_points);
-  tell_noise(session, c);
-  return ExitStatus::kOk;
-}
-
-/// The fit report for --json: every number of the one for the terminal.
-void report_fit(Output& out, const behavioral::BehavioralModel& model) {
-  const auto& v = model.validation;
-  out.set("model_family", model.family->name());
-  out.set("model_validity", model.family->validity());
-  for (const auto& [name, value] : {std::pair{"maximum", v.maximum},
-                                    {"bias", v.bias},
-                                    {"r_squared", v.r_squared},
-                                    {"worst_chip_rms", v.worst_chip_rms},
-                                    {"worst_operand_rms", v.worst_operand_rms},
-                                    {"total_sigma", v.total_sigma},
-                                    {"full_scale", v.full_scale},
-                                    {"mac_unit", v.unit}})
-    out.set(std::string("model_") + name, value);
-  if (std::isfinite(v.noise_ratio)) out.set("model_noise_ratio", v.noise_ratio);
-  for (std::size_t i = 0; i < model.fit_labels.size(); ++i) {
-    const double* q = model.fit_quality.data() + 7 * i;
-    out.append("model_tried", {{"label", model.fit_labels[i]}, {"chosen", i == model.chosen ? "yes" : "no"}},
-               {{"degree", q[0]},
-                {"rms", q[1]},
-                {"maximum", q[2]},
-                {"held_out_rms", q[3]},
-                {"held_out_maximum", q[4]},
-                {"condition_number", q[5]},
-                {"widest_half_width", q[6]}});
+  const auto points = circuit::characterize_all(s, session.artifacts(), session.context);
+  std::int64_t suspect = 0, failed = 0;
+  for (const auto& c : points) {
+    session.out.line(
+        fmt::format("{}characterised {} cell points and {} column conversions with {}: {} suspect, {} failed",
+                    point_heading(points.size(), {c.array.temperature_kelvin, c.array.supply_volts}),
+                    c.cell.current_amperes.size() + c.charge.charge_coulombs.size(), c.columns.output.size() / 2,
+                    c.simulator, c.suspect_points, c.failed_points));
+    session.out.line("strategy: " + c.strategy);
+    session.out.set("strategy", c.strategy);
+    tell_noise(session, c);
+    suspect += c.suspect_points;
+    failed += c.failed_points;
   }
+  session.out.set("suspect_points", suspect);
+  session.out.set("failed_points", failed);
+  return ExitStatus::kOk;
 }
 
 ExitStatus do_fit(Session& session, const Settings& s, const Provenance& provenance) {
-  const auto data = circuit::Characterization::load(session.artifacts() / "characterization.h5");
-  const auto model = behavioral::fit_model(data, s, provenance);
-  session.out.line(behavioral::fit_report(model));
-  session.out.set("model_rms", Interval{model.validation.rms, model.validation.rms_low, model.validation.rms_high});
-  session.out.set("model_passed", model.validation.passed);
-  report_fit(session.out, model);
-  if (!model.validation.passed && !session.invocation.accept)
+  const auto data = circuit::load_characterizations(session.artifacts() / "characterization.h5");
+  const auto models = behavioral::fit_models(data, s, provenance);
+  bool passed = true;
+  for (const auto& model : models) {
+    session.out.line(point_heading(models.size(), point_of(model)) + behavioral::fit_report(model));
+    passed = passed && model.validation.passed;
+  }
+  tell_fit(session.out, models, s);
+  if (!passed && !session.invocation.accept)
     throw Error(ExitStatus::kComputation, "E502", "the behavioural model misses its specification against ngspice",
                 "see the fit report above; --accept goes on knowingly");
-  model.save(session.artifacts() / "behavioral.h5");
+  behavioral::save_models(models, session.artifacts() / "behavioral.h5");
   return ExitStatus::kOk;
 }
 
-errormodel::ErrorTable table_of(const Session& session, const Settings& s, const Provenance& provenance) {
+std::vector<errormodel::ErrorTable> tables_of(const Session& session, const Settings& s, const Provenance& provenance) {
   if (s.has("errormodel.measurements"))
-    return errormodel::compile_measured(errormodel::project_campaign(s), s, provenance, session.context);
-  const auto model = behavioral::BehavioralModel::load(session.artifacts() / "behavioral.h5");
-  return errormodel::compile_table(model, s, provenance, session.context);
+    return {errormodel::compile_measured(errormodel::project_campaign(s), s, provenance, session.context)};
+  return errormodel::compile_tables(behavioral::load_models(session.artifacts() / "behavioral.h5"), s, provenance,
+                                    session.context);
 }
 
 ExitStatus do_compile(Session& session, const Settings& s, const Provenance& provenance) {
-  const auto table = table_of(session, s, provenance);
-  table.save(session.artifacts() / "error_table.h5");
-  session.out.line(errormodel::table_report(table));
+  const auto tables = tables_of(session, s, provenance);
+  errormodel::save_tables(tables, session.artifacts() / "error_table.h5");
+  for (const auto& table : tables)
+    session.out.line(point_heading(tables.size(), {table.temperature_kelvin, table.supply_volts}) +
+                     errormodel::table_report(table));
   return ExitStatus::kOk;
 }
 
@@ -212,7 +200,7 @@ ExitStatus do_train(Session& session, const Settings& s, const Provenance& prove
 }
 
 ExitStatus do_verify(Session& session, const Settings& s, const Provenance& provenance) {
-  const auto model = behavioral::BehavioralModel::load(session.artifacts() / "behavioral.h5");
+  const auto model = behavioral::project_model(session.artifacts() / "behavioral.h5", s);
   const auto table = errormodel::project_table(table_path(session, s), s);
   const auto networks = training::TrainedNetworks::load(session.artifacts() / "checkpoint.h5");
   const auto data = training::project_data(s, session.data_root(), session.context);
@@ -246,11 +234,13 @@ ExitStatus tell_verdict(Session& session) {
 ExitStatus do_report(Session& session, const Settings& s, const Provenance& provenance) {
   const auto at = [&](const char* file) { return session.artifacts() / file; };
   const auto characterization = circuit::Characterization::load(at("characterization.h5"));
-  const auto model = behavioral::BehavioralModel::load(at("behavioral.h5"));
+  const auto model = behavioral::project_model(at("behavioral.h5"), s);
   const auto table = errormodel::project_table(table_path(session, s), s);
   const auto networks = training::TrainedNetworks::load(at("checkpoint.h5"));
   const auto verdict = verification::Verification::load(at("verification.h5"));
-  report::ReportInput in{s.text("project.name"), &characterization, &model, &table, &verdict, {}};
+  report::ReportInput in{s.text("project.name"), &characterization, &model, &table, &verdict, {}, {}, {}};
+  in.fitted_curves = fitted_curves(model, s);
+  in.points = point_fits(behavioral::load_models(at("behavioral.h5")));
   for (const auto& arm : networks.arms) {
     report::TrainingCurve curve{arm.name, {}, {}, {}};
     for (std::size_t e = 0; e < arm.epochs.size(); ++e) {

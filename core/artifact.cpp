@@ -55,6 +55,8 @@ Provenance read_provenance(const Hdf5Reader& file, std::string_view format, std:
   return p;
 }
 
+std::string operating_point_group(std::size_t k) { return fmt::format("/op[{}]", k); }
+
 std::string stored_fingerprint(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return {};
   try {

@@ -35,6 +35,9 @@ void write_provenance(Hdf5Writer& file, const Provenance& provenance);
 /// Reads it back. Throws Error (artefact, E405) when the format or the major version differ from `format`, `major`.
 Provenance read_provenance(const Hdf5Reader& file, std::string_view format, std::int64_t major);
 
+/// Group that holds an artefact at its k-th operating point, k ≥ 1; the nominal one, 0, stands at the root.
+std::string operating_point_group(std::size_t k);
+
 /// The fingerprint stored in a file, or empty when there is none or it cannot be read.
 std::string stored_fingerprint(const std::filesystem::path& path);
 

@@ -133,8 +133,9 @@ constexpr DiagnosticEntry kCatalogue[] = {
     {"E523", "chips seen before", "Two steps would use the same chips, so a check on them would prove nothing.",
      "Use fewer chips for the step that the message names."},
     {"E525", "outside of the operating points",
-     "Models at several temperatures and supplies form no grid, or a point lies beyond them.",
-     "Characterise and fit at operating points on both sides, of one project with one seed."},
+     "Models at several temperatures and supplies form no grid, a point lies beyond them, or table and model are at "
+     "different ones.",
+     "Characterise at operating points on both sides: circuit.further_temperatures, circuit.further_supply_voltages."},
     {"E601", "cannot write", "A file could not be written.", "Check permissions and free space."},
     {"E602", "library missing", "A library or file that errata needs at run time is missing.", "Run `errata doctor`."},
     {"E603", "worker processes fail", "Simulation workers die before they can answer.", "Run `errata doctor`."},

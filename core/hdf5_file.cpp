@@ -58,8 +58,10 @@ void make_groups(hid_t file, const std::string& name) {
   }
 }
 
-std::string absolute(std::string_view name) {
-  std::string full(name.starts_with('/') ? "" : "/");
+/// The name below a group, itself empty for the file's own root.
+std::string below(const std::string& root, std::string_view name) {
+  if (!root.empty() && name == "/") return root;
+  std::string full = root + (name.starts_with('/') ? "" : "/");
   return full.append(name);
 }
 
@@ -83,11 +85,10 @@ void write_text_attribute(hid_t object, const std::string& name, std::string_vie
   write_attribute(object, name, type, space, text.data());
 }
 
-void write_dataset(hid_t file, const std::filesystem::path& path, std::string_view name, hid_t type, const void* data,
+void write_dataset(hid_t file, const std::filesystem::path& path, const std::string& full, hid_t type, const void* data,
                    std::size_t count, const Shape& shape, std::string_view units) {
   if (element_count(shape) != count)
-    throw Error(ExitStatus::kBug, "E700", fmt::format("dataset {}: {} values for another shape", name, count));
-  const std::string full = absolute(name);
+    throw Error(ExitStatus::kBug, "E700", fmt::format("dataset {}: {} values for another shape", full, count));
   make_groups(file, full);
   Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_obj_track_times(properties, false);
@@ -132,6 +133,9 @@ Hdf5Writer::Hdf5Writer(std::filesystem::path path) : path_(std::move(path)), par
   if (file_ < 0) write_failed(path_);
 }
 
+std::string Hdf5Writer::absolute(std::string_view name) const { return below(root_, name); }
+std::string Hdf5Reader::absolute(std::string_view name) const { return below(root_, name); }
+
 Hdf5Writer::~Hdf5Writer() {
   if (file_ < 0) return;
   H5Fclose(file_);
@@ -141,23 +145,23 @@ Hdf5Writer::~Hdf5Writer() {
 
 void Hdf5Writer::write(std::string_view name, std::span<const double> values, const Shape& shape,
                        std::string_view units) {
-  write_dataset(file_, path_, name, H5T_NATIVE_DOUBLE, values.data(), values.size(), shape, units);
+  write_dataset(file_, path_, absolute(name), H5T_NATIVE_DOUBLE, values.data(), values.size(), shape, units);
 }
 void Hdf5Writer::write(std::string_view name, std::span<const float> values, const Shape& shape,
                        std::string_view units) {
-  write_dataset(file_, path_, name, H5T_NATIVE_FLOAT, values.data(), values.size(), shape, units);
+  write_dataset(file_, path_, absolute(name), H5T_NATIVE_FLOAT, values.data(), values.size(), shape, units);
 }
 void Hdf5Writer::write(std::string_view name, std::span<const std::int64_t> values, const Shape& shape,
                        std::string_view units) {
-  write_dataset(file_, path_, name, H5T_NATIVE_INT64, values.data(), values.size(), shape, units);
+  write_dataset(file_, path_, absolute(name), H5T_NATIVE_INT64, values.data(), values.size(), shape, units);
 }
 void Hdf5Writer::write(std::string_view name, std::span<const std::int32_t> values, const Shape& shape,
                        std::string_view units) {
-  write_dataset(file_, path_, name, H5T_NATIVE_INT32, values.data(), values.size(), shape, units);
+  write_dataset(file_, path_, absolute(name), H5T_NATIVE_INT32, values.data(), values.size(), shape, units);
 }
 void Hdf5Writer::write(std::string_view name, std::span<const std::uint8_t> values, const Shape& shape,
                        std::string_view units) {
-  write_dataset(file_, path_, name, H5T_NATIVE_UINT8, values.data(), values.size(), shape, units);
+  write_dataset(file_, path_, absolute(name), H5T_NATIVE_UINT8, values.data(), values.size(), shape, units);
 }
 
 void Hdf5Writer::write_strings(std::string_view name, std::span<const std::string> values) {
@@ -166,7 +170,7 @@ void Hdf5Writer::write_strings(std::string_view name, std::span<const std::strin
   std::string packed(longest * values.size(), '\0');
   for (std::size_t i = 0; i < values.size(); ++i) values[i].copy(packed.data() + i * longest, longest);
   Handle type = fixed_string_type(longest);
-  write_dataset(file_, path_, name, type, packed.data(), values.size(), {values.size()}, "");
+  write_dataset(file_, path_, absolute(name), type, packed.data(), values.size(), {values.size()}, "");
 }
 
 void Hdf5Writer::write_scalar(std::string_view name, double value, std::string_view units) {
@@ -174,32 +178,31 @@ void Hdf5Writer::write_scalar(std::string_view name, double value, std::string_v
 }
 
 namespace {
-Handle open_or_make(hid_t file, std::string_view object) {
-  const std::string full = absolute(object);
+Handle open_or_make(hid_t file, const std::string& full) {
   if (full != "/" && H5Lexists(file, full.c_str(), H5P_DEFAULT) <= 0) make_groups(file, full + "/");
   return Handle(H5Oopen(file, full.c_str(), H5P_DEFAULT), H5Oclose);
 }
 }  // namespace
 
 void Hdf5Writer::attribute(std::string_view object, std::string_view name, std::string_view value) {
-  Handle at = open_or_make(file_, object);
+  Handle at = open_or_make(file_, absolute(object));
   constexpr std::size_t kCompactLimit = 60000;  // HDF5 keeps an attribute in the object header below 64 KiB
   if (value.size() > kCompactLimit)
     throw Error(ExitStatus::kBug, "E700", fmt::format("attribute {} is too long", name));
   write_text_attribute(at, std::string(name), value);
 }
 void Hdf5Writer::attribute(std::string_view object, std::string_view name, std::int64_t value) {
-  Handle at = open_or_make(file_, object);
+  Handle at = open_or_make(file_, absolute(object));
   Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   write_attribute(at, std::string(name), H5T_NATIVE_INT64, space, &value);
 }
 void Hdf5Writer::attribute(std::string_view object, std::string_view name, double value) {
-  Handle at = open_or_make(file_, object);
+  Handle at = open_or_make(file_, absolute(object));
   Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   write_attribute(at, std::string(name), H5T_NATIVE_DOUBLE, space, &value);
 }
 void Hdf5Writer::attribute(std::string_view object, std::string_view name, std::span<const std::int64_t> values) {
-  Handle at = open_or_make(file_, object);
+  Handle at = open_or_make(file_, absolute(object));
   Handle space = space_of({values.size()});
   write_attribute(at, std::string(name), H5T_NATIVE_INT64, space, values.data());
 }
@@ -221,7 +224,7 @@ void Hdf5Writer::commit() {
   write_failed(path_);
 }
 
-Hdf5Reader::Hdf5Reader(std::filesystem::path path) : path_(std::move(path)) {
+Hdf5Reader::Hdf5Reader(std::filesystem::path path, std::string root) : path_(std::move(path)), root_(std::move(root)) {
   silence();
   if (!std::filesystem::exists(path_))
     throw Error(ExitStatus::kArtifact, "E401", fmt::format("{} does not exist", path_.string()),
@@ -277,7 +280,7 @@ Hdf5Kind kind_of(hid_t type) {
     case H5T_FLOAT:
       return size == 8 ? Hdf5Kind::kReal64 : size == 4 ? Hdf5Kind::kReal32 : Hdf5Kind::kOther;
     case H5T_INTEGER:
-      return size == 8 ? Hdf5Kind::kInteger64
+      return size == 8   ? Hdf5Kind::kInteger64
              : size == 4 ? Hdf5Kind::kInteger32
              : size == 1 ? Hdf5Kind::kByte
                          : Hdf5Kind::kOther;

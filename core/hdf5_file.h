@@ -44,12 +44,18 @@ class Hdf5Writer {
   void attribute(std::string_view object, std::string_view name, double value);
   void attribute(std::string_view object, std::string_view name, std::span<const std::int64_t> values);
 
+  /// From now on names are below this group of the file ("/op[1]"), so that one file can hold several of a kind.
+  void enter(std::string group) { root_ = std::move(group); }
+
   /// Flushes, syncs and renames PATH.part to PATH.
   void commit();
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  std::string absolute(std::string_view name) const;
+
   std::filesystem::path path_, part_;
+  std::string root_;
   std::int64_t file_ = -1;
 };
 
@@ -61,7 +67,8 @@ enum class Hdf5Kind { kReal64, kReal32, kInteger64, kInteger32, kByte, kText, kO
 /// truncated, foreign or of another type. Not thread safe.
 class Hdf5Reader {
  public:
-  explicit Hdf5Reader(std::filesystem::path path);
+  /// Names are below the group `root` of the file, where one is given.
+  explicit Hdf5Reader(std::filesystem::path path, std::string root = {});
   ~Hdf5Reader();
   Hdf5Reader(const Hdf5Reader&) = delete;
   Hdf5Reader& operator=(const Hdf5Reader&) = delete;
@@ -98,8 +105,10 @@ class Hdf5Reader {
   /// Fails when a header asks for more memory than the file's own length can account for.
   void check_claim(std::string_view name, const Shape& claimed, std::size_t element_bytes) const;
   [[noreturn]] void fail(std::string_view name, std::string_view what) const;
+  std::string absolute(std::string_view name) const;
 
   std::filesystem::path path_;
+  std::string root_;
   std::int64_t file_ = -1;
 };
 

@@ -60,6 +60,9 @@ double normal_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t ter
   }
   return 0.0;
 }
+
+/// Even over ±√3 from a normal draw.
+double even_draw(double z) { return std::sqrt(12.0) * (normal_cdf(z) - 0.5); }
 }  // namespace
 
 double unit_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_index, LineId line, std::size_t row) {
@@ -67,7 +70,37 @@ double unit_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_
   if (term.mix.empty()) z = normal_draw(seed, term, term_index, line, row);
   for (std::size_t k = 0; k < term.mix.size(); ++k)  // the terms it is correlated with have its scope
     if (term.mix[k] != 0.0) z += term.mix[k] * normal_draw(seed, term, k, line, row);
-  return term.uniform ? std::sqrt(12.0) * (normal_cdf(z) - 0.5) : z;
+  return term.uniform ? even_draw(z) : z;
+}
+
+void unit_draws(std::uint64_t seed, const MismatchTerm& term, std::size_t term_index, LineId line,
+                std::span<double> rows) {
+  if (term.scope != MismatchScope::kCell) {  // one draw for all of them
+    std::ranges::fill(rows, unit_draw(seed, term, term_index, line, 0));
+    return;
+  }
+  const auto fill = [&](std::size_t index, std::span<double> out) {
+    fill_normals({.seed = seed,
+                  .purpose = StreamPurpose::kCellMismatch,
+                  .a = std::uint64_t{index} << 32,
+                  .b = line.line,
+                  .c = line.chip,
+                  .step_a = 1},
+                 1, out);
+  };
+  if (term.mix.empty()) {
+    fill(term_index, rows);
+  } else {
+    std::ranges::fill(rows, 0.0);
+    std::vector<double> normal(rows.size());
+    for (std::size_t k = 0; k < term.mix.size(); ++k) {
+      if (term.mix[k] == 0.0) continue;
+      fill(k, normal);
+      for (std::size_t j = 0; j < rows.size(); ++j) rows[j] += term.mix[k] * normal[j];
+    }
+  }
+  if (!term.uniform) return;
+  for (double& z : rows) z = even_draw(z);
 }
 
 double moved_value(double nominal, double normal_sum, double lognormal_sum) {
@@ -84,6 +117,7 @@ std::vector<NoiseSource> noise_sources(const Settings& settings) {
     source.cell_relative = settings.text(at + "kind") == "cell_relative";
     source.sigma = settings.numbers(at + "sigma");
     for (double& sigma : source.sigma) sigma *= severity;
+    if (settings.has(at + "memory")) source.memory = settings.number(at + "memory");
     sources.push_back(std::move(source));
   }
   return sources;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,10 @@ inline constexpr std::uint64_t kReplay = 4'000'000;
 /// The frozen draw of unit variance of term number `term` for a cell (row), a line or a chip.
 double unit_draw(std::uint64_t seed, const MismatchTerm& term, std::size_t term_index, LineId line, std::size_t row);
 
+/// Those of the first rows.size() rows of a line, bit for bit.
+void unit_draws(std::uint64_t seed, const MismatchTerm& term, std::size_t term_index, LineId line,
+                std::span<double> rows);
+
 /// Value of a parameter after all terms that move it: nominal plus the normal ones, times the lognormal ones.
 double moved_value(double nominal, double normal_sum, double lognormal_sum);
 
@@ -75,6 +80,7 @@ struct NoiseSource {
   std::string name;
   bool cell_relative = true;  ///< else at the output of each bit line, in ampere or volt
   std::vector<double> sigma;  ///< by stored level when relative
+  double memory = 0.0;        ///< correlation from one read to the next
   double sigma_at(std::size_t level) const { return sigma.size() == 1 ? sigma[0] : sigma[level]; }
 };
 

@@ -60,6 +60,21 @@ void steer(const std::vector<int>& weight, double target, RandomStream& stream, 
   }
 }
 
+/// Switches active rows off until the MAC is no farther from zero than its target.
+void thin(const std::vector<int>& weight, double target, RandomStream& stream, std::uint8_t* x) {
+  int y = 0;
+  std::vector<std::size_t> leaning;  // active rows that carry y away from zero
+  for (std::size_t j = 0; j < weight.size(); ++j) y += x[j] * weight[j];
+  const int sign = y > 0 ? 1 : -1;
+  for (std::size_t j = 0; j < weight.size(); ++j)
+    if (x[j] * sign * weight[j] > 0) leaning.push_back(j);
+  for (; sign * y > std::fabs(target) && !leaning.empty(); leaning.pop_back()) {
+    std::swap(leaning[stream.below(leaning.size())], leaning.back());
+    y -= x[leaning.back()] * weight[leaning.back()];
+    x[leaning.back()] = 0;
+  }
+}
+
 constexpr std::string_view kCornerNames[] = {"none on",   "all on",   "first on",  "last on",
                                              "even rows", "odd rows", "near half", "far half"};
 
@@ -152,10 +167,19 @@ class Designer {
     double reach = activity;
     if (design_.input_levels > 2) reach *= raise_levels(x, stream);
     const double reachable = std::min(1.0, 2.5 * reach);
-    steer(weight_, lowest_ * reachable + mac * reachable * (highest_ - lowest_), stream, x);
+    const double wanted = lowest_ * reachable + mac * reachable * (highest_ - lowest_);
+    steer(weight_, wanted, stream, x);
+    if (design_.mac_limit > 0.0 && beyond_limit(x)) thin(weight_, wanted, stream, x);
   }
 
  private:
+  /// Many active rows of a pattern that leans one way. No table speaks of such an operand.
+  bool beyond_limit(const std::uint8_t* x) const {
+    double y = 0.0;
+    for (std::size_t j = 0; j < design_.rows; ++j) y += x[j] * weight_[j];
+    return std::fabs(y) > design_.mac_limit;
+  }
+
   /// Active rows get levels 1 … X − 1 with a tendency of their own; the mean level over the highest.
   double raise_levels(std::uint8_t* x, RandomStream& stream) const {
     const double skew = std::pow(4.0, 2 * stream.uniform() - 1), top = static_cast<double>(design_.input_levels - 1);

@@ -39,8 +39,8 @@ struct OperandDesign {
   std::size_t rows = 64;
   std::size_t levels = 4;  ///< stored levels of a cell, 0 … levels − 1
   std::size_t operands = 40;
-  double mac_limit = 0.0;        ///< targets of y keep |y| at or below this when positive; with many active rows a
-                                 ///< pattern that leans one way may still pass it
+  double mac_limit = 0.0;        ///< keeps |y| at or below this when positive, at the cost of activity where a pattern
+                                 ///< leans one way; corner patterns may pass it
   std::size_t input_levels = 2;  ///< 0 … input_levels − 1
   bool differential = true;
   OperandPattern pattern = OperandPattern::kStratified;

@@ -237,6 +237,18 @@ class Rules {
                    fmt::format("hardware.input_levels = {} is no power of two", inputs), "");
   }
 
+  void check_supply() {
+    const char* const follows = "circuit.supply_follows";
+    if (!s_.has("circuit.further_supply_voltages")) return;
+    if (!s_.has(follows))
+      inconsistent("E107", "circuit.further_supply_voltages",
+                   "circuit.further_supply_voltages needs circuit.supply_follows",
+                   "\"pin\": the supply pin alone moves; \"rails\": so do voltages equal to circuit.supply_voltage");
+    else if (s_.text(follows) == "pin" && !s_.has("circuit.pins.supply"))
+      inconsistent("E107", follows, "circuit.supply_follows = \"pin\", but there is no circuit.pins.supply",
+                   "name the pin, or write \"rails\"");
+  }
+
   void check_consistency() {
     const auto problem = [&](const std::string& path, std::string message, std::string hint) {
       inconsistent("E107", path, std::move(message), std::move(hint));
@@ -256,6 +268,7 @@ class Rules {
               "");
     check_storage();
     check_read();
+    check_supply();
     for (std::size_t i = 0; i < s_.count("circuit.noise_source"); ++i)
       check_noise_source(fmt::format("circuit.noise_source[{}]", i), levels);
     check_inputs();

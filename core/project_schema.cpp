@@ -102,13 +102,18 @@ std::vector<KeySpec> build_schema() {
            "(PSPICE), "
            "`hsa`, `psa`; empty for none."),
       quantity("circuit.temperature", kTemperature, "27 degC", 1.0, 1000.0, "Temperature of the simulation."),
+      list(quantity("circuit.further_temperatures", kTemperature, "", 1.0, 1000.0,
+                    "Further temperatures to characterise, circuit.temperature being the nominal one: model and table "
+                    "then hold between the lowest and the highest.")),
       real("circuit.severity", "1.0", 0.0, 100.0,
            "Scales the physical causes of error together: mismatch σ, declared noise, clamp and wire resistance. "
            "A physical change of the circuit, seen by ngspice; never a factor on the table."),
       choice(
-          "circuit.strategy", "automatic", {"automatic", "point_by_point"},
-          "How the cell's surface is simulated: `automatic` runs all biases of a device in one dc analysis where that "
-          "gives the same numbers, `point_by_point` an operating point for each."),
+          "circuit.strategy", "automatic", {"automatic", "point_by_point", "forked_batches"},
+          "How points are simulated: `automatic` runs all biases of a device in one dc analysis where that gives the "
+          "same numbers, `point_by_point` an operating point for each, `forked_batches` the analyses of `automatic`, "
+          "each batch of points in a process of its own, forked from one that holds the loaded deck. The other two do "
+          "that for decks of 100 kB and more, and after a crash or hang."),
       quantity("circuit.deadline", kTime, "60 s", 0.01, 1e6,
                "Wall-clock limit of one simulation; its worker is killed when it passes."),
       integer("circuit.retries", "2", 0, 20, "How often a failed simulation is tried again in a fresh worker."),
@@ -126,6 +131,12 @@ std::vector<KeySpec> build_schema() {
       need(text("circuit.tied_pin[].pin", "", "A pin of the cell that stays at a fixed voltage."), "wwl"),
       need(quantity("circuit.tied_pin[].voltage", kVoltage, "", -100, 100, "Its voltage."), "0 V"),
       quantity("circuit.supply_voltage", kVoltage, "1 V", 0.0, 100.0, "Voltage of the supply pin."),
+      list(quantity("circuit.further_supply_voltages", kVoltage, "", 0.0, 100.0,
+                    "Further supply voltages to characterise, at every temperature.")),
+      choice("circuit.supply_follows", "", {"pin", "rails"},
+             "What moves with the supply from one operating point to another: the supply pin alone, or also every "
+             "voltage that equals circuit.supply_voltage (inputs, stored nodes, tied and driven pins, precharge). "
+             "Needed with circuit.further_supply_voltages."),
 
       need(text("circuit.driven_pin[].pin", "", "A pin of the cell that follows a voltage over time (a clock)."),
            "clk"),
@@ -224,6 +235,10 @@ std::vector<KeySpec> build_schema() {
                              "rms of the source over one read: relative (one value or one per level), or in the "
                              "output's unit."))),
            "1 %"),
+      real(
+          "circuit.noise_source[].memory", "", 0.0, 0.999,
+          "Correlation of the source from one read to the next (telegraph and 1/f noise); absent: fresh at every read. "
+          "The error table takes it over."),
 
       quantity("circuit.timing.delay", kTime, "0.2 ns", 0, 1.0,
                "Transient reads: time from the release of the bit line to the word lines' edge."),
@@ -296,7 +311,8 @@ std::vector<KeySpec> build_schema() {
                "always."),
 
       text("behavioral.model", "automatic",
-           "Family of the column model: `current_mode`, `floating_line`, `black_box`, or one that was added; `automatic` "
+           "Family of the column model: `current_mode`, `floating_line`, `black_box`, or one that was added; "
+           "`automatic` "
            "takes the one that fits circuit.read, and black_box where no cell was measured alone."),
       real("behavioral.maximum_rms", "0.1", 0, 1e6,
            "Specification of the fit against held-out ngspice columns, RMS in MAC units."),
@@ -517,6 +533,9 @@ std::vector<std::string> sections_of_stage(std::string_view stage) {
     return {"errormodel",
             "array.rows",
             "circuit.temperature",
+            "circuit.further_temperatures",
+            "circuit.further_supply_voltages",
+            "circuit.supply_follows",
             "circuit.corner",
             "circuit.pins.supply",
             "circuit.supply_voltage",

@@ -33,6 +33,7 @@ enum class StreamPurpose : std::uint64_t {
   kTableFault = 25,
   kTableRead = 26,
   kTableSample = 27,
+  kDynamicReadTail = 28,
 };
 
 /// Four 64-bit words of Philox4x64-10 (Salmon et al. 2011; the generator that NumPy calls Philox).
@@ -67,6 +68,17 @@ class RandomStream {
   int used_ = 4;
 };
 
+/// Streams whose names are evenly spaced: number i is RandomStream(seed, purpose, a + i·step_a, b + i·step_b, c).
+struct StreamSeries {
+  std::uint64_t seed = 0;
+  StreamPurpose purpose = StreamPurpose::kTest;
+  std::uint64_t a = 0, b = 0, c = 0;
+  std::uint64_t step_a = 0, step_b = 0;
+};
+
+/// The first `each` normals of every stream of a series, [streams][each]: bit for bit what the streams give one by one.
+void fill_normals(const StreamSeries& series, std::size_t each, std::span<double> out);
+
 /// A random word as a number in (0, 1): (k + 0.5) · 2⁻⁵³ with k its upper 53 bits, rounded like any product of doubles
 /// and kept at or below 1 − 2⁻⁵³ (the largest k would round up to 1).
 double unit_interval(std::uint64_t bits);
@@ -78,8 +90,8 @@ double inverse_normal(double p);
 /// Natural logarithm under the same restriction; domain: positive normal doubles.
 double portable_log(double x);
 
-/// Exponential function under the same restriction, relative error below 1e-15; domain |x| ≤ 700, beyond it the value at
-/// the end.
+/// Exponential function under the same restriction, relative error below 1e-15; domain |x| ≤ 700, beyond it the value
+/// at the end.
 double portable_exp(double x);
 
 }  // namespace errata

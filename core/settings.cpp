@@ -22,6 +22,20 @@ const SettingValue& Settings::value(std::string_view path) const {
   return found->second;
 }
 
+SettingValue& Settings::existing(std::string_view path) {
+  const auto found = values_.find(path);
+  if (found == values_.end()) absent(path);
+  return found->second;
+}
+
+void Settings::replace(std::string_view path, std::vector<double> numbers) {
+  existing(path).numbers = std::move(numbers);
+}
+void Settings::mark_given(std::string_view path) { existing(path).given = true; }
+void Settings::remove(std::string_view path) {
+  if (const auto found = values_.find(path); found != values_.end()) values_.erase(found);
+}
+
 double Settings::number(std::string_view path) const {
   const auto& v = value(path);
   if (v.numbers.size() != 1) absent(path);

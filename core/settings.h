@@ -52,6 +52,11 @@ class Settings {
   const std::filesystem::path& folder() const { return folder_; }
   std::uint64_t seed() const { return static_cast<std::uint64_t>(integer("project.seed")); }
 
+  /// Other numbers for a value that is there; or without it. For a project that differs from the file in a few values.
+  void replace(std::string_view path, std::vector<double> numbers);
+  void remove(std::string_view path);
+  void mark_given(std::string_view path);
+
   /// Whether the netlist may run commands and write files. Never a key: a project that came by mail must not trust
   /// itself.
   bool trusts_netlist() const { return trusts_netlist_; }
@@ -59,6 +64,8 @@ class Settings {
 
  private:
   friend class SettingsBuilder;
+  SettingValue& existing(std::string_view path);
+
   std::map<std::string, SettingValue, std::less<>> values_;
   std::map<std::string, std::size_t, std::less<>> counts_;
   std::filesystem::path folder_;

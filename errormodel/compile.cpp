@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "core/operand_set.h"
+#include "core/operating_point.h"
 #include "core/statistics.h"
 #include "errormodel/covariate_trials.h"
 #include "errormodel/declared_terms.h"
@@ -117,6 +118,14 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandSour
 
 namespace {
 
+/// Of the model's sources of noise, in the order of its noise_names(): the thermal one is fresh. Empty: all are.
+std::vector<double> memory_of(const behavioral::BehavioralModel& model) {
+  if (std::ranges::all_of(model.noise, [](const NoiseSource& s) { return s.memory == 0.0; })) return {};
+  std::vector<double> memory{0.0};
+  for (const auto& source : model.noise) memory.push_back(source.memory);
+  return memory;
+}
+
 /// Operands that fill the table, and others on which it must hold, too.
 struct OperandSources {
   OperandSource own, other;
@@ -182,12 +191,30 @@ ErrorTable compile_table(const behavioral::BehavioralModel& model, const Setting
       own, observe(model, sources.other, provenance.seed, chips::kTable, own.chips, columns, context), options);
   estimate_terms(o, choice.options, t);
   t.record.covariates = choice.trials;
+  t.source_memory = memory_of(model);
   t.chips_used = o.chips;
   t.residual_sigma = lack_of_fit(model, o, t);
   t.extrapolated = static_cast<double>(o.extrapolated) / static_cast<double>(model.branches * o.size());
   fill_code_pmf(o, t);
   fill_marginal_terms(t, o.designs);
   return t;
+}
+
+std::vector<ErrorTable> compile_tables(std::vector<behavioral::BehavioralModel> models, const Settings& s,
+                                       const Provenance& provenance, const RunContext& context) {
+  const auto points = operating_points(s);
+  if (points.size() != models.size())
+    throw Error(ExitStatus::kArtifact, "E401",
+                fmt::format("the column model has {} operating points, the project {}", models.size(), points.size()),
+                "errata run makes what is stale");
+  std::vector<ErrorTable> tables;
+  for (std::size_t k = 0; k < points.size(); ++k) {
+    models[k].transfer = models[0].transfer;
+    models[k].minimum_conductance = models[0].minimum_conductance;
+    tables.push_back(compile_table(models[k], k == 0 ? s : at_operating_point(s, points[k]), provenance, context));
+    if (points.size() > 1) tables[k].supply_volts = points[k].supply_volts;
+  }
+  return tables;
 }
 
 std::string table_report(const ErrorTable& t) {
@@ -218,10 +245,13 @@ std::string table_report(const ErrorTable& t) {
   if (t.faults.present())
     text += fmt::format("  stuck cells:     {:.3g} % lowest, {:.3g} % highest\n", 100 * t.faults.lowest,
                         100 * t.faults.highest);
-  for (const CovariateTrial& c : t.record.covariates)
+  for (const CovariateTrial& c : t.record.covariates) {
+    const std::string errors = c.tried() ? fmt::format("error of transfer {:.4f} -> {:.4f} +- {:.4f} sigma; ",
+                                                       c.error_without, c.error_with, c.standard_error)
+                                         : std::string();
     text +=
-        fmt::format("  {} on {:<4} {:<8} error of transfer {:.4f} -> {:.4f} +- {:.4f} sigma; {}\n", c.term, c.covariate,
-                    c.kept ? "kept" : "dropped", c.error_without, c.error_with, c.standard_error, c.reason);
+        fmt::format("  {} on {:<4} {:<8} {}{}\n", c.term, c.covariate, c.kept ? "kept" : "dropped", errors, c.reason);
+  }
   text += fmt::format("  not explained by (y, a) without mismatch: {:.4f} MAC units rms\n", t.residual_sigma);
   if (t.extrapolated > 0)
     text += fmt::format(

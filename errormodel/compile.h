@@ -24,6 +24,11 @@ double lowest_mac(std::size_t branches, double limit);
 ErrorTable compile_table(const behavioral::BehavioralModel& model, const Settings& settings,
                          const Provenance& provenance, const RunContext& context);
 
+/// The same at every operating point (core/operating_point.h), `models` being those of behavioral.h5: the tables of one
+/// file, all in the MAC units of the first.
+std::vector<ErrorTable> compile_tables(std::vector<behavioral::BehavioralModel> models, const Settings& settings,
+                                       const Provenance& provenance, const RunContext& context);
+
 /// The estimates as text for the terminal.
 std::string table_report(const ErrorTable& table);
 

@@ -44,6 +44,9 @@ struct CovariateTrial {
   double error_without = 0.0;   ///< of transfer, with the covariates before it
   double error_with = 0.0;      ///< of transfer, with it
   double standard_error = 0.0;  ///< of the difference, over chips
+
+  /// False: the covariate was ruled out before a table was made with it; the errors of transfer are not there.
+  bool tried() const { return error_without != 0 || error_with != 0; }
 };
 
 /// How a table's terms were estimated, beside the terms themselves.

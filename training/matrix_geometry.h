@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 #include "training/tensor.h"
 #include "training/window.h"
@@ -42,5 +44,8 @@ MatrixGeometry linear_geometry(std::size_t in_features, std::size_t out_features
 /// `out` is row-major [count][row_count]. Thread safe.
 void im2col_rows(const MatrixGeometry& geometry, const Tensor& codes, std::size_t first_position, std::size_t count,
                  std::size_t first_row, std::size_t row_count, float* out);
+/// The same of codes in bytes, [images][input()].
+void im2col_rows(const MatrixGeometry& geometry, std::span<const std::uint8_t> codes, std::size_t first_position,
+                 std::size_t count, std::size_t first_row, std::size_t row_count, std::uint8_t* out);
 
 }  // namespace errata::training

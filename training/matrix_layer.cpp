@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "training/image_convolution.h"
 #include "training/shards.h"
 #include "training/sums.h"
 
@@ -129,10 +130,19 @@ void MatrixLayer::begin_backward_shard(std::size_t shard, const Tensor& output_g
   Workspace& work = workspaces_[shard];
   work.bias_gradient.assign(geometry_.out_c, 0.0f);
   const bool scaled = quantizes_input() || quantizes_weights();
-  if (scaled) work.product_sum = dot(output_gradient.values(), work.product.values());
   // A convolution without slope gets its bias' gradient on the way from oneDNN.
-  if (geometry_.is_linear() || !work.slope.empty()) add_row_sums(output_gradient.values(), work.bias_gradient);
-  if (!work.slope.empty()) multiply_into(output_gradient.values(), work.slope.values());
+  const bool sums_rows = geometry_.is_linear() || !work.slope.empty();
+  // In blocks that stay in the first-level cache from one loop to the next.
+  constexpr std::size_t kBlockValues = 1 << 11;
+  const std::size_t columns = geometry_.out_c, block = std::max<std::size_t>(1, kBlockValues / columns) * columns;
+  work.product_sum = 0.0;
+  for (std::size_t begin = 0; begin < output_gradient.size(); begin += block) {
+    const std::size_t count = std::min(block, output_gradient.size() - begin);
+    const auto gradient = output_gradient.values().subspan(begin, count);
+    if (scaled) work.product_sum += dot(gradient, work.product.values().subspan(begin, count));
+    if (sums_rows) add_row_sums(gradient, work.bias_gradient);
+    if (!work.slope.empty()) multiply_into(gradient, work.slope.values().subspan(begin, count));
+  }
 }
 
 void MatrixLayer::begin_backward(const Pass& pass, Shards input, Shards output_gradient) {
@@ -189,8 +199,13 @@ void MatrixLayer::backward_input_shard(const Pass& pass, std::size_t shard, cons
   if (!quantizes_input()) return;
   // Nobody needs the input's gradient; its sum with x / s_x is had from a forward product, which is cheaper.
   work.ratio.resize(images, geometry_.input());
-  work.ratio_product.resize(images, geometry_.output());
   inside_ratio(input.values(), input_step(), range, work.ratio.values());
+  if (!geometry_.is_linear()) {
+    work.input_sum =
+        ImageConvolution(geometry_, weight_codes()).gradient_sum(images, work.ratio.data(), product_gradient);
+    return;
+  }
+  work.ratio_product.resize(images, geometry_.output());
   kernel_->forward(images, work.ratio.data(), no_bias_.data(), work.ratio_product.data());
   work.input_sum = dot({product_gradient, work.ratio_product.size()}, work.ratio_product.values());
 }

@@ -1,5 +1,6 @@
 #include "training/sums.h"
 
+#include <algorithm>
 #include <array>
 
 #include "training/vector_clones.h"
@@ -8,29 +9,46 @@ namespace errata::training {
 
 namespace {
 
-constexpr std::size_t kLanes = 8;
-
 /// Short rows are taken several at a time, so that inner loops are long enough for vectors.
 constexpr std::size_t kWide = 64;
 std::size_t rows_together(std::size_t columns) { return columns >= kWide ? 1 : kWide / columns; }
 
-ERRATA_VECTOR_CLONES void scale_and_add(const float* matrix, float scale, const float* addend, std::size_t count,
-                                        float* out) {
-  ERRATA_INDEPENDENT
-  for (std::size_t k = 0; k < count; ++k) out[k] = scale * matrix[k] + addend[k];
+/// Whole blocks of `block` values: out = scale · matrix + addend, which is one block.
+ERRATA_VECTOR_CLONES void scale_and_add(const float* matrix, float scale, const float* addend, std::size_t block,
+                                        std::size_t count, float* out) {
+  for (std::size_t begin = 0; begin < count; begin += block) {
+    const std::size_t size = std::min(block, count - begin);
+    ERRATA_INDEPENDENT
+    for (std::size_t k = 0; k < size; ++k) out[begin + k] = scale * matrix[begin + k] + addend[k];
+  }
+}
+
+/// target, one block, += every block of values; the last one may be shorter.
+ERRATA_VECTOR_CLONES void add_blocks(const float* __restrict values, std::size_t block, std::size_t count,
+                                     float* __restrict target) {
+  for (std::size_t begin = 0; begin < count; begin += block) {
+    const std::size_t size = std::min(block, count - begin);
+    for (std::size_t k = 0; k < size; ++k) target[k] += values[begin + k];
+  }
 }
 
 }  // namespace
 
 ERRATA_VECTOR_CLONES double dot(std::span<const float> a, std::span<const float> b) {
-  std::array<double, kLanes> sums{};
-  std::size_t i = 0;
-  for (; i + kLanes <= a.size(); i += kLanes)
-    for (std::size_t lane = 0; lane < kLanes; ++lane)
-      sums[lane] += static_cast<double>(a[i + lane]) * static_cast<double>(b[i + lane]);
-  for (; i < a.size(); ++i) sums[0] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  // fp32 over stretches that are too short for its rounding to matter, then double.
+  constexpr std::size_t kLanes = 16, kStretch = 32 * kLanes;
   double total = 0.0;
-  for (const double sum : sums) total += sum;
+  for (std::size_t begin = 0; begin < a.size(); begin += kStretch) {
+    const std::size_t count = std::min(kStretch, a.size() - begin), whole = count / kLanes * kLanes;
+    const float *x = a.data() + begin, *y = b.data() + begin;
+    std::array<float, kLanes> sums{};
+    for (std::size_t i = 0; i < whole; i += kLanes)
+      for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += x[i + lane] * y[i + lane];
+    for (std::size_t i = whole; i < count; ++i) sums[i - whole] += x[i] * y[i];
+    double stretch = 0.0;
+    for (const float sum : sums) stretch += static_cast<double>(sum);
+    total += stretch;
+  }
   return total;
 }
 
@@ -52,33 +70,22 @@ ERRATA_VECTOR_CLONES void scale(float factor, std::span<float> target) {
 
 void add_row_sums(std::span<const float> matrix, std::span<float> sums) {
   const std::size_t columns = sums.size();
-  if (columns >= kWide) {
-    for (std::size_t begin = 0; begin < matrix.size(); begin += columns) add_into(matrix.subspan(begin, columns), sums);
-    return;
-  }
+  if (columns >= kWide) return add_blocks(matrix.data(), columns, matrix.size(), sums.data());
   const std::size_t block = rows_together(columns) * columns;
   std::array<float, kWide> partial{};
-  std::size_t i = 0;
-  for (; i + block <= matrix.size(); i += block) add_into(matrix.subspan(i, block), std::span(partial).first(block));
-  for (std::size_t k = 0; i < matrix.size(); ++i, ++k) partial[k] += matrix[i];
-  for (std::size_t k = 0; k < block; ++k) sums[k % columns] += partial[k];
+  add_blocks(matrix.data(), block, matrix.size(), partial.data());
+  for (std::size_t row = 0; row < block; row += columns) add_into({partial.data() + row, columns}, sums);
 }
 
 void scale_and_add_rows(std::span<const float> matrix, float scale, std::span<const float> row_values,
                         std::span<float> out) {
   const std::size_t columns = row_values.size();
-  if (columns >= kWide) {
-    for (std::size_t begin = 0; begin < matrix.size(); begin += columns)
-      scale_and_add(matrix.data() + begin, scale, row_values.data(), columns, out.data() + begin);
-    return;
-  }
+  if (columns >= kWide)
+    return scale_and_add(matrix.data(), scale, row_values.data(), columns, matrix.size(), out.data());
   const std::size_t block = rows_together(columns) * columns;
   std::array<float, kWide> repeated{};
-  for (std::size_t k = 0; k < block; ++k) repeated[k] = row_values[k % columns];
-  std::size_t i = 0;
-  for (; i + block <= matrix.size(); i += block)
-    scale_and_add(matrix.data() + i, scale, repeated.data(), block, out.data() + i);
-  scale_and_add(matrix.data() + i, scale, repeated.data(), matrix.size() - i, out.data() + i);
+  for (std::size_t row = 0; row < block; row += columns) std::ranges::copy(row_values, repeated.data() + row);
+  scale_and_add(matrix.data(), scale, repeated.data(), block, matrix.size(), out.data());
 }
 
 ERRATA_VECTOR_CLONES void clamp_from_zero(std::span<const float> values, float ceiling, std::span<float> out) {

@@ -8,7 +8,7 @@ namespace errata::training {
 /// Elementwise loops in a fixed order of operations. They are compiled for several vector widths and give the same
 /// bits on each: nothing is contracted, and sums have the same lanes. An output may be one of the inputs.
 
-/// Σ a[i] · b[i] in double.
+/// Σ a[i] · b[i], in double but for stretches of 512 products.
 double dot(std::span<const float> a, std::span<const float> b);
 /// target[i] += values[i].
 void add_into(std::span<const float> values, std::span<float> target);

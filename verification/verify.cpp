@@ -8,8 +8,10 @@
 #include <iterator>
 
 #include "circuit/characterize.h"
+#include "core/operating_point.h"
 #include "core/random_stream.h"
 #include "errormodel/compile.h"
+#include "errormodel/operating_point.h"
 #include "training/evaluation.h"
 #include "training/hardware/bit_true_hook.h"
 #include "training/hardware/table_conversion.h"
@@ -57,6 +59,19 @@ AccuracyRow accuracy_row(const std::string& arm, const std::string& hardware, st
   return row;
 }
 
+/// A supply of 0 is not known.
+void require_one_operating_point(const circuit::ArrayConstants& model, const errormodel::ErrorTable& table) {
+  const auto close = [](double a, double b) { return std::fabs(a - b) <= 1e-6 * std::max(a, b); };
+  const bool supplies =
+      model.supply_volts == 0.0 || table.supply_volts == 0.0 || close(model.supply_volts, table.supply_volts);
+  if (close(model.temperature_kelvin, table.temperature_kelvin) && supplies) return;
+  throw Error(ExitStatus::kArtifact, "E525",
+              fmt::format("the table is at {}, the column model at {}", errormodel::operating_point_name(table),
+                          to_string(OperatingPoint{model.temperature_kelvin, model.supply_volts})),
+              "verify compares them at one operating point: characterise at the table's, or choose another with "
+              "hardware.temperature and hardware.supply_voltage");
+}
+
 class Verifier {
  public:
   Verifier(const VerificationInput& in, const Provenance& provenance, const RunContext& context)
@@ -70,6 +85,7 @@ class Verifier {
     images_ = std::min<std::size_t>(in.data.test.count(), static_cast<std::size_t>(s_.integer("verification.images")));
     result_.quick = chips_ < 100 || images_ < 500;
     require_unseen_chips(in.settings);
+    require_one_operating_point(in.model.array, in.table);
   }
 
   Verification run() {
@@ -126,7 +142,7 @@ class Verifier {
         ChipRates& r = all[w.layer][chip];
         r.extrapolated += c.extrapolated * static_cast<double>(c.value.size());
         for (std::size_t p = 0; p < c.value.size(); ++p) {
-          const CodeErrors e = code_errors(in_.table.adc, w.operands.mac(p), c.value[p], c.sigma[p]);
+          const CodeErrors e = code_errors(w.adc, w.operands.mac(p), c.value[p], c.sigma[p]);
           r.change += e.change;
           r.magnitude += e.magnitude;
           r.large += e.large;
@@ -256,7 +272,8 @@ class Verifier {
       }
       taken[w.layer] += count;
     }
-    const auto outputs = circuit::simulate_columns(s_, in_.model.provenance.seed, requests, context_);
+    const auto outputs = circuit::simulate_columns(at_operating_point(s_, hardware_operating_point(s_)),
+                                                   in_.model.provenance.seed, requests, context_);
     std::vector<double> square;
     for (std::size_t k = 0; k < result_.replay_model.size(); ++k) {
       const double output = in_.model.branches == 2 ? outputs[2 * k] - outputs[2 * k + 1] : outputs[k];

@@ -50,6 +50,7 @@ class CaptureHook final : public training::ProductHook {
     WorkloadColumn w;
     w.layer = layer.index();
     w.column = tile.first_column + c;
+    w.adc = hardware_.of(layer).adc;
     w.operands.rows = options_.array_rows;
     w.operands.plus.assign(options_.array_rows, 0);
     w.operands.minus.assign(tile.differential() ? options_.array_rows : 0, 0);

@@ -14,6 +14,7 @@ struct WorkloadColumn {
   std::size_t layer = 0;
   std::uint64_t column = 0;  ///< physical number on the chip
   ColumnOperands operands;   ///< rows of the array; inputs are digits of real activations
+  AdcOptions adc;            ///< of the layer, its calibrated range included
 };
 
 /// What to capture.

@@ -93,6 +93,61 @@ std::string degree_table(const BehavioralModel& m) {
   return table_html(t);
 }
 
+/// Every parameter of the chosen fit, folded away.
+std::string parameter_table(const std::vector<behavioral::FittedParameter>& parameters) {
+  if (parameters.empty()) return {};
+  Table t{.header = {"Parameter", "Estimate [95 %]", "Condition number"},
+          .rows = {},
+          .caption =
+              "Intervals take the residuals of each regression as random; where the simulator's numbers leave "
+              "none, they are as narrow as the fit is exact."};
+  const std::string* last = nullptr;
+  std::size_t undetermined = 0;
+  for (const auto& p : parameters) {
+    if (last == nullptr || *last != p.regression) t.rows.push_back({escape(p.regression)});
+    last = &p.regression;
+    undetermined += p.identifiable ? 0 : 1;
+    t.rows.push_back({escape(p.name), p.identifiable ? with_interval(p.interval) : "not determined by the data",
+                      number(p.condition_number, 2)});
+  }
+  return fmt::format("<details><summary>{} of the chosen fit with intervals; {}</summary>\n{}</details>\n",
+                     counted(parameters.size(), "parameter"),
+                     undetermined == 0 ? "the data determine all of them"
+                                       : fmt::format("the data do not determine {} of them", undetermined),
+                     table_html(t));
+}
+
+std::string curve_table(const std::vector<FittedCurve>& curves) {
+  if (curves.empty()) return {};
+  Table t{.header = {"Form", "Least squares by", "RMS", "Parameters [95 %]"},
+          .rows = {},
+          .caption =
+              "A conversion's curve over the ADC's range, fitted to ngspice's columns (methods §4.1): by Ceres "
+              "and, for comparison, by the trainer's own optimiser. RMS in MAC units; it holds the mismatch "
+              "of the columns, which no curve can explain."};
+  for (const auto& c : curves) {
+    std::string parameters;
+    for (const auto& [name, i] : c.parameters)
+      parameters += fmt::format("{}{} = {}", parameters.empty() ? "" : ", ", escape(name), with_interval(i));
+    t.rows.push_back(
+        {escape(c.form), escape(c.by), number(c.rms), parameters + (c.converged ? "" : " (did not converge)")});
+  }
+  return table_html(t);
+}
+
+std::string point_table(const std::vector<PointFit>& points) {
+  if (points.empty()) return {};
+  Table t{.header = {"Operating point", "RMS of model − ngspice [95 %]", "Largest", "RMS, interpolated without it"},
+          .rows = {},
+          .caption =
+              "Columns at each operating point, in MAC units. The last number tells how far values between the "
+              "points can be trusted."};
+  for (const auto& p : points)
+    t.rows.push_back({(p.passed ? "✓ " : "✗ ") + escape(p.name), with_interval(p.rms), number(p.maximum),
+                      std::isfinite(p.interpolation_rms) ? number(p.interpolation_rms) : "—"});
+  return table_html(t);
+}
+
 }  // namespace
 
 std::string column_chapter(const ReportInput& in) {
@@ -120,7 +175,8 @@ std::string column_chapter(const ReportInput& in) {
       chapter.body += paragraph(
           fmt::format("The clouds show {} of {} conversions; the numbers use all.", Plot::kMostPoints, v.mac.size()));
   }
-  chapter.body += degree_table(*in.model);
+  chapter.body += point_table(in.points) + degree_table(*in.model) + parameter_table(in.model->parameters) +
+                  curve_table(in.fitted_curves);
   return chapter_html(chapter);
 }
 

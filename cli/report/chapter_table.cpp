@@ -241,11 +241,14 @@ std::string covariate_table(const ErrorTable& t) {
               .caption =
                   "Covariates are judged by how well a table carries over to other operands, in units of the whole "
                   "error's σ."};
+  const auto tried = [](const CovariateTrial& c, double value, int digits) {
+    return c.tried() ? number(value, digits) : std::string("–");
+  };
   for (const auto& c : t.record.covariates)
     table.rows.push_back({escape(c.term), escape(c.covariate),
                           fmt::format("{}: {}", c.kept ? "kept" : "left out", escape(c.reason)),
-                          number(c.error_without, 2), number(c.error_with, 2), number(c.standard_error, 1),
-                          number(100 * c.explained, 2)});
+                          tried(c, c.error_without, 2), tried(c, c.error_with, 2), tried(c, c.standard_error, 1),
+                          tried(c, 100 * c.explained, 2)});
   return table_html(table);
 }
 

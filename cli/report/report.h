@@ -1,7 +1,10 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "core/statistics.h"
 
 namespace errata::circuit {
 struct Characterization;
@@ -25,6 +28,23 @@ struct TrainingCurve {
   std::vector<double> test_accuracy;  ///< percent
 };
 
+/// A conversion's curve (methods.md §4.1) and who fitted it.
+struct FittedCurve {
+  std::string by, form;
+  std::vector<std::pair<std::string, Interval>> parameters;
+  double rms = 0.0;  ///< MAC units
+  bool converged = false;
+};
+
+/// How the column model holds at one of several operating points; MAC units.
+struct PointFit {
+  std::string name;
+  Interval rms;
+  double maximum = 0.0;
+  double interpolation_rms = 0.0;  ///< NaN where the other points do not surround it
+  bool passed = false;
+};
+
 /// What the report tells. A null pointer: that stage has not run, and its chapter says so.
 struct ReportInput {
   std::string project;
@@ -33,6 +53,8 @@ struct ReportInput {
   const errormodel::ErrorTable* table = nullptr;
   const verification::Verification* verification = nullptr;
   std::vector<TrainingCurve> curves;
+  std::vector<FittedCurve> fitted_curves;
+  std::vector<PointFit> points;  ///< empty for a single operating point
 };
 
 /// The report as one self-contained HTML file: no script, nothing from the network. A pure function of the input;

@@ -64,6 +64,7 @@ figure { margin: 0; min-width: 0; max-width: 620px; }
 figcaption { font-size: 0.86rem; margin-top: 4px; max-width: 64ch; }
 .table { margin: 18px 0; min-width: 0; }
 .figures .table { margin: 0; }
+.figures .table td.n { white-space: normal; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
 .caption { font-size: 0.88rem; margin: 0 0 4px; }

@@ -26,6 +26,11 @@ std::size_t number_in(const char* name, std::size_t otherwise) {
   return text == nullptr ? otherwise : static_cast<std::size_t>(std::strtoull(text, nullptr, 10));
 }
 
+double real_in(const char* name, double otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtod(text, nullptr);
+}
+
 int threads() { return static_cast<int>(number_in("THREADS", 1)); }
 
 double cpu_seconds() {
@@ -107,9 +112,15 @@ int curves(const std::string& data_name, const std::string& name) {
   options.quantization = {4, 4};
   const auto network = training::make_network(options, kSeed);
   train(*network, data, first, nullptr, kSeed);
-  const auto linear = neuron(*network, data, 1 << 16, 8);
-  flush(fmt::format("{}, 4-bit weights and inputs, one 8-bit ADC for each neuron; {} epochs, then {}\n", name,
-                    first.epochs, phase.epochs));
+  const double clipped = real_in("CLIPPED", 0.1);
+  const int adc_bits = static_cast<int>(number_in("ADC_BITS", 6));
+  const auto linear = neuron(*network, data, 1 << 16, adc_bits, clipped);
+  // The network learns to use the range that it is given, as one whose neurons are measured has.
+  training::NonlinearHook straight(linear);
+  train(*network, data, phase, &straight, kSeed);
+  flush(fmt::format("{}, 4-bit weights and inputs, one {}-bit ADC for each neuron, its range clips {:g} of the sums; {} "
+                    "epochs without ADCs, {} through them, then {}\n",
+                    name, adc_bits, clipped, first.epochs, phase.epochs, phase.epochs));
   flush("| curve | linear % | naive % | linear, trained on % | through the curve % | left |");
   flush("|---|---|---|---|---|---|");
   const std::pair<const char*, training::NonlinearCurve> tested[] = {

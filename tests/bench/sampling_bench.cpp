@@ -2,9 +2,11 @@
 // in docs/methods/training.md.
 //   scripts/build bench && build/bench/tests/errata_sampling_bench train|infer|conversions|normals [rounds]
 //   …/errata_sampling_bench tails          probabilities of 2³⁰ draws
+//   …/errata_sampling_bench memory vgg16 fp32|quantised|composed [threads]
 //   …/errata_sampling_bench accuracy 20    composed against bit-true on MNIST, so many chips
 #include <fmt/format.h>
 #include <hwy/targets.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -189,41 +191,44 @@ void bench_inference(int rounds) {
     for (const char* name : {"lenet5", "vgg_small"}) compare_inference(name, threads, rounds);
 }
 
-/// Bit-true conversions: 8-bit weights in one-bit cells, 8-bit inputs in one-bit digits, a
-/// 128 × 128 array: 8192 conversions a matrix–vector product, 256 products at a time, single-ended columns.
+/// Bit-true conversions: 8-bit weights in one-bit cells, 8-bit inputs in one-bit digits, a 128 × 128 array on
+/// single-ended columns: 8192 conversions a matrix–vector product, 256 products at a time.
 class Array {
  public:
-  explicit Array(bool static_cells) : table_(one_bit_table(static_cells)), adc_(one_bit_adc()) {
-    Tile tile{.rows = kRows, .columns = kColumns, .conversions = kColumns, .scheme = SignedScheme::kOffsetColumn};
+  explicit Array(bool static_cells) : table_(one_bit_table(static_cells)) {
     RandomStream stream(1, StreamPurpose::kTest);
-    for (std::size_t k = 0; k < kRows * kColumns; ++k) tile.plus.push_back(static_cast<std::uint8_t>(stream.below(2)));
-    prepared_ = TableConversion(table_).prepare(tile, 1, 1);
-    for (std::size_t k = 0; k < kProducts * kDigits * kRows; ++k)
-      inputs_.push_back(static_cast<float>(stream.below(2)));
-    values_.resize(kShardImages * kDigits * kColumns);
+    for (std::size_t s = 0; s < kSlices; ++s) {
+      Tile tile{.number = s, .rows = kRows, .columns = kColumns - 1, .conversions = kColumns};
+      tile.scheme = SignedScheme::kOffsetColumn;
+      tile.slice_weight = std::ldexp(1.0, static_cast<int>(s));
+      tile.first_column = s * kColumns;
+      for (std::size_t k = 0; k < kRows * kColumns; ++k)
+        tile.plus.push_back(static_cast<std::uint8_t>(stream.below(2)));
+      slices_.push_back(std::move(tile));
+    }
+    rows_ = TableConversion(table_).prepare_rows(slices_,
+                                                 {kRows, 2, 8, 8, one_bit_adc(), 1, SignedScheme::kOffsetColumn}, 1, 1);
+    for (std::size_t k = 0; k < kProducts * kRows; ++k) codes_.push_back(static_cast<std::uint8_t>(stream.below(256)));
+    product_.resize(kProducts * (kColumns - 1));
   }
 
-  /// Products a CPU second, conversion and ADC.
+  /// Products a CPU second, from input codes to shifted and added codes of the ADC. `images`: 256 of one position, or
+  /// one of 256.
   double speed() {
+    constexpr int kTimes = 8;
     const double begin = process_seconds();
-    for (std::size_t image = 0; image < kProducts; image += kShardImages) {  // as the hook does it
-      const std::size_t inputs = kShardImages * kDigits * kRows;
-      prepared_->read(
-          {std::span(inputs_).subspan(image * kDigits * kRows, inputs), kShardImages, kDigits, first_image_ + image},
-          values_);
-      to_codes(adc_, values_);
-    }
-    first_image_ += kProducts;
-    return kProducts / (process_seconds() - begin);
+    for (int k = 0; k < kTimes; ++k) rows_->add({codes_, 1, kProducts, image_++}, product_);
+    return kTimes * kProducts / (process_seconds() - begin);
   }
 
  private:
-  static constexpr std::size_t kRows = 128, kColumns = 1024, kDigits = 8, kProducts = 256;
+  static constexpr std::size_t kRows = 128, kColumns = 128, kSlices = 8, kProducts = 256;
   errormodel::ErrorTable table_;
-  AdcOptions adc_;
-  std::unique_ptr<PreparedTile> prepared_;
-  std::vector<float> inputs_, values_;
-  std::uint64_t first_image_ = 0;
+  std::vector<Tile> slices_;
+  std::unique_ptr<PreparedRows> rows_;
+  std::vector<std::uint8_t> codes_;
+  std::vector<float> product_;
+  std::uint64_t image_ = 0;
 };
 
 void bench_conversions(int rounds) {
@@ -233,11 +238,12 @@ void bench_conversions(int rounds) {
     of_columns.push_back(columns.speed());
     of_cells.push_back(cells.speed());
   }
-  const auto print = [](const char* what, double speed) {
-    fmt::print("{:<40} {:>9.0f} products/CPU second, {:.2f} ns a conversion\n", what, speed, 1e9 / (8192 * speed));
+  const auto print = [](const char* what, double asked, double speed) {
+    fmt::print("{:<40} {:>9.0f} asked {:>9.0f} products/CPU second, {:.2f} ns a conversion\n", what, asked, speed,
+               1e9 / (8192 * speed));
   };
-  print("dynamic errors, static columns", median(of_columns));
-  print("dynamic errors, static columns and cells", median(of_cells));
+  print("dynamic errors, static columns", 120e3, median(of_columns));
+  print("dynamic errors, static columns and cells", 60e3, median(of_cells));
 }
 
 /// Accuracy of one LeNet-5 on MNIST by composed and by bit-true products, over chips (methods.md §4.3: within 0.3
@@ -324,6 +330,19 @@ void bench_normals(int rounds) {
              hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()));
 }
 
+/// Most memory of a process that trains one network, batch 64; asked for VGG-16: below 4 GiB.
+void bench_memory(const std::string& name, const std::string& mode, int threads) {
+  const auto arm_mode = mode == "composed"    ? Arm::Mode::kComposed
+                        : mode == "quantised" ? Arm::Mode::kQuantized
+                                              : Arm::Mode::kFloat;
+  Arm arm(name, arm_mode, threads);
+  const double seconds = arm.seconds(1);
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  fmt::print("{} {}, batch 64, {} threads: peak resident memory {:.2f} GiB, {:.1f} CPU seconds a step\n", name, mode,
+             threads, static_cast<double>(usage.ru_maxrss) / (1024.0 * 1024.0), seconds);
+}
+
 }  // namespace
 }  // namespace errata::training
 
@@ -336,6 +355,10 @@ int main(int argc, char** argv) {
   if (what == "accuracy") errata::training::bench_accuracy(argc > 2 ? rounds : 20);
   if (what == "conversions") errata::training::bench_conversions(rounds);
   if (what == "normals") errata::training::bench_normals(rounds);
+  if (what == "memory") {
+    const std::string name = argc > 2 ? argv[2] : "vgg16", mode = argc > 3 ? argv[3] : "fp32";
+    errata::training::bench_memory(name, mode, argc > 4 ? std::atoi(argv[4]) : 2);
+  }
   if (what == "one") {  // for a profiler: one arm alone
     errata::training::Arm arm(argv[3], static_cast<errata::training::Arm::Mode>(std::atoi(argv[4])), 1);
     fmt::print("{:.3f} ms\n", 1e3 * arm.seconds(rounds));

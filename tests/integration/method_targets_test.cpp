@@ -47,7 +47,7 @@ TEST(MethodTargets, AnIdealDeviceLosesNothing) {
 
 TEST(MethodTargets, TrainingThroughACurveTakesBackTheNaiveLoss) {
   const Start start({4, 4});
-  const auto linear = neuron(*start.network, start.data, 1024, 8);
+  const auto linear = neuron(*start.network, start.data, 1024, 8, 1e-3);
   // 60 % at full scale: strong enough to cost more than the test images' uncertainty.
   const auto r =
       curve_recovery(*start.network, start.data, linear, {training::CurveForm::kRational, {1.5}}, {3, 2e-3}, kSeed);

@@ -94,9 +94,11 @@ struct CurveResult {
   double adapted = 0.0;        ///< trained on through the curve
 };
 
-/// The neuron's hardware: a whole column of `rows` at most, an ADC of `adc_bits` with ranges that clip one sum in 1000.
+/// The neuron's hardware: a whole column of `rows` at most, an ADC of `adc_bits` with ranges that clip the share
+/// `clipped` of a layer's sums. A curve bends what comes near the full scale: with one sum in 1000 clipped nearly none
+/// does, and it costs nothing.
 inline training::NonlinearOptions neuron(training::Network& network, const training::DataSet& data, std::size_t rows,
-                                         int adc_bits) {
+                                         int adc_bits, double clipped) {
   training::NonlinearOptions o;
   o.input = training::CurveInput::kPartialSum;
   o.hardware.rows_per_tile = rows;
@@ -105,7 +107,7 @@ inline training::NonlinearOptions neuron(training::Network& network, const train
   for (std::uint32_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
   training::Batch batch;
   training::fill_batch(data.train, data.shape, {numbers, 0, 0, {}, network.options().normalization}, batch);
-  o.hardware.layers = training::calibrate_ranges(network, batch.images, hardware_of(o), 1e-3);
+  o.hardware.layers = training::calibrate_ranges(network, batch.images, hardware_of(o), clipped);
   return o;
 }
 

@@ -27,13 +27,23 @@ class BitTrueHook final : public ProductHook {
     std::unique_ptr<PreparedTile> prepared;
     std::vector<std::vector<double>> transitions;  ///< of each conversion's ADC; empty: ideal
   };
+  /// The slices of the same rows: in one, or each for itself.
+  struct MappedRows {
+    std::vector<Tile> slices;
+    std::unique_ptr<PreparedRows> joined;
+    std::vector<MappedTile> tiles;  ///< where they are not joined
+  };
+  struct Shard;
+  void prepare(MappedRows& rows) const;
+  void add_joined(const MappedRows& rows, Shard& shard, Tensor& product) const;
+  void add_tiles(const MappedRows& rows, Shard& shard, Tensor& product) const;
   static void convert(const AdcOptions& adc, const MappedTile& mapped, std::span<float> value);
 
   const ConversionModel& model_;
   HardwareOptions options_;
   std::uint64_t seed_, chip_, pass_;
-  std::vector<std::vector<MappedTile>> tiles_;  ///< by layer
-  std::vector<HardwareOptions> hardware_;       ///< by layer
+  std::vector<std::vector<MappedRows>> rows_;  ///< by layer
+  std::vector<HardwareOptions> hardware_;      ///< by layer
 };
 
 }  // namespace errata::training

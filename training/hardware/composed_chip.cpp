@@ -18,11 +18,10 @@ constexpr std::size_t kAdcExamples = 64;
 /// Chip that the examples belong to; no other use has its number.
 constexpr std::uint64_t kExampleChip = std::numeric_limits<std::uint64_t>::max();
 
-std::vector<float> fast_normals(std::uint64_t seed, StreamPurpose purpose, std::uint64_t tile, std::uint64_t chip,
-                                std::size_t count) {
-  std::vector<float> normals(count);
-  fill_normals({seed, static_cast<std::uint32_t>(purpose), tile, 1, chip}, normals);
-  return normals;
+/// Conversions that store a weight code in the same way have the same number, 0 or 1.
+std::size_t storing(const Tile& tile, std::size_t conversion) {
+  if (tile.scheme == SignedScheme::kDifferentialAfterAdc) return conversion % 2;
+  return tile.scheme == SignedScheme::kOffsetColumn && conversion == tile.columns ? 1 : 0;
 }
 
 }  // namespace
@@ -96,19 +95,21 @@ std::vector<AdcDraw> ComposedChips::draw_adcs(const Tile& tile, std::uint64_t ch
   return all;
 }
 
-TileDraws ComposedChips::draw(const Tile& tile, std::uint64_t chip, Draws draws) const {
+TileDraws ComposedChips::draw(const Tile& tile, std::uint64_t chip, Draws draws, TileDraws d) const {
   const std::size_t cells = tile.rows * tile.conversions;
   const bool pair = tile.scheme == SignedScheme::kDifferentialBeforeAdc, several = table_.inputs > 2;
-  TileDraws d;
+  d.minus.clear();
   d.adc = draw_adcs(tile, chip, draws);
   std::vector<double> chip_normals(3), column_normals;
   if (draws == Draws::kFresh) {
     float shared[3];
     fill_normals({seed_, static_cast<std::uint32_t>(StreamPurpose::kTableChip), 0, 0, chip}, shared);
     std::ranges::copy(shared, chip_normals.begin());
-    const auto own = fast_normals(seed_, StreamPurpose::kTableColumn, tile.number, chip, 3 * tile.conversions);
+    std::vector<float> own(3 * tile.conversions);
+    fill_normals({seed_, static_cast<std::uint32_t>(StreamPurpose::kTableColumn), tile.number, 1, chip}, own);
     column_normals.assign(own.begin(), own.end());
-    d.plus = fast_normals(seed_, StreamPurpose::kTableCell, tile.number, chip, pair && several ? 2 * cells : cells);
+    d.plus.resize(pair && several ? 2 * cells : cells);
+    fill_normals({seed_, static_cast<std::uint32_t>(StreamPurpose::kTableCell), tile.number, 1, chip}, d.plus);
     if (pair && several) {
       d.minus.assign(d.plus.begin() + static_cast<std::ptrdiff_t>(cells), d.plus.end());
       d.plus.resize(cells);
@@ -133,9 +134,9 @@ TileDraws ComposedChips::draw(const Tile& tile, std::uint64_t chip, Draws draws)
   return d;
 }
 
-std::vector<float> ComposedChips::column_rows(const Tile& tile, const TileDraws& draws,
-                                              const ComposedTable& composed) const {
-  std::vector<float> rows(2 * tile.conversions * composed.bins);
+std::vector<float> ComposedChips::column_rows(const Tile& tile, const TileDraws& draws, const ComposedTable& composed,
+                                              std::vector<float> rows) const {
+  rows.resize(2 * tile.conversions * composed.bins);
   for (std::size_t c = 0; c < tile.conversions; ++c) {
     const AdcDraw adc = draws.adc.empty() ? AdcDraw{} : draws.adc[c];
     composed.of_column((draws.on[3 * c] + adc.offset) / adc.gain, adc.example,
@@ -144,33 +145,46 @@ std::vector<float> ComposedChips::column_rows(const Tile& tile, const TileDraws&
   return rows;
 }
 
+std::vector<ComposedChips::CodeTerms> ComposedChips::code_terms(const Tile& tile, std::size_t conversion,
+                                                                std::size_t input_level) const {
+  const bool pair = tile.scheme == SignedScheme::kDifferentialBeforeAdc;
+  const int largest = hardware_.largest_weight();
+  std::vector<CodeTerms> all;
+  for (int code = -largest; code <= largest; ++code) {
+    const CellLevels levels = stored_levels(tile, hardware_, conversion, code);
+    const std::size_t p = table_.kind(input_level, levels.plus), m = table_.kind(input_level, levels.minus);
+    all.push_back({static_cast<float>(levels.plus) - static_cast<float>(levels.minus),
+                   pair ? static_cast<float>(levels.plus + levels.minus + 2 * table_.minimum_conductance) : 1.0f,
+                   static_cast<float>(table_.level[p] - (pair ? table_.level[m] : 0.0)),
+                   static_cast<float>(table_.cell_sigma[p]), pair ? static_cast<float>(table_.cell_sigma[m]) : 0.0f});
+  }
+  return all;
+}
+
 ComposedChips::CodeWeights ComposedChips::code_weights(const Tile& tile, const TileDraws& draws,
                                                        std::size_t input_level, float pass) const {
-  const bool pair = tile.scheme == SignedScheme::kDifferentialBeforeAdc, both = !draws.minus.empty();
-  const int largest = hardware_.largest_weight();
+  const bool both = !draws.minus.empty();
   const auto x = static_cast<float>(input_level);
+  std::vector<CodeTerms> terms[2];
   CodeWeights w;
+  w.mean.reserve(tile.conversions * (2 * static_cast<std::size_t>(hardware_.largest_weight()) + 1));
+  w.plus.reserve(w.mean.capacity());
   for (std::size_t c = 0; c < tile.conversions; ++c) {
+    auto& codes = terms[storing(tile, c)];
+    if (codes.empty()) codes = code_terms(tile, c, input_level);
     const float gain = draws.adc.empty() ? 1.0f : draws.adc[c].gain;
-    for (int code = -largest; code <= largest; ++code) {
-      const CellLevels levels = stored_levels(tile, hardware_, c, code);
-      const std::size_t p = table_.kind(input_level, levels.plus), m = table_.kind(input_level, levels.minus);
-      const float stored = static_cast<float>(levels.plus) - static_cast<float>(levels.minus);
-      const auto drive = pair ? static_cast<float>(levels.plus + levels.minus + 2 * table_.minimum_conductance) : 1.0f;
-      const auto mean = static_cast<float>(table_.level[p] - (pair ? table_.level[m] : 0.0));
-      const auto spread = static_cast<float>(table_.cell_sigma[p]),
-                 other = pair ? static_cast<float>(table_.cell_sigma[m]) : 0.0f;
-      const float analog = mean + x * (draws.on[3 * c + 1] * stored + draws.on[3 * c + 2] * drive);
-      w.mean.push_back(x * stored + pass * (analog / gain - x * stored));
-      w.plus.push_back(pass / gain * (both ? spread : std::sqrt(spread * spread + other * other)));
-      if (both) w.minus.push_back(-pass / gain * other);
+    for (const CodeTerms& t : codes) {
+      const float analog = t.mean + x * (draws.on[3 * c + 1] * t.stored + draws.on[3 * c + 2] * t.drive);
+      w.mean.push_back(x * t.stored + pass * (analog / gain - x * t.stored));
+      w.plus.push_back(pass / gain * (both ? t.spread : std::sqrt(t.spread * t.spread + t.other * t.other)));
+      if (both) w.minus.push_back(-pass / gain * t.other);
     }
   }
   return w;
 }
 
 std::vector<float> ComposedChips::fold(const Tile& tile, std::span<const float> codes, const TileDraws& draws,
-                                       float pass) const {
+                                       float pass, std::vector<float> weight) const {
   const std::size_t conversions = tile.conversions, cells = tile.rows * conversions;
   const int largest = hardware_.largest_weight();
   // Where the weights of the code of a conversion begin, and which code it has.
@@ -180,7 +194,7 @@ std::vector<float> ComposedChips::fold(const Tile& tile, std::span<const float> 
     middle[c] = static_cast<std::int32_t>(c) * (2 * largest + 1) + largest;
     output[c] = static_cast<std::uint32_t>(output_of(tile, c));
   }
-  std::vector<float> weight((table_.inputs - 1) * cells);
+  weight.resize((table_.inputs - 1) * cells);
   for (std::size_t x = 1; x < table_.inputs; ++x) {
     const CodeWeights w = code_weights(tile, draws, x, pass);
     float* out = weight.data() + (x - 1) * cells;

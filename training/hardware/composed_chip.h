@@ -36,12 +36,15 @@ class ComposedChips {
   /// The table must outlive the object.
   ComposedChips(const errormodel::ErrorTable& table, const HardwareOptions& hardware, std::uint64_t seed);
 
-  TileDraws draw(const Tile& tile, std::uint64_t chip, Draws draws) const;
+  /// Here and below: the last argument's memory is used where it is large enough.
+  TileDraws draw(const Tile& tile, std::uint64_t chip, Draws draws, TileDraws memory = {}) const;
   /// The tile's weights with the chip's static errors, [input levels − 1][rows][conversions]. `codes`: the layer's
   /// weight codes [rows of the layer][outputs]; `pass`: ComposedTable::pass.
-  std::vector<float> fold(const Tile& tile, std::span<const float> codes, const TileDraws& draws, float pass) const;
+  std::vector<float> fold(const Tile& tile, std::span<const float> codes, const TileDraws& draws, float pass,
+                          std::vector<float> memory = {}) const;
   /// Each conversion's row of the composed table, [conversions][bins][2].
-  std::vector<float> column_rows(const Tile& tile, const TileDraws& draws, const ComposedTable& composed) const;
+  std::vector<float> column_rows(const Tile& tile, const TileDraws& draws, const ComposedTable& composed,
+                                 std::vector<float> memory = {}) const;
 
   /// σ of the columns' static offsets, their ADCs' included [MAC units].
   double offset_sigma() const { return offset_sigma_; }
@@ -53,6 +56,11 @@ class ComposedChips {
   struct CodeWeights {
     std::vector<float> mean, plus, minus;  ///< mean weight and factors of the cells' draws [conversions][codes]
   };
+  /// What a conversion stores for a weight code, and what the table says of it at one input level.
+  struct CodeTerms {
+    float stored, drive, mean, spread, other;  ///< `other`: spread of the second line
+  };
+  std::vector<CodeTerms> code_terms(const Tile& tile, std::size_t conversion, std::size_t input_level) const;
   std::vector<float> column_terms(std::span<const double> chip_normals, std::span<const double> column_normals) const;
   CodeWeights code_weights(const Tile& tile, const TileDraws& draws, std::size_t input_level, float pass) const;
   std::vector<AdcDraw> draw_adcs(const Tile& tile, std::uint64_t chip, Draws draws) const;

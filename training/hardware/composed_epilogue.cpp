@@ -1,5 +1,6 @@
 #include "training/hardware/composed_epilogue.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -23,46 +24,80 @@ void noise(const float* variance, const float* normal, float* value, std::size_t
   add_noise_reference({variance, count}, {normal, count}, {value, count});
 }
 #else
+/// Places of values in the rows, in bins.
+struct Places {
+  Vector at, bounded;  ///< as it is, and moved into the rows
+  hn::Vec<Ints> bin;   ///< the one before it
+};
+HWY_INLINE HWY_ATTR Places places_of(const ConversionRows& r, const float* HWY_RESTRICT partial) {
+  const Floats f;
+  const Ints ints;
+  const auto at = hn::Mul(hn::Sub(hn::LoadU(f, partial), hn::Set(f, r.y_low)), hn::Set(f, r.per_bin));
+  const auto bounded = hn::Min(hn::Max(at, hn::Zero(f)), hn::Set(f, static_cast<float>(r.bins - 1)));
+  const auto last_bin = hn::Set(ints, static_cast<std::int32_t>(r.bins) - 2);
+  return {at, bounded, hn::Min(hn::ConvertTo(ints, bounded), last_bin)};
+}
+
+/// Values that are looked up together: where they stand is computed for all of them first, so that the long way from a
+/// value to its entry is not waited for each time.
+constexpr std::size_t kChunk = 512;
+
 /// All whole vectors; returns how many values those are. `first_entry`[i mod conversions] is where the row of value i
 /// begins, repeated once beyond the conversions by a vector's lanes.
-HWY_ATTR std::size_t add_vectors(const ConversionRows& r, const std::int32_t* HWY_RESTRICT first_entry,
-                                 const float* partial, std::size_t count, TileWeight weight, SumStart start,
+template <bool kAdd, bool kSloped>
+HWY_ATTR std::size_t add_vectors(const ConversionRows& rows, const std::int32_t* HWY_RESTRICT first_entry,
+                                 const float* partial, std::size_t count, TileWeight weight,
                                  const ConversionSums& sums) {
   const Floats f;
   const Ints ints;
   const std::size_t lanes = hn::Lanes(f);
-  const auto zero = hn::Zero(f), one = hn::Set(f, 1.0f), last = hn::Set(f, static_cast<float>(r.bins - 1)),
-             y_low = hn::Set(f, r.y_low), per_bin = hn::Set(f, r.per_bin), width = hn::Set(f, r.bin_width),
-             factor = hn::Set(f, weight.value), square = hn::Set(f, weight.value * weight.value),
-             share = hn::Set(f, weight.slope);
-  const auto last_bin = hn::Set(ints, static_cast<std::int32_t>(r.bins) - 2);
-  const bool add = start == SumStart::kAdd, sloped = sums.slope != nullptr;
-  std::size_t i = 0, column = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto at = hn::Mul(hn::Sub(hn::LoadU(f, partial + i), y_low), per_bin);
-    const auto bounded = hn::Min(hn::Max(at, zero), last);
-    const auto bin = hn::Min(hn::ConvertTo(ints, bounded), last_bin);
-    const auto between = hn::Sub(bounded, hn::ConvertTo(f, bin));
-    const Ends e = load_ends(r.rows, hn::Add(bin, hn::LoadU(ints, first_entry + column)));
-    const auto rise = hn::Sub(e.next_first, e.first);
-    const auto y = hn::Add(y_low, hn::Mul(bounded, width));
-    auto value = hn::Mul(factor, hn::Add(hn::Add(y, e.first), hn::Mul(between, rise)));
-    auto variance = hn::Mul(square, hn::Add(e.second, hn::Mul(between, hn::Sub(e.next_second, e.second))));
-    if (add) {
-      value = hn::Add(hn::LoadU(f, sums.value + i), value);
-      variance = hn::Add(hn::LoadU(f, sums.variance + i), variance);
+  const ConversionRows r = rows;
+  float *const values = sums.value, *const variances = sums.variance, *const slopes = sums.slope;
+  const auto zero = hn::Zero(f), one = hn::Set(f, 1.0f), y_low = hn::Set(f, r.y_low), per_bin = hn::Set(f, r.per_bin),
+             width = hn::Set(f, r.bin_width), factor = hn::Set(f, weight.value),
+             square = hn::Set(f, weight.value * weight.value), share = hn::Set(f, weight.slope);
+  HWY_ALIGN std::int32_t entry[kChunk];
+  const std::size_t whole = count / lanes * lanes;
+  std::size_t column = 0;
+  for (std::size_t begin = 0; begin < whole; begin += kChunk) {
+    const std::size_t end = std::min(whole, begin + kChunk);
+    for (std::size_t i = begin; i < end; i += lanes) {
+      const auto bin = places_of(r, partial + i).bin;
+      hn::Store(hn::Add(bin, hn::LoadU(ints, first_entry + column)), ints, entry + (i - begin));
+      for (column += lanes; column >= r.conversions;) column -= r.conversions;
     }
-    hn::StoreU(value, f, sums.value + i);
-    hn::StoreU(variance, f, sums.variance + i);
-    if (sloped) {
+    for (std::size_t i = begin; i < end; i += lanes) {
+      const Places p = places_of(r, partial + i);
+      const auto between = hn::Sub(p.bounded, hn::ConvertTo(f, p.bin));
+      const Ends e = load_ends(r.rows, entry + (i - begin));
+      const auto rise = hn::Sub(e.next_first, e.first);
+      const auto y = hn::Add(y_low, hn::Mul(p.bounded, width));
+      auto value = hn::Mul(factor, hn::Add(hn::Add(y, e.first), hn::Mul(between, rise)));
+      auto variance = hn::Mul(square, hn::Add(e.second, hn::Mul(between, hn::Sub(e.next_second, e.second))));
+      if (kAdd) {
+        value = hn::Add(hn::LoadU(f, values + i), value);
+        variance = hn::Add(hn::LoadU(f, variances + i), variance);
+      }
+      hn::StoreU(value, f, values + i);
+      hn::StoreU(variance, f, variances + i);
+      if (!kSloped) continue;
       const auto inside = hn::Mul(share, hn::Max(zero, hn::Add(one, hn::Mul(rise, per_bin))));
-      auto slope = hn::IfThenElseZero(hn::Eq(bounded, at), inside);
-      if (add) slope = hn::Add(hn::LoadU(f, sums.slope + i), slope);
-      hn::StoreU(slope, f, sums.slope + i);
+      auto slope = hn::IfThenElseZero(hn::Eq(p.bounded, p.at), inside);
+      if (kAdd) slope = hn::Add(hn::LoadU(f, slopes + i), slope);
+      hn::StoreU(slope, f, slopes + i);
     }
-    for (column += lanes; column >= r.conversions;) column -= r.conversions;
   }
-  return i;
+  return whole;
+}
+
+HWY_ATTR std::size_t add_vectors(const ConversionRows& rows, const std::int32_t* first_entry, const float* partial,
+                                 std::size_t count, TileWeight weight, SumStart start, const ConversionSums& sums) {
+  const bool add = start == SumStart::kAdd;
+  if (sums.slope == nullptr)
+    return add ? add_vectors<true, false>(rows, first_entry, partial, count, weight, sums)
+               : add_vectors<false, false>(rows, first_entry, partial, count, weight, sums);
+  return add ? add_vectors<true, true>(rows, first_entry, partial, count, weight, sums)
+             : add_vectors<false, true>(rows, first_entry, partial, count, weight, sums);
 }
 
 HWY_ATTR void noise(const float* HWY_RESTRICT variance, const float* HWY_RESTRICT normal, float* HWY_RESTRICT value,

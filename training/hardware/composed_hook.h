@@ -12,6 +12,9 @@
 
 namespace errata::training {
 
+struct ComposedLayer;
+class ProductWorkspaces;
+
 enum class HardwareGradient {
   kTableSlope,       ///< d(out)/dY of the composed table, averaged over the tiles that add up to an output
   kStraightThrough,  ///< 1
@@ -58,17 +61,13 @@ class ComposedHook final : public ProductHook {
                Tensor& product, Tensor* slope) override;
 
  private:
-  struct LayerState;
-  struct Workspace;
-  class Workspaces;
-
-  void draw_chip(const MatrixLayer& layer, LayerState& state, std::size_t number, std::uint64_t chip);
+  void draw_chip(const MatrixLayer& layer, ComposedLayer& state, std::size_t number, std::uint64_t chip);
   std::uint64_t chip_of(const BatchContext& context, std::size_t number) const;
 
   const errormodel::ErrorTable& table_;
   ComposedOptions options_;
-  std::vector<LayerState> layers_;
-  std::unique_ptr<Workspaces> workspaces_;
+  std::vector<ComposedLayer> layers_;
+  std::unique_ptr<ProductWorkspaces> workspaces_;
 };
 
 }  // namespace errata::training

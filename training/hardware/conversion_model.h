@@ -23,6 +23,22 @@ class PreparedTile {
   virtual void read(const TileReads& reads, std::span<float> value) const = 0;
 };
 
+/// Input codes on the rows that tiles share.
+struct CodePatches {
+  std::span<const std::uint8_t> codes;  ///< [images · positions][rows]
+  std::size_t images = 0, positions = 0;
+  std::uint64_t first_image = 0;  ///< as in TileReads
+};
+
+/// The weight slices of one group of rows on one chip, from input codes to shifted and added ADC codes without analog
+/// values between: the fast way of bit-true products. Thread safe.
+class PreparedRows {
+ public:
+  virtual ~PreparedRows() = default;
+  /// Adds to `product` [images · positions][columns], in MAC units.
+  virtual void add(const CodePatches& patches, std::span<float> product) const = 0;
+};
+
 /// What turns input levels on a tile into analog column values: the interface that bit-true evaluation knows
 /// (methods.md §4.3). Ideal, Gaussian and table models are TableConversion; the behavioural model behind the same
 /// interface is verification's.
@@ -30,6 +46,13 @@ class ConversionModel {
  public:
   virtual ~ConversionModel() = default;
   virtual std::unique_ptr<PreparedTile> prepare(const Tile& tile, std::uint64_t seed, std::uint64_t chip) const = 0;
+  /// The slices of the same rows in one, ADC included, where the model has such a way for this hardware; otherwise
+  /// null.
+  virtual std::unique_ptr<PreparedRows> prepare_rows(std::span<const Tile> slices, const HardwareOptions& hardware,
+                                                     std::uint64_t seed, std::uint64_t chip) const {
+    static_cast<void>(slices), static_cast<void>(hardware), static_cast<void>(seed), static_cast<void>(chip);
+    return nullptr;
+  }
 };
 
 }  // namespace errata::training

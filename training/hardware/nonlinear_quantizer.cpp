@@ -3,38 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "training/vector_clones.h"
+
 namespace errata::training {
 
 namespace {
-
-constexpr std::array<std::string_view, 3> kFormNames{"polynomial", "rational", "tanh"};
-constexpr std::array<std::string_view, 5> kPolynomialNames{"a0", "a1", "a2", "a3", "a5"};
-constexpr std::array<std::string_view, 1> kRationalNames{"n"}, kTanhNames{"c"};
-constexpr double kStartOfTanh = 4.0, kSmallestOfTanh = 0.05;
-
-/// Beyond the full scale along the tangent.
-CurvePoint polynomial_at(const CurveParameters& a, double s) {
-  const double e = std::clamp(s, -1.0, 1.0), beyond = s - e;
-  const double e2 = e * e, e3 = e2 * e, e4 = e2 * e2;
-  const CurveParameters power{1.0, e, e2, e3, e4 * e}, slope{0.0, 1.0, 2.0 * e, 3.0 * e2, 5.0 * e4};
-  CurvePoint p{e + beyond, 1.0, {}};
-  for (std::size_t k = 0; k < a.size(); ++k) {
-    p.by_parameter[k] = power[k] + beyond * slope[k];
-    p.value += a[k] * p.by_parameter[k];
-    p.slope += a[k] * slope[k];
-  }
-  return p;
-}
-
-CurvePoint rational_at(double n, double s) {
-  const double magnitude = std::fabs(s), below = 1.0 + n * magnitude;
-  return {s / below, 1.0 / (below * below), {-s * magnitude / (below * below)}};
-}
-
-CurvePoint tanh_at(double c, double s) {
-  const double t = std::tanh(s / c), slope = 1.0 - t * t;
-  return {c * t, slope, {t - (s / c) * slope}};
-}
 
 /// The curve in fp32 with its slope, one type for each form so that the loop below has no branch.
 struct Polynomial {
@@ -45,7 +18,10 @@ struct Polynomial {
         a2(static_cast<float>(p[2])),
         a3(static_cast<float>(p[3])),
         a5(static_cast<float>(p[4])) {}
-  static float inside(float s) { return std::min(std::max(s, -1.0f), 1.0f); }
+  static float inside(float s) {
+    const float above = s < -1.0f ? -1.0f : s;
+    return above > 1.0f ? 1.0f : above;
+  }
   float slope(float s) const {
     const float e = inside(s);
     return a1 + e * (2.0f * a2 + e * (3.0f * a3 + e * e * (5.0f * a5)));
@@ -81,22 +57,39 @@ inline float round_away(float v) {
   return whole + (rest >= 0.5f ? 1.0f : 0.0f) - (rest <= -0.5f ? 1.0f : 0.0f);
 }
 
+/// Inlined into functions that are compiled for several vector widths.
 template <class Curve>
-void apply_curve(const NonlinearQuantizer& q, std::span<float> values, std::span<float> slopes) {
+[[gnu::always_inline]] inline void apply_curve(const NonlinearQuantizer& q, std::span<float> values,
+                                               std::span<float> slopes) {
   const Curve curve(q.curve.parameters);
   const auto scale = static_cast<float>(1.0 / q.full_scale), per_step = static_cast<float>(1.0 / q.step());
   const auto step = static_cast<float>(q.full_scale * q.step());
   const auto low = static_cast<float>(q.low()), high = static_cast<float>(q.high());
-  const auto quantized = [&](float f) { return step * round_away(std::min(std::max(f, low), high) * per_step); };
+  float* __restrict value = values.data();
+  float* __restrict passed = slopes.data();
+  const std::size_t count = values.size();
   if (slopes.empty()) {
-    for (float& value : values) value = quantized(curve.value(value * scale));
+    for (std::size_t i = 0; i < count; ++i) {
+      const float f = curve.value(value[i] * scale), above = f < low ? low : f;
+      value[i] = step * round_away((above > high ? high : above) * per_step);
+    }
     return;
   }
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const float s = values[i] * scale, f = curve.value(s), slope = curve.slope(s);
-    slopes[i] = f > low && f < high ? slope : 0.0f;
-    values[i] = quantized(f);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float s = value[i] * scale, f = curve.value(s), slope = curve.slope(s), above = f < low ? low : f;
+    const float under = f > low ? slope : 0.0f;
+    passed[i] = f < high ? under : 0.0f;
+    value[i] = step * round_away((above > high ? high : above) * per_step);
   }
+}
+
+ERRATA_VECTOR_CLONES void apply_polynomial(const NonlinearQuantizer& q, std::span<float> values,
+                                           std::span<float> slopes) {
+  apply_curve<Polynomial>(q, values, slopes);
+}
+ERRATA_VECTOR_CLONES void apply_rational(const NonlinearQuantizer& q, std::span<float> values,
+                                         std::span<float> slopes) {
+  apply_curve<Rational>(q, values, slopes);
 }
 
 /// σ(x) with its derivative, safe for any x.
@@ -110,45 +103,6 @@ struct Sigmoid {
 };
 
 }  // namespace
-
-std::string_view form_name(CurveForm form) { return kFormNames[static_cast<std::size_t>(form)]; }
-
-std::span<const std::string_view> curve_parameter_names(CurveForm form) {
-  switch (form) {
-    case CurveForm::kPolynomial:
-      return kPolynomialNames;
-    case CurveForm::kRational:
-      return kRationalNames;
-    case CurveForm::kTanh:
-      return kTanhNames;
-  }
-  return {};
-}
-
-NonlinearCurve NonlinearCurve::start(CurveForm form) {
-  NonlinearCurve curve{form, {}};
-  if (form == CurveForm::kTanh) curve.parameters[0] = kStartOfTanh;
-  return curve;
-}
-
-NonlinearCurve NonlinearCurve::bounded() const {
-  NonlinearCurve curve = *this;
-  if (form == CurveForm::kRational) curve.parameters[0] = std::max(0.0, parameters[0]);
-  if (form == CurveForm::kTanh) curve.parameters[0] = std::max(kSmallestOfTanh, parameters[0]);
-  return curve;
-}
-
-CurvePoint NonlinearCurve::at(double s) const {
-  switch (form) {
-    case CurveForm::kPolynomial:
-      return polynomial_at(parameters, s);
-    case CurveForm::kRational:
-      return rational_at(parameters[0], s);
-    case CurveForm::kTanh:
-      return tanh_at(parameters[0], s);
-  }
-  return {};
-}
 
 double NonlinearQuantizer::step() const { return std::ldexp(1.0, (bipolar ? 1 : 0) - bits); }
 
@@ -188,9 +142,9 @@ QuantizedPoint NonlinearQuantizer::soft_at(double y, double temperature) const {
 void apply(const NonlinearQuantizer& quantizer, std::span<float> values, std::span<float> slopes) {
   switch (quantizer.curve.form) {
     case CurveForm::kPolynomial:
-      return apply_curve<Polynomial>(quantizer, values, slopes);
+      return apply_polynomial(quantizer, values, slopes);
     case CurveForm::kRational:
-      return apply_curve<Rational>(quantizer, values, slopes);
+      return apply_rational(quantizer, values, slopes);
     case CurveForm::kTanh:
       return apply_curve<Tanh>(quantizer, values, slopes);
   }

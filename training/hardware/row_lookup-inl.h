@@ -29,18 +29,19 @@ struct Ends {
 
 /// They stand side by side, so that one load of four floats has them all; gathers are faster from 16 lanes on only.
 #if HWY_MAX_BYTES <= 32
-HWY_INLINE HWY_ATTR Ends load_ends(const float* HWY_RESTRICT rows, hn::Vec<Ints> entry) {
+HWY_INLINE HWY_ATTR Ends load_ends(const float* HWY_RESTRICT rows, const std::int32_t* HWY_RESTRICT entry) {
   const Floats f;
   const hn::Repartition<std::uint64_t, Floats> pairs;
   const hn::Full128<float> four;
-  HWY_ALIGN std::int32_t at[hn::MaxLanes(Floats())];
-  hn::Store(entry, Ints(), at);
+  const auto at = [entry](std::size_t lane) {
+    return 2 * static_cast<std::size_t>(static_cast<std::uint32_t>(entry[lane]));
+  };
   Vector v[4];
   for (std::size_t k = 0; k < 4; ++k) {
 #if HWY_MAX_BYTES == 32
-    v[k] = hn::Combine(f, hn::LoadU(four, rows + 2 * at[k + 4]), hn::LoadU(four, rows + 2 * at[k]));
+    v[k] = hn::Combine(f, hn::LoadU(four, rows + at(k + 4)), hn::LoadU(four, rows + at(k)));
 #else
-    v[k] = hn::LoadU(four, rows + 2 * at[k]);
+    v[k] = hn::LoadU(four, rows + at(k));
 #endif
   }
   const auto a = hn::BitCast(pairs, hn::InterleaveLower(f, v[0], v[1])),
@@ -50,12 +51,20 @@ HWY_INLINE HWY_ATTR Ends load_ends(const float* HWY_RESTRICT rows, hn::Vec<Ints>
   return {hn::BitCast(f, hn::InterleaveLower(pairs, a, b)), hn::BitCast(f, hn::InterleaveUpper(pairs, a, b)),
           hn::BitCast(f, hn::InterleaveLower(pairs, c, d)), hn::BitCast(f, hn::InterleaveUpper(pairs, c, d))};
 }
+HWY_INLINE HWY_ATTR Ends load_ends(const float* HWY_RESTRICT rows, hn::Vec<Ints> entry) {
+  HWY_ALIGN std::int32_t at[hn::MaxLanes(Floats())];
+  hn::Store(entry, Ints(), at);
+  return load_ends(rows, at);
+}
 #else
 HWY_INLINE HWY_ATTR Ends load_ends(const float* HWY_RESTRICT rows, hn::Vec<Ints> entry) {
   const Floats f;
   const auto at = hn::ShiftLeft<1>(entry);
   return {hn::GatherIndex(f, rows, at), hn::GatherIndex(f, rows + 1, at), hn::GatherIndex(f, rows + 2, at),
           hn::GatherIndex(f, rows + 3, at)};
+}
+HWY_INLINE HWY_ATTR Ends load_ends(const float* HWY_RESTRICT rows, const std::int32_t* HWY_RESTRICT entry) {
+  return load_ends(rows, hn::LoadU(Ints(), entry));
 }
 #endif
 

@@ -14,6 +14,9 @@ class TableConversion final : public ConversionModel {
   /// The table must outlive the model and the tiles it prepares.
   explicit TableConversion(const errormodel::ErrorTable& table) : table_(table) {}
   std::unique_ptr<PreparedTile> prepare(const Tile& tile, std::uint64_t seed, std::uint64_t chip) const override;
+  /// In 16 bits, where make_row_plan() has a plan.
+  std::unique_ptr<PreparedRows> prepare_rows(std::span<const Tile> slices, const HardwareOptions& hardware,
+                                             std::uint64_t seed, std::uint64_t chip) const override;
 
  private:
   const errormodel::ErrorTable& table_;

@@ -660,5 +660,35 @@ TEST(FitFloatingLine, NeedsALineThatMoves) {
   expect_error(ExitStatus::kComputation, "E504", [&] { fit_floating_line(failed); });
 }
 
+TEST(FitFloatingLine, IntervalsOfItsParametersCoverAsOftenAsTheySay) {
+  const TwoDraws cell = [](double x, std::size_t l, double v, double a, double b) {
+    return scale_of(x, l, v) * (1 + 0.06 * a - 0.02 * b);
+  };
+  const auto exact = measured(cell);
+  const FamilyFit truth = fit_floating_line(exact);
+  ASSERT_EQ(truth.parameters.size(), 2u * 2u * 8u * 3u);
+  EXPECT_EQ(truth.parameters[0].name, "1");
+  EXPECT_EQ(truth.parameters[1].name, "a");
+  EXPECT_EQ(truth.parameters[2].name, "b");
+  EXPECT_EQ(truth.parameters[0].regression, "input 0, level 0, end at 0.3 V, fC");
+  EXPECT_NEAR(truth.parameters[0].interval.estimate, scale_of(0, 0, 0.3) * 1e15, 1e-12);
+  // 30 cells of 32 regressions: misses of a parameter are binomial(960, 5 %), mean 48, σ 6.75. Fewer than 20 or more
+  // than 80 have a probability of 6e-6.
+  std::vector<int> misses(3, 0);
+  for (std::uint64_t n = 0; n < 30; ++n) {
+    auto noisy = exact;
+    RandomStream stream(27, StreamPurpose::kTest, n);
+    for (double& q : noisy.charge.charge_coulombs) q += 1e-18 * stream.normal();
+    const FamilyFit fit = fit_floating_line(noisy);
+    ASSERT_EQ(family_of(fit).degree, 1);
+    for (std::size_t k = 0; k < fit.parameters.size(); ++k)
+      misses[k % 3] += fit.parameters[k].interval.contains(truth.parameters[k].interval.estimate) ? 0 : 1;
+  }
+  for (const int m : misses) {
+    EXPECT_GE(m, 20);
+    EXPECT_LE(m, 80);
+  }
+}
+
 }  // namespace
 }  // namespace errata::behavioral

@@ -160,6 +160,48 @@ TEST(BehavioralModel, RoundTrip) {
   EXPECT_EQ(a, b);
 }
 
+TEST(BehavioralModel, SeveralOperatingPointsRoundTripWithWhatTheFitSays) {
+  const TemporaryFolder folder;
+  BehavioralModel cold = example(), hot = example();
+  cold.parameters = {{"input 0, level 1", "bit^2", {1, 0.5, 1.5}, 30, true}, {"lines", "offset", {2, 2, 2}, 3, false}};
+  cold.curves = {{{CurveForm::kPolynomial, {0.1, 0, 0, -0.1, 0}},
+                  32,
+                  {{0.1, 0, 0.2}, {0, 0, 0}, {0, 0, 0}, {-0.1, -0.2, 0}, {0, 0, 0}},
+                  0.5,
+                  1.5,
+                  12,
+                  true},
+                 {{CurveForm::kTanh, {1.5}}, 32, {{1.5, 1, 2}}, 0.6, 1.6, 1, false}};
+  cold.array.supply_volts = hot.array.supply_volts = 0.9;
+  hot.array.temperature_kelvin = 358.15;
+  hot.transfer.unit *= 0.8;
+  hot.validation.interpolation_rms = 0.03;
+  const std::vector<BehavioralModel> both{cold, hot};
+  save_models(both, folder / "m.h5");
+  const auto back = load_models(folder / "m.h5");
+  ASSERT_EQ(back.size(), 2u);
+  EXPECT_EQ(back[0].array.supply_volts, 0.9);
+  EXPECT_EQ(back[1].array.temperature_kelvin, 358.15);
+  EXPECT_EQ(back[1].transfer.unit, hot.transfer.unit);
+  EXPECT_EQ(back[1].validation.interpolation_rms, 0.03);
+  EXPECT_TRUE(std::isnan(back[0].validation.interpolation_rms));
+  ASSERT_EQ(back[0].parameters.size(), 2u);
+  EXPECT_EQ(back[0].parameters[0].name, "bit^2");
+  EXPECT_EQ(back[0].parameters[0].interval.high, 1.5);
+  EXPECT_EQ(back[0].parameters[1].regression, "lines");
+  EXPECT_FALSE(back[0].parameters[1].identifiable);
+  ASSERT_EQ(back[0].curves.size(), 2u);
+  EXPECT_EQ(back[0].curves[0].curve.parameters, cold.curves[0].curve.parameters);
+  EXPECT_EQ(back[0].curves[0].parameters[3].low, -0.2);
+  EXPECT_FALSE(back[0].curves[1].converged);
+  EXPECT_EQ(BehavioralModel::load(folder / "m.h5").array.temperature_kelvin, cold.array.temperature_kelvin);
+  // One alone is the same file as ever: no group for further points.
+  save_models(std::span(both).first(1), folder / "one.h5");
+  cold.save(folder / "alone.h5");
+  EXPECT_TRUE(testing::bytes_of(folder / "one.h5") == testing::bytes_of(folder / "alone.h5"));
+  EXPECT_EQ(load_models(folder / "one.h5").size(), 1u);
+}
+
 TEST(BehavioralModel, IsWrittenAlikeTwice) {
   const TemporaryFolder folder;
   example().save(folder / "a.h5");

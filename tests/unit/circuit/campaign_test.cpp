@@ -2,45 +2,27 @@
 
 #include <gtest/gtest.h>
 #include <omp.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cmath>
-#include <csignal>
 #include <sstream>
 
 #include "core/quantity.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/german_locale.h"
+#include "tests/support/small_decks.h"
 #include "tests/support/temporary_folder.h"
 
 namespace errata::circuit {
 namespace {
 
 using testing::bytes_of;
+using testing::deck_of;
+using testing::divider;
+using testing::divider_points;
+using testing::endless;
 using testing::expect_error;
 using testing::TemporaryFolder;
-
-Deck deck_of(std::vector<std::string> lines, const std::vector<std::string>& slots = {}) {
-  lines.insert(lines.begin(), "title");
-  lines.push_back(".end");
-  Deck deck{.name = "test deck", .lines = std::move(lines)};
-  for (const auto& target : slots) deck.slots.push_back({SlotKind::kAlter, target});
-  deck.positions.resize(deck.lines.size());
-  return deck;
-}
-
-/// Two resistors in series between the clamp and ground: slots clamp voltage and lower resistor.
-Deck divider() { return deck_of({"vclamp a 0 1", "r1 a b 1k", "r2 b 0 1k"}, {"@vclamp[dc]", "@r2[resistance]"}); }
-
-std::vector<SimulationPoint> divider_points(std::size_t n) {
-  std::vector<SimulationPoint> points(n);
-  for (std::size_t i = 0; i < n; ++i)
-    points[i].slots = {0.1 * static_cast<double>(i + 1), 1000.0 + static_cast<double>(i)};
-  return points;
-}
 
 CampaignResult run(const std::vector<Deck>& decks, const std::vector<SimulationPoint>& points,
                    CampaignOptions options = {}, int jobs = 1, const std::filesystem::path& shard = {}) {
@@ -151,33 +133,6 @@ TEST(RunCampaign, HelpsAPointThatDoesNotConvergeAndSaysHow) {
   EXPECT_EQ(result.remedied(), 2u);
 }
 
-TEST(RunCampaign, AFullDiskStopsItWithoutLosingWhatWasWritten) {
-  const TemporaryFolder folder;
-  const auto shard = folder / "points.journal";
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::signal(SIGXFSZ, SIG_IGN);
-    const rlimit small{2000, 2000};  // bytes that a file may hold: what a full disk looks like to one program
-    ::setrlimit(RLIMIT_FSIZE, &small);
-    try {
-      run({divider()}, divider_points(200), {}, 1, shard);
-    } catch (const Error& e) {
-      ::_exit(e.code() == "E601" ? 17 : 18);
-    }
-    ::_exit(19);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 17);
-  std::uint64_t first = 0;
-  RunContext context;
-  context.progress = [&](std::string_view, std::uint64_t done, std::uint64_t) { first = first == 0 ? done : first; };
-  const auto resumed = run_campaign({divider()}, divider_points(200), {}, shard, std::string(64, 'f'), context);
-  EXPECT_GT(first, 40u);  // 2000 bytes hold 46 points
-  EXPECT_EQ(resumed.failures(), 0u);
-}
-
 TEST(RunCampaign, DoesNotDependOnJobs) {
   const auto points = divider_points(100);
   const auto one = run({divider()}, points), two = run({divider()}, points, {}, 2);
@@ -271,11 +226,6 @@ TEST(RunCampaign, AnUnknownSlotIsAFailureAndNotTheOldValue) {
   const auto result = run({divider()}, points, kTolerant);
   EXPECT_EQ(result.points[0].status, PointStatus::kFailed);
   EXPECT_EQ(result.points[1].status, PointStatus::kOk);
-}
-
-/// An operating point that never ends: a chattering source and no limit of iterations.
-Deck endless() {
-  return deck_of({"vclamp a 0 1", "r1 a 0 1k", "b1 c 0 v = v(c) > 0.5 ? 0 : 1", ".options itl1=1000000000"});
 }
 
 TEST(RunCampaign, AHangCostsItsDeadlineOnly) {

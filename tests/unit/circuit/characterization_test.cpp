@@ -33,7 +33,8 @@ Characterization example() {
   c.mismatch = {
       {.name = "vt", .device = "m1", .parameter = "delvto", .sigma = {0.01}},
       {.name = "offset", .scope = MismatchScope::kChip, .device = "clamp", .parameter = "voltage", .sigma = {0.002}}};
-  c.noise = {{.name = "rtn", .sigma = {0.1, 0.05}}, {.name = "comparator", .cell_relative = false, .sigma = {1e-6}}};
+  c.noise = {{.name = "rtn", .sigma = {0.1, 0.05}},
+             {.name = "comparator", .cell_relative = false, .sigma = {1e-6}, .memory = 0.25}};
   c.cell = {.input_levels_volts = {0, 1},
             .weight_levels = {1e5, 1e4},
             .bit_line_volts = {0.1, 0.2, 0.3},
@@ -53,11 +54,34 @@ Characterization example() {
   return c;
 }
 
+TEST(Characterization, SeveralOperatingPointsStandInOneFile) {
+  const TemporaryFolder folder;
+  auto cold = example(), hot = example();
+  cold.array.supply_volts = hot.array.supply_volts = 0.9;
+  hot.array.temperature_kelvin = 358.15;
+  hot.columns.output[0] = 17;
+  save_characterizations(std::vector{cold, hot}, folder / "c.h5");
+  const auto back = load_characterizations(folder / "c.h5");
+  ASSERT_EQ(back.size(), 2u);
+  EXPECT_EQ(back[0].array.temperature_kelvin, 300);
+  EXPECT_EQ(back[1].array.temperature_kelvin, 358.15);
+  EXPECT_EQ(back[1].array.supply_volts, 0.9);
+  EXPECT_EQ(back[0].columns.output[0], 1);
+  EXPECT_EQ(back[1].columns.output[0], 17);
+  EXPECT_EQ(Characterization::load(folder / "c.h5").array.temperature_kelvin, 300);
+  example().save(folder / "alone.h5");
+  save_characterizations(std::vector{example()}, folder / "one.h5");
+  EXPECT_TRUE(testing::bytes_of(folder / "alone.h5") == testing::bytes_of(folder / "one.h5"));
+}
+
 TEST(Characterization, RoundTrip) {
   const TemporaryFolder folder;
   const auto c = example();
   c.save(folder / "c.h5");
   const auto back = Characterization::load(folder / "c.h5");
+  ASSERT_EQ(back.noise.size(), 2u);
+  EXPECT_EQ(back.noise[0].memory, 0.0);
+  EXPECT_EQ(back.noise[1].memory, 0.25);
   EXPECT_EQ(back.provenance.fingerprint(), c.provenance.fingerprint());
   EXPECT_EQ(back.simulator, c.simulator);
   EXPECT_EQ(back.array.rows, 3u);

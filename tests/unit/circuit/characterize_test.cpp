@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -187,8 +188,13 @@ TEST(Characterize, GivesTheSameSurfaceWhateverTheStrategy) {
                                      small_campaign({{"circuit.strategy", strategy}}));
     return characterize(s, folder / strategy, jobs(2));
   };
-  const auto sweep = with("automatic"), points = with("point_by_point");
+  const auto sweep = with("automatic"), points = with("point_by_point"), forked = with("forked_batches");
   EXPECT_NE(sweep.strategy, points.strategy);
+  EXPECT_EQ(forked.strategy, sweep.strategy + "; batches of points in forked processes");
+  EXPECT_EQ(forked.cell.current_amperes, sweep.cell.current_amperes);  // to the bit
+  EXPECT_EQ(forked.cell.noise_square_amperes, sweep.cell.noise_square_amperes);
+  EXPECT_EQ(forked.columns.output, sweep.columns.output);
+  EXPECT_EQ(forked.columns.noise_square, sweep.columns.noise_square);
   ASSERT_EQ(sweep.cell.current_amperes.size(), points.cell.current_amperes.size());
   for (std::size_t i = 0; i < sweep.cell.current_amperes.size(); ++i)
     EXPECT_NEAR(sweep.cell.current_amperes[i], points.cell.current_amperes[i],
@@ -245,6 +251,36 @@ TEST(Characterize, KilledAndResumedGivesTheSameBytes) {
   characterize(s, folder / "killed", context);
   EXPECT_GT(first, 3000u);  // 150 kB of journal were not simulated again
   EXPECT_TRUE(bytes_of(folder / "killed/characterization.h5") == bytes_of(folder / "fresh/characterization.h5"));
+}
+
+TEST(Characterize, ADiskThatIsFullAtTheEndLosesNoPoint) {
+  const TemporaryFolder folder;
+  const Settings s = divider_project(folder);
+  characterize(s, folder / "fresh", jobs(1));
+  const auto artefact = std::filesystem::file_size(folder / "fresh/characterization.h5");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit small{artefact - 1, artefact - 1};  // room for the journal, not for the artefact
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    try {
+      characterize(s, folder / "full", jobs(1));
+    } catch (const Error& e) {
+      ::_exit(e.code() == "E601" ? 17 : 18);
+    }
+    ::_exit(19);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 17);
+  EXPECT_FALSE(std::filesystem::exists(folder / "full/characterization.h5"));
+  std::uint64_t simulated = 0;
+  RunContext context = jobs(1);
+  context.progress = [&](std::string_view, std::uint64_t, std::uint64_t) { ++simulated; };
+  characterize(s, folder / "full", context);
+  EXPECT_EQ(simulated, 0u);  // all of them stood in the journal
+  EXPECT_TRUE(bytes_of(folder / "full/characterization.h5") == bytes_of(folder / "fresh/characterization.h5"));
 }
 
 TEST(Characterize, CancelledAndResumedGivesTheSameBytes) {

@@ -309,5 +309,31 @@ TEST(Hdf5Reader, RefusesHostileSizesBeforeTakingMemory) {
   refused([&] { file.attributes("/"); });
 }
 
+TEST(Hdf5File, HoldsSeveralOfAKindBelowGroups) {
+  const TemporaryFolder folder;
+  Hdf5Writer file(folder / "f.h5");
+  const auto write = [&](double value) {
+    file.write_scalar("/a/value", value, "V");
+    file.attribute("/", "value", value);
+    file.attribute("/a", "value", value);
+    file.write_strings("names", std::vector<std::string>{"x"});
+  };
+  write(1.0);
+  file.enter("/op[1]");
+  write(2.0);
+  file.commit();
+  const Hdf5Reader root(folder / "f.h5"), below(folder / "f.h5", "/op[1]");
+  EXPECT_EQ(root.scalar("/a/value"), 1.0);
+  EXPECT_EQ(root.real("/", "value"), 1.0);
+  EXPECT_EQ(root.scalar("/op[1]/a/value"), 2.0);
+  EXPECT_EQ(below.scalar("/a/value"), 2.0);
+  EXPECT_EQ(below.real("/", "value"), 2.0);
+  EXPECT_EQ(below.real("/a", "value"), 2.0);
+  EXPECT_EQ(below.strings("names").size(), 1u);
+  EXPECT_TRUE(below.has("/a"));
+  EXPECT_FALSE(below.has("/op[1]"));
+  EXPECT_EQ(below.children("/"), (std::vector<std::string>{"a", "names"}));
+}
+
 }  // namespace
 }  // namespace errata

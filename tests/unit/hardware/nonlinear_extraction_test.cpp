@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "behavioral/curve_fit.h"
 #include "behavioral/least_squares.h"
 #include "behavioral/model.h"
 #include "core/random_stream.h"
@@ -176,6 +177,27 @@ TEST(Extraction, TakesNgspicesColumnsFromTheModel) {
   EXPECT_EQ(s.ideal, (std::vector<double>{1, -2}));
   EXPECT_EQ(s.output, (std::vector<double>{1.25, -1.5}));
   EXPECT_EQ(coded(s, planted()).output, (std::vector<double>{1, -2}));  // a step is 1 MAC unit; ties go away from zero
+}
+
+TEST(Extraction, FindsWhatTheFitStageStores) {
+  // `errata fit` gives the same form by Ceres; both stand in the fit report side by side.
+  const auto samples = neurons(planted(), kNoise, 6);
+  const auto fits = behavioral::fit_curves(samples.ideal, samples.output, kFullScale);
+  for (const auto& by_ceres : fits) {
+    ExtractionOptions o = options();
+    o.start.curve = NonlinearCurve::start(by_ceres.curve.form);
+    o.steps = 4000;
+    const auto found = extract_nonlinearity(samples, o);
+    EXPECT_TRUE(found.converged()) << found.brief();
+    EXPECT_NEAR(found.rms / by_ceres.rms, 1, 1e-4) << found.brief();
+    ASSERT_EQ(found.parameters.size(), by_ceres.parameters.size());
+    for (std::size_t k = 0; k < found.parameters.size(); ++k) {
+      const Interval& theirs = by_ceres.parameters[k];
+      const double width = theirs.high - theirs.low;  // `converged` promises a hundredth of the confidence radius
+      EXPECT_NEAR(found.parameters[k].estimate, theirs.estimate, 0.01 * width) << found.brief();
+      EXPECT_NEAR(found.parameters[k].high - found.parameters[k].low, width, 0.02 * width) << found.brief();
+    }
+  }
 }
 
 }  // namespace

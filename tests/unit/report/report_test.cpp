@@ -57,6 +57,8 @@ behavioral::BehavioralModel example_model() {
   m.family = family;
   m.fit_quality = {1, 0.1, 0.2, 0.1, 0.2, 3, kNan, 2, 0.01, 0.02, 0.01, 0.02, 30, 0.1};
   m.chosen = 1;
+  m.parameters = {{kHostile, kHostile, {1, 0.5, 1.5}, 30, true},
+                  {kHostile, "bit^2", {2, -kInfinity, kInfinity}, kNan, false}};
   auto& v = m.validation;
   v.rms = 0.01, v.rms_low = 0.009, v.rms_high = 0.012, v.noise_ratio = kNan, v.unit = 3e-6, v.passed = true;
   for (int i = -50; i < 50; ++i) {
@@ -115,8 +117,15 @@ struct Example {
   errormodel::ErrorTable table = example_table();
   verification::Verification verification = example_verification();
   ReportInput input() const {
-    return {kHostile, &characterization, &model,
-            &table,   &verification,     {{"ideal", {1, 2}, {0.5, kNan}, {90, 95}}, {kHostile, {1}, {0.4}, {93}}}};
+    return {kHostile,
+            &characterization,
+            &model,
+            &table,
+            &verification,
+            {{"ideal", {1, 2}, {0.5, kNan}, {90, 95}}, {kHostile, {1}, {0.4}, {93}}},
+            {{"Ceres", "polynomial", {{"a0", {0.1, 0.05, 0.15}}, {"a5", {0, 0, 0}}}, 0.5, true},
+             {"trainer", kHostile, {{kHostile, {kNan, kNan, kNan}}}, kNan, false}},
+            {{"27 degC", {0.01, 0.008, 0.012}, 0.03, 0.02, true}, {kHostile, {kNan, kNan, kNan}, kNan, kNan, false}}};
   }
 };
 
@@ -154,6 +163,14 @@ TEST(Report, EscapesEveryText) {
   const std::string html = render_report(example.input());
   EXPECT_EQ(html.find("<script"), std::string::npos);
   EXPECT_NE(html.find("&lt;script&gt;alert(&quot;1&quot; &amp; &#39;2&#39;)&lt;/script&gt;"), std::string::npos);
+}
+
+TEST(Report, HasEveryParameterTheCurvesAndTheOperatingPoints) {
+  const Example example;
+  const std::string html = render_report(example.input());
+  for (const char* part : {"2 parameters of the chosen fit", "not determined by the data", "do not determine 1 of them",
+                           "bit^2", "1.00 [0.50, 1.50]", "a0 = 0.10", "(did not converge)", "✓ 27 degC", "✗ "})
+    EXPECT_NE(html.find(part), std::string::npos) << part;
 }
 
 TEST(Report, PrintsNoNan) {
