@@ -2,6 +2,7 @@
 //   scripts/build bench && build/bench/tests/errata_noise_bench [reads]
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 #include "tests/support/noise_columns.h"
@@ -15,6 +16,7 @@ void show(const char* what, const testing::NoiseTrial& t) {
              t.predicted, t.measured, t.ratio(), kTwoSided * t.standard_error());
   if (t.undamped > 0.0) fmt::print("  undamped formula {:.2f} of it", t.undamped / t.predicted);
   fmt::print("\n");
+  std::fflush(stdout);
 }
 
 void compare(std::size_t reads) {
