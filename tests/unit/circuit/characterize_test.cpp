@@ -550,7 +550,7 @@ TEST(CharacterizeDischarge, ConstantCurrentsTakeTheirTimesTheirCharge) {
   EXPECT_EQ(c.array.precharge_volts, 1);
   EXPECT_NEAR(c.array.bandwidth_hertz * c.array.pulse_seconds, 0.5, 1e-12);
   EXPECT_TRUE(c.cell.current_amperes.empty());
-  EXPECT_EQ(c.columns.noise_chips, 0u);
+  EXPECT_EQ(c.columns.noise_chips, 2u);
   // Loads of up to 1.15 times all rows, three halves power: N cells behave as one on a line of C / N.
   ASSERT_EQ(c.charge.final_volts.size(), 4u);
   for (std::size_t f = 0; f < 4; ++f) {
