@@ -224,8 +224,8 @@ BehavioralModel project_model(const std::filesystem::path& path, const Settings&
   const std::string corner = s.has("circuit.corner") ? s.text("circuit.corner") : std::string();
   if (s.has("hardware.corner") && s.text("hardware.corner") != corner)
     throw Error(ExitStatus::kComputation, "E525",
-                fmt::format("hardware.corner is '{}', and the column model was made at corner '{}'",
-                            s.text("hardware.corner"), corner),
+                fmt::format("hardware.corner is '{}', and the column model was made at {}", s.text("hardware.corner"),
+                            corner.empty() ? "the netlist's own corner" : fmt::format("corner '{}'", corner)),
                 "corners are never interpolated: characterise with circuit.corner of the same name");
   if (!s.has("hardware.temperature") && !s.has("hardware.supply_voltage")) return std::move(models.front());
   for (auto& m : models)  // of a single operating point the file does not tell the supply; the project does

@@ -282,6 +282,20 @@ std::string fingerprint_of(const std::filesystem::path& path) {
   return mark == std::string::npos ? "" : tail.substr(mark + 19, 64);
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The first of the lines that the others lack; null where they have all.
+const std::string* missing_in(const std::vector<std::string>& others, const std::vector<std::string>& lines) {
+  for (const auto& line : lines)
+    if (std::ranges::find(others, line) == others.end()) return &line;
+  return nullptr;
+}
+
 /// What differs between a stored artefact and what would be made now, in words.
 std::string difference(const std::filesystem::path& path, const Provenance& now) {
   if (path.extension() == ".html") return "its inputs have changed";
@@ -293,11 +307,9 @@ std::string difference(const std::filesystem::path& path, const Provenance& now)
       if (!same) return fmt::format("{} has changed", i.role);
     }
     if (then.seed != now.seed) return fmt::format("the seed was {}, now {}", then.seed, now.seed);
-    std::istringstream a(then.config), b(now.config);
-    for (std::string x, y; std::getline(b, y);) {
-      std::getline(a, x);
-      if (x != y) return fmt::format("'{}' has changed", y);
-    }
+    const auto lines_then = lines_of(then.config), lines_now = lines_of(now.config);
+    if (const std::string* line = missing_in(lines_then, lines_now)) return fmt::format("'{}' has changed", *line);
+    if (const std::string* line = missing_in(lines_now, lines_then)) return fmt::format("'{}' is gone", *line);
     return "the project has changed";
   } catch (const Error& e) {
     return e.what();

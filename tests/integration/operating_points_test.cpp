@@ -98,7 +98,7 @@ TEST(OperatingPoints, GoFromTheNetlistToTheTableAndHoldBetween) {
   expect_says(testing::errata("inspect " + p.artifact("error_table.h5").string()), 0, "operating point 85 degC, 1 V");
   expect_says(testing::errata("inspect " + p.artifact("characterization.h5").string()), 0, "/op[1]/columns/output");
   expect_says(p.run("status", kTwo), 0, "compile       fresh");
-  expect_says(p.run("status", ""), 0, "further_temperatures");
+  expect_says(p.run("status", ""), 0, "circuit.further_temperatures = 358.15' is gone");
 
   const Settings nominal = settings_of(p, {});
   const Settings between = settings_of(p, {{"hardware.temperature", "56 degC"}});

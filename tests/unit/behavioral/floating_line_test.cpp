@@ -692,8 +692,8 @@ TEST(FitFloatingLine, IntervalsOfItsParametersCoverAsOftenAsTheySay) {
   const FamilyFit truth = fit_floating_line(exact);
   ASSERT_EQ(truth.parameters.size(), 2u * 2u * 8u * 3u);
   EXPECT_EQ(truth.parameters[0].name, "1");
-  EXPECT_EQ(truth.parameters[1].name, "a");
-  EXPECT_EQ(truth.parameters[2].name, "b");
+  EXPECT_EQ(truth.parameters[1].name, "b");
+  EXPECT_EQ(truth.parameters[2].name, "a");
   EXPECT_EQ(truth.parameters[0].regression, "input 0, level 0, end at 0.3 V, fC");
   EXPECT_NEAR(truth.parameters[0].interval.estimate, scale_of(0, 0, 0.3) * 1e15, 1e-12);
   // 30 cells of 32 regressions: misses of a parameter are binomial(960, 5 %), mean 48, σ 6.75. Fewer than 20 or more
