@@ -118,9 +118,10 @@ int curves(const std::string& data_name, const std::string& name) {
   // The network learns to use the range that it is given, as one whose neurons are measured has.
   training::NonlinearHook straight(linear);
   train(*network, data, phase, &straight, kSeed);
-  flush(fmt::format("{}, 4-bit weights and inputs, one {}-bit ADC for each neuron, its range clips {:g} of the sums; {} "
-                    "epochs without ADCs, {} through them, then {}\n",
-                    name, adc_bits, clipped, first.epochs, phase.epochs, phase.epochs));
+  flush(
+      fmt::format("{}, 4-bit weights and inputs, one {}-bit ADC for each neuron, its range clips {:g} of the sums; {} "
+                  "epochs without ADCs, {} through them, then {}\n",
+                  name, adc_bits, clipped, first.epochs, phase.epochs, phase.epochs));
   flush("| curve | linear % | naive % | linear, trained on % | through the curve % | left |");
   flush("|---|---|---|---|---|---|");
   const std::pair<const char*, training::NonlinearCurve> tested[] = {
