@@ -241,7 +241,7 @@ std::string covariate_table(const ErrorTable& t) {
               .caption =
                   "Covariates are judged by how well a table carries over to other operands, in units of the whole "
                   "error's σ."};
-  const auto tried = [](const CovariateTrial& c, double value, int digits) {
+  const auto tried = [](const errormodel::CovariateTrial& c, double value, int digits) {
     return c.tried() ? number(value, digits) : std::string("–");
   };
   for (const auto& c : t.record.covariates)
