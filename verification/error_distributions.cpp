@@ -145,12 +145,12 @@ Interval DistributionComparison::agreeing(double times) const {
   std::vector<double> share(kResamples, 0.0);
   for (std::size_t b = 0; b < bins.size(); ++b) {
     const double allowed = kTolerance * bins[b].model_sigma;
-    const bool by_floor = bins[b].distance <= kFloors * floor[b] * shrink;
+    const bool seen = bins[b].distance <= std::max(allowed, kFloors * floor[b] * shrink);
     covered += bins[b].share;
     if (bins[b].distance <= bins[b].allowed) estimate += bins[b].share;
     // Where chance moves the distance up, it was observed too large: the bootstrap's reflection.
     for (std::size_t r = 0; r < kResamples; ++r)
-      if (by_floor || bins[b].distance - shrink * chance[b][r] <= allowed) share[r] += bins[b].share;
+      if (seen || bins[b].distance - shrink * chance[b][r] <= allowed) share[r] += bins[b].share;
   }
   if (covered == 0.0) return {};
   const auto of_all = [&](double sum) { return std::min(1.0, sum / covered); };

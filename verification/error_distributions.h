@@ -31,7 +31,8 @@ struct DistributionComparison {
 };
 
 /// Wasserstein-1 distances with what chance does to them: a multiplier bootstrap over chips, ∫|F_a − F_b + chance| less
-/// ∫|F_a − F_b|. A bin agrees when its observed distance is at most 3 floors, or its distance at most 0.1 σ.
+/// ∫|F_a − F_b|. A bin agrees when its observed distance is at most max(0.1 σ, 3 floors), and may when its interval
+/// reaches 0.1 σ.
 DistributionComparison compare_distributions(const SampledConversions& model, const SampledConversions& table,
                                              std::uint64_t seed);
 

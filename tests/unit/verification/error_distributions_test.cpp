@@ -25,13 +25,13 @@ SampledConversions sample(std::size_t chips, double shift, std::uint64_t seed) {
   return s;
 }
 
-/// Whether `agreeing` lies beyond 0.95 in how many of 20 pairs of samples: below it, above it.
+/// Whether `agreeing` lies beyond 0.95 in how many of 10 pairs of samples: below it, above it.
 struct Verdicts {
   int red = 0, green = 0;
 };
 Verdicts verdicts(std::size_t chips, double shift) {
   Verdicts v;
-  for (std::uint64_t k = 0; k < 20; ++k) {
+  for (std::uint64_t k = 0; k < 10; ++k) {
     const auto d = compare_distributions(sample(chips, 0.0, 2 * k), sample(2 * chips, shift, 2 * k + 1), k);
     const Interval share = d.agreeing(1.0);
     EXPECT_LE(share.low, share.high);
@@ -42,22 +42,22 @@ Verdicts verdicts(std::size_t chips, double shift) {
 }
 
 TEST(ErrorDistributions, EqualOnesAgree) {
-  // Red: 3 standard errors of the chips' mean, 0.1 % each, so two of 20 hardly ever. Not green: 3 floors, about 3 %
-  // each; more than 3 of 20 have a chance below 1 %.
+  // Red: 3 standard errors of the chips' mean, 0.1 % each, so two of 10 hardly ever. Not green: 3 floors, about 3 %
+  // each; more than 2 of 10 have a chance of 0.3 %.
   const Verdicts v = verdicts(60, 0.0);
   EXPECT_LE(v.red, 1);
-  EXPECT_GE(v.green, 17);
+  EXPECT_GE(v.green, 8);
 }
 
 TEST(ErrorDistributions, ThoseFarApartDoNot) {
   // Shifted by 0.4 σ, four tolerances; the offset of 60 chips is known to 0.06 σ.
   const Verdicts v = verdicts(60, 0.45);
   EXPECT_EQ(v.green, 0);
-  EXPECT_GE(v.red, 18);
+  EXPECT_GE(v.red, 9);
 }
 
 TEST(ErrorDistributions, HalfTheToleranceIsHardlyEverRed) {
-  // A distance would have to be observed 3 standard errors too large: more than one of 20 has a chance of 0.1 %.
+  // A distance would have to be observed 3 standard errors too large: more than one of 10 hardly ever is.
   EXPECT_LE(verdicts(120, 0.056).red, 1);
 }
 
