@@ -1,6 +1,7 @@
 #include "circuit/campaign_decks.h"
 
 #include "circuit/compose.h"
+#include "circuit/noise_points.h"
 
 namespace errata::circuit {
 
@@ -15,6 +16,15 @@ std::vector<double> surface_biases(const CellSurface& c) {
   return values;
 }
 
+/// The column with what its noise needs besides.
+Deck noise_deck(const CircuitProject& p) {
+  DeckOptions probed = p.deck;
+  probed.probes = noise_probes(p.deck);
+  Deck deck = compose_column(p.netlist, probed, p.slots(), p.array.rows);
+  deck.name += " with probes";
+  return deck;
+}
+
 }  // namespace
 
 std::vector<Deck> campaign_decks(const CircuitProject& p, const CellSurface& surface) {
@@ -24,21 +34,21 @@ std::vector<Deck> campaign_decks(const CircuitProject& p, const CellSurface& sur
     return compose_column(p.netlist, options, p.slots(), p.array.rows);
   };
   std::vector<Deck> decks;
+  const Deck columns = column(p.deck);
+  const Deck cell = measures_cell_noise(p.deck) ? compose_cell(p.netlist, p.deck, p.cell.slots) : columns;
   if (!composable(p.deck)) {
-    decks = {column(p.deck), column(p.deck), column(halved)};
-    decks[kCheckDeck].name += ", half the step";
-    return decks;
-  }
-  const auto cell = compose_cell(p.netlist, p.deck, p.cell.slots);
-  if (!p.array.transient()) {
-    decks = {cell, column(p.deck), column(halved), compose_cell_sweep(p.netlist, p.deck, p.cell.slots)};
+    decks = {cell, columns, column(halved), cell};
+  } else if (!p.array.transient()) {
+    decks = {cell, columns, column(halved), compose_cell_sweep(p.netlist, p.deck, p.cell.slots)};
     decks.back().sweep.values = surface_biases(surface);
     decks.back().sweep.fallback = kCellDeck;
   } else {
-    decks = {compose_follower(p.netlist, p.deck, p.cell.slots), column(p.deck), column(halved), cell};
-    if (!p.deck.reset_switch.empty()) decks.push_back(compose_switch(p.netlist, p.deck, p.reset_switch.slots));
+    decks = {compose_follower(p.netlist, p.deck, p.cell.slots), columns, column(halved), cell};
   }
   decks[kCheckDeck].name += ", half the step";
+  decks.push_back(measures_column_noise(p.deck) ? noise_deck(p) : columns);
+  if (composable(p.deck) && p.array.transient() && !p.deck.reset_switch.empty())
+    decks.push_back(compose_switch(p.netlist, p.deck, p.reset_switch.slots));
   return decks;
 }
 
@@ -47,13 +57,6 @@ bool sweeps(const CircuitProject& p, const Settings& s) {
   const bool possible =
       !p.array.transient() && kind != Storage::Kind::kNodeVoltage && kind != Storage::Kind::kSubcircuitParameter;
   return possible && s.text("circuit.strategy") != "point_by_point";
-}
-
-void set_noise_band(SimulationPoint& point, const ArrayConstants& array) {
-  constexpr double kDecades = 1e5;  // 1/f noise below bandwidth / 10^5 counts as static over a read
-  point.analysis = Analysis::kNoise;
-  point.noise_high_hertz = array.bandwidth_hertz;
-  point.noise_low_hertz = array.bandwidth_hertz / kDecades;
 }
 
 }  // namespace errata::circuit

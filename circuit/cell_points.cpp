@@ -75,7 +75,6 @@ CellSurface plan_cell(const Settings& s, const CircuitProject& p) {
   if (!composable(p.deck)) return c;
   c.source_line_volts = {0.0};
   if (p.array.transient()) {
-    // Thermal noise is taken where the line starts and half way down.
     c.bit_line_volts = {p.array.precharge_volts, 0.5 * p.array.precharge_volts};
   } else {
     // The bit line sags below the clamp voltage and may rise above it by the clamp's mismatch.
@@ -107,17 +106,6 @@ void CellPoints::add_currents() {
     for (const double source : c_.source_line_volts)
       for (const double bit : c_.bit_line_volts) add_static(kCellDeck, x, level, m, bit, source);
   });
-}
-
-void CellPoints::add_noise() {
-  const bool transient = p_.array.transient();
-  const std::vector<double> volts = transient ? c_.bit_line_volts : std::vector<double>{p_.array.clamp_volts};
-  for (std::size_t x = 0; x < c_.input_levels_volts.size(); ++x)
-    for (std::size_t level = 0; level < c_.weight_levels.size(); ++level)
-      for (const double v : volts) {
-        add_static(transient ? kStaticCellDeck : kCellDeck, x, level, 0, v, 0.0);
-        set_noise_band(points_.back(), p_.array);
-      }
 }
 
 void CellPoints::add_charges(std::size_t final_points) {

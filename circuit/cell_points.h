@@ -21,8 +21,6 @@ class CellPoints {
   void add_sweeps();
   /// An operating point for each bias and device.
   void add_currents();
-  /// The nominal cell's noise, at the clamp voltage or, for transient reads, at each bit-line voltage.
-  void add_noise();
   /// Transient reads: the cell behind a reference whose line ends at `final_points` voltages. N identical cells on a
   /// line of capacitance C behave as one on C / N, so the reference's loads run through N up to all rows.
   void add_charges(std::size_t final_points);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "circuit/noise_file.h"
 #include "core/random_stream.h"
 
 namespace errata::circuit {
@@ -101,6 +102,7 @@ void save_columns(Hdf5Writer& f, const ColumnMeasurements& m, const ArrayConstan
   f.write("/columns/status", std::span<const std::uint8_t>(m.status), shape, "1");
   f.write("/columns/noise_variance", Real(m.noise_square), {m.noise_chips, m.columns, m.branches, m.noise_operands},
           fmt::format("{}^2", array.unit));
+  save_noise_shares(f, m, array.unit);
   std::vector<std::string> names, units;
   for (std::size_t i = 0; i < m.records.size(); ++i) {
     names.push_back(m.records[i].name);
@@ -143,6 +145,7 @@ ColumnMeasurements load_columns(const Hdf5Reader& f, std::size_t rows) {
   m.noise_chips = noise[0];
   m.noise_operands = noise[3];
   m.noise_square = f.doubles("/columns/noise_variance");
+  load_noise_shares(f, m);
   return m;
 }
 
@@ -286,6 +289,8 @@ void write(Hdf5Writer& f, const Characterization& c) {
   f.write_scalar("/self_check/maximum", c.self_check.maximum, c.array.unit);
   save_physics(f, c.array, c.mismatch, c.noise);
   save_cell(f, c.cell);
+  save_cell_noise(f, c.cell, c.cell_noise);
+  f.write_strings("/silent_elements", c.silent_elements);
   if (!c.charge.charge_coulombs.empty()) save_charge(f, c.cell, c.charge);
   save_columns(f, c.columns, c.array);
 }
@@ -303,6 +308,8 @@ Characterization read(const Hdf5Reader& f) {
                   f.scalar("/self_check/rms"), f.scalar("/self_check/maximum")};
   load_physics(f, c.array, c.mismatch, c.noise);
   c.cell = load_cell(f);
+  c.cell_noise = load_cell_noise(f, c.cell);
+  if (f.has("/silent_elements")) c.silent_elements = f.strings("/silent_elements");
   if (f.has("/cell/charge")) c.charge = load_charge(f, c.cell);
   const bool measured = c.array.transient() ? !c.charge.charge_coulombs.empty() : !c.cell.current_amperes.empty();
   if (!c.cell.noise_square_amperes.empty() && !measured)

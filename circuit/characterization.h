@@ -16,14 +16,16 @@ namespace errata::circuit {
 
 /// Current of one cell between ideal sources, over input level, stored level, mismatch, source and bit-line voltage.
 struct CellSurface {
-  std::vector<double> input_levels_volts;    ///< word-line voltage of each input level [X]
-  std::vector<double> weight_levels;         ///< parameter value of each stored level [L]
-  std::vector<double> bit_line_volts;        ///< grid [B]
-  std::vector<double> source_line_volts;     ///< grid [S]; one 0 where the source line has no resistance
-  std::vector<std::size_t> cell_terms;       ///< indices of the mismatch terms that act inside the cell [T]
-  std::vector<double> mismatch_points;       ///< unit draws of each mismatch sample [M][T]; sample 0 is nominal
-  std::vector<double> current_amperes;       ///< [X][L][M][S][B]
-  std::vector<double> noise_square_amperes;  ///< variance over the read's bandwidth at the clamp voltage [X][L]
+  std::vector<double> input_levels_volts;  ///< word-line voltage of each input level [X]
+  std::vector<double> weight_levels;       ///< parameter value of each stored level [L]
+  std::vector<double> bit_line_volts;      ///< grid [B]
+  std::vector<double> source_line_volts;   ///< grid [S]; one 0 where the source line has no resistance
+  std::vector<std::size_t> cell_terms;     ///< indices of the mismatch terms that act inside the cell [T]
+  std::vector<double> mismatch_points;     ///< unit draws of each mismatch sample [M][T]; sample 0 is nominal
+  std::vector<double> current_amperes;     ///< [X][L][M][S][B]
+  /// Variance over the read's bandwidth at the clamp voltage [X][L]; transient reads: mean of the line's precharge
+  /// voltage and half of it.
+  std::vector<double> noise_square_amperes;
 
   std::size_t mismatch_count() const { return cell_terms.empty() ? 1 : mismatch_points.size() / cell_terms.size(); }
   double current(std::size_t x, std::size_t level, std::size_t m, std::size_t s, std::size_t b) const {
@@ -32,6 +34,26 @@ struct CellSurface {
                                bit_line_volts.size() +
                            b];
   }
+};
+
+/// Noise of one nominal cell between ideal sources, by device: variance of the current into its bit-line pin over the
+/// read's bandwidth.
+struct CellNoise {
+  std::vector<double> bit_line_volts;  ///< the clamp voltage; of transient reads a grid over the supply [V]
+  std::vector<std::string> devices;    ///< paths inside the cell [D]
+  std::vector<double> square_amperes;  ///< [X][L][V][D]; NaN: ngspice knows no noise of the device
+
+  double square(std::size_t x, std::size_t level, std::size_t levels, std::size_t v, std::size_t d) const {
+    return square_amperes[((x * levels + level) * bit_line_volts.size() + v) * devices.size() + d];
+  }
+};
+
+/// A named source of dynamic noise and its part in the reads whose noise was simulated: variance at the output of the
+/// bit line, square of the output's unit [noise_chips][columns][branches][noise_operands].
+struct NoiseShare {
+  std::string name;       ///< "cell m1", "clamp", "reset kT/C", …, or the declared source's
+  bool declared = false;  ///< in the project; else simulated or from kT/C
+  std::vector<double> variance = {};
 };
 
 /// Transient reads: charge that one cell draws from a bit line which ends at a given voltage (decision 0005), over
@@ -76,10 +98,10 @@ struct ColumnMeasurements {
   std::vector<double> output;           ///< A or V [chips][columns][branches][operands]; NaN where status says failed
   std::vector<std::uint8_t> status;     ///< PointStatus, same shape
   std::vector<ColumnRecord> records;    ///< what else was measured
-  std::size_t noise_chips = 0;          ///< chips whose noise was simulated, the first ones; 0 for transient reads
+  std::size_t noise_chips = 0;          ///< chips whose noise was simulated, the first ones
   std::size_t noise_operands = 0;       ///< operands likewise
-  std::vector<double>
-      noise_square;  ///< output noise, square of the output's unit [noise_chips][columns][branches][noise_operands]
+  std::vector<double> noise_square;     ///< sum of the sources that are not declared, in the shape of NoiseShare
+  std::vector<NoiseShare> noise_shares;
 
   const ColumnOperands& design(std::size_t chip, std::size_t column) const { return designs[chip * columns + column]; }
   double value(std::size_t chip, std::size_t column, std::size_t branch, std::size_t operand) const {
@@ -134,21 +156,24 @@ struct SelfCheck {
 /// characterization.h5: everything that the behavioural tier needs; no simulator is asked again.
 struct Characterization {
   static constexpr const char* kFormat = "characterization";
-  static constexpr std::int64_t kMajor = 3, kMinor = 0;
+  static constexpr std::int64_t kMajor = 3, kMinor = 1;
 
   Provenance provenance;
   std::string simulator;  ///< version text of ngspice
   ArrayConstants array;
   std::vector<MismatchTerm> mismatch;
   std::vector<NoiseSource> noise;
-  CellSurface cell;   ///< for transient reads only its axes and noise; of a column that is no sum of cells its levels
-  CellCharge charge;  ///< empty for current reads
+  CellSurface cell;  ///< for transient reads only its axes and noise; of a column that is no sum of cells its levels
+  CellNoise cell_noise;  ///< empty where only whole columns are simulated
+  CellCharge charge;     ///< empty for current reads
   ColumnMeasurements columns;
   std::int64_t suspect_points = 0, failed_points = 0, remedied_points = 0;
   std::string strategy;  ///< how the points were simulated, in words
   std::vector<std::string>
       trouble;  ///< a line for each point that gave no number or not in the usual way (the first 1000)
   SelfCheck self_check;
+  /// Elements whose noise is not known: they have none in ngspice, or it cannot be taken. "cell b1", …
+  std::vector<std::string> silent_elements;
 
   /// Whether the cell was measured alone, so that a column can be composed from it.
   bool has_cell() const { return !cell.current_amperes.empty() || !charge.charge_coulombs.empty(); }
@@ -158,6 +183,14 @@ struct Characterization {
   /// major version.
   static Characterization load(const std::filesystem::path& path);
 };
+
+/// A source's part in the mean variance of the reads whose noise was simulated, and its own rms (A, V, C or V·s);
+/// largest first. Reads without a number are left out; NaN where there is none with one.
+struct MeanNoiseShare {
+  std::string name;
+  double share = 0.0, sigma = 0.0;
+};
+std::vector<MeanNoiseShare> mean_noise_shares(const Characterization& data);
 
 /// One file of several operating points, the nominal one first; at least one.
 void save_characterizations(std::span<const Characterization> points, const std::filesystem::path& path);

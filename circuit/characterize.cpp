@@ -38,7 +38,6 @@ void add_cell_points(const Settings& s, const CircuitProject& p, CampaignPlan& p
   } else {
     cell.add_currents();
   }
-  cell.add_noise();
   add_switch_points(s, p, c.charge, plan.points);
 }
 
@@ -62,6 +61,8 @@ CampaignPlan plan_of(const Settings& s, const CircuitProject& p) {
                     : "; values altered in place";
   if (p.campaign.isolation == Isolation::kForkedBatches || is_heavy(plan.decks)) c.strategy += kInBatches;
   plan_columns(s, p, c.columns, plan.points);
+  plan.noise = plan_noise(p, s.seed(), plan.decks, c, plan.points);
+  c.silent_elements = silent_elements(p);
   plan_self_check(p, c.self_check, plan.points);
   std::vector<ArtifactInput> inputs = operand_input(s, "circuit.operands");
   inputs.insert(inputs.begin(), {"netlist", p.netlist.sha256});

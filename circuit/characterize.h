@@ -5,6 +5,7 @@
 
 #include "circuit/characterization.h"
 #include "circuit/deck.h"
+#include "circuit/noise_points.h"
 #include "circuit/simulation.h"
 #include "core/run_context.h"
 #include "core/settings.h"
@@ -15,6 +16,7 @@ namespace errata::circuit {
 struct CampaignPlan {
   std::vector<Deck> decks;  ///< cell first, then the column; transient reads have more
   std::vector<SimulationPoint> points;
+  NoisePlan noise;
   Characterization skeleton;  ///< axes, operands and physics; numbers still missing
 };
 

@@ -7,23 +7,49 @@
 
 #include "circuit/compose.h"
 #include "circuit/mismatch_reader.h"
+#include "circuit/netlist_text.h"
+#include "circuit/silent_elements.h"
 #include "core/hardware_scheme.h"
 
 namespace errata::circuit {
 
 namespace {
 
-/// A behavioural source has no noise in ngspice, so noise must be declared beside it.
-void warn_of_silent_sources(const Settings& s, const CircuitProject& p, const RunContext& context) {
+/// An element without noise in ngspice needs its noise declared.
+void warn_of_silent_elements(const Settings& s, const CircuitProject& p, const RunContext& context) {
   const auto cell = p.netlist.subcircuits.find(p.deck.subcircuit);
   if (cell == p.netlist.subcircuits.end() || s.count("circuit.noise_source") > 0) return;
-  for (const LeafDevice& leaf : leaf_devices(p.netlist, cell->first))
-    if (leaf.type == 'b')
-      context.warn(Diagnostic{.severity = Diagnostic::Severity::kWarning,
-                              .code = "W211",
-                              .position = cell->second.position,
-                              .message = fmt::format("ngspice gives the behavioural source '{}' no noise", leaf.path),
-                              .hint = "declare its noise as a [[circuit.noise_source]]"});
+  const std::vector<std::string> silent = silent_elements(p.netlist, cell->first);
+  if (silent.empty()) return;
+  constexpr std::size_t kNamed = 6;
+  const auto named = std::span(silent).first(std::min(kNamed, silent.size()));
+  context.warn(Diagnostic{
+      .severity = Diagnostic::Severity::kWarning,
+      .code = "W211",
+      .position = cell->second.position,
+      .message = fmt::format("ngspice gives {}{} no noise", fmt::join(named, ", "),
+                             silent.size() > kNamed ? fmt::format(" and {} more", silent.size() - kNamed) : ""),
+      .hint = "declare the noise as a [[circuit.noise_source]]"});
+}
+
+/// In HSPICE mode ngspice differentiates x^y as if x were positive: Newton steps and noise go wrong where it is not.
+void warn_of_signed_powers(const CircuitProject& p, const RunContext& context) {
+  const auto cell = p.netlist.subcircuits.find(p.deck.subcircuit);
+  if (cell == p.netlist.subcircuits.end() || !dialect_of(p.deck.compatibility).hspice) return;
+  for (const LeafDevice& leaf : leaf_devices(p.netlist, cell->first)) {
+    const Device* device = leaf.type == 'b' ? find_device(p.netlist, cell->first, leaf.path) : nullptr;
+    if (device == nullptr ||
+        (device->text.find('^') == std::string::npos && device->text.find("**") == std::string::npos))
+      continue;
+    context.warn(Diagnostic{
+        .severity = Diagnostic::Severity::kWarning,
+        .code = "W213",
+        .position = device->position,
+        .message = fmt::format("in HSPICE mode ngspice differentiates the powers of '{}' wrongly where their "
+                               "base is negative",
+                               leaf.path),
+        .hint = "write pow(x,y) or products; else its points may be suspect and its noise wrong"});
+  }
 }
 
 /// Where rows carry direct current, what the neighbours draw decides a column's row voltages, so a single simulated
@@ -67,7 +93,8 @@ CircuitProject read_circuit_project(const Settings& s, const RunContext& context
     if (!part.empty()) options.roots.push_back(part);
   p.netlist = read_netlist(s.folder() / s.text("circuit.netlist"), options);
   for (const auto& warning : p.netlist.warnings) context.warn(warning);
-  warn_of_silent_sources(s, p, context);
+  warn_of_silent_elements(s, p, context);
+  warn_of_signed_powers(p, context);
   p.cell.weight_levels = s.numbers("circuit.weight.levels");
   p.mismatch = mismatch_terms(s, p.cell.weight_levels.size());
   p.noise = noise_sources(s);

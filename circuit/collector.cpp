@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "circuit/campaign_decks.h"
+#include "circuit/noise_collector.h"
 #include "circuit/reproduce.h"
 
 namespace errata::circuit {
@@ -21,6 +22,7 @@ class Collector {
   void collect() {
     if (plan_.points.front().deck != kColumnDeck) collect_cell();
     collect_columns();
+    at_ = collect_noise(plan_, result_, at_, c_);
     collect_self_check();
     collect_trouble();
   }
@@ -36,12 +38,6 @@ class Collector {
     else
       for (std::size_t i = 0; i < samples * c_.cell.source_line_volts.size() * c_.cell.bit_line_volts.size(); ++i)
         c_.cell.current_amperes.push_back(next());
-    const std::size_t repeats = c_.array.transient() ? c_.cell.bit_line_volts.size() : 1;
-    for (std::size_t i = 0; i < levels; ++i) {
-      double sum = 0.0;
-      for (std::size_t k = 0; k < repeats; ++k) sum += next();
-      c_.cell.noise_square_amperes.push_back(sum / static_cast<double>(repeats));
-    }
     for (std::size_t i = 0; i < c_.charge.switch_farads.size() * c_.charge.switch_count(); ++i)
       c_.charge.switch_volts.push_back(next());
     for (std::size_t i = 0; i < c_.charge.switch_farads.size(); ++i) c_.charge.switch_probe_volts.push_back(next());
@@ -64,7 +60,7 @@ class Collector {
   void collect_self_check() {
     std::vector<std::size_t> columns;
     for (std::size_t i = 0; i < plan_.points.size(); ++i)
-      if (plan_.points[i].deck == kColumnDeck && plan_.points[i].analysis != Analysis::kNoise) columns.push_back(i);
+      if (plan_.points[i].deck == kColumnDeck) columns.push_back(i);
     const std::size_t count = c_.self_check.points / lines_;
     double squares = 0.0, n = 0.0;
     for (std::size_t k = 0; k < count; ++k, ++at_)
@@ -118,8 +114,6 @@ class Collector {
           for (std::size_t k = 0; k < m.records.size(); ++k)
             m.records[k].values[(first + l) * m.operands + o] = value_or_nan(result_.points[at_], (k + 1) * lines_ + l);
         }
-      const std::size_t chip = first / (m.columns * m.branches);
-      for (std::size_t o = 0; o < m.noise_operands && chip < m.noise_chips; ++o) m.noise_square.push_back(next());
     }
   }
 

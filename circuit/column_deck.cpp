@@ -10,9 +10,6 @@ namespace errata::circuit {
 
 namespace {
 
-/// The netlist's own column in the deck.
-constexpr const char* kColumn = "xdut";
-
 /// Names within one of several lines: line 1 has none of its own.
 std::string line_suffix(std::size_t line) { return line == 0 ? "" : fmt::format("_{}", line + 1); }
 
@@ -42,6 +39,7 @@ Deck ColumnDeck::compose() {
     c_.varied(kColumn, options_.subcircuit, "column" + line_suffix(l), numbered_slots(slots_.column, 0, l));
   }
   if (current_ && periphery_) noise_output();
+  if (options_.probes && !current_) line_probes();
   if (!current_) c_.word_line_sources();
   if (current_ && options_.idle_rows > 0) c_.add(fmt::format("vidle idle 0 dc {}", options_.input.idle_volts()));
   if (!current_ && periphery_)
@@ -52,10 +50,16 @@ Deck ColumnDeck::compose() {
     for (std::size_t j = 1; j <= all_rows_; ++j) row(j);
   }
   c_.deck().bit_lines = options_.lines;
+  std::vector<Output> all = outputs();
+  if (options_.probes) {
+    const std::vector<Output> probed = probe_outputs();
+    all.insert(all.end(), probed.begin(), probed.end());
+    current_ ? name_noise() : probe_slots();
+  }
   if (current_)
-    c_.deck().outputs = outputs();
+    c_.deck().outputs = std::move(all);
   else
-    c_.transient(outputs());
+    c_.transient(std::move(all));
   return c_.finish();
 }
 
@@ -178,8 +182,9 @@ void ColumnDeck::row(std::size_t j) {
   if (!idle) c_.word_line(key);
   for (std::size_t l = 0; l < options_.lines; ++l) {
     const std::string s = line_suffix(l);
+    row_probe(j, s);
     c_.cell("x" + key + s, key + s,
-            {idle ? "idle" : c_.word_net(key, l), bit(j, s), source(j, s), pair ? bit(j, complement_of(s)) : ""},
+            {idle ? "idle" : c_.word_net(key, l), cell_net(j, s), source(j, s), pair ? bit(j, complement_of(s)) : ""},
             slots_.cell);
   }
 }

@@ -19,6 +19,8 @@ class ColumnDeck {
   Deck compose();
 
  private:
+  static constexpr const char* kColumn = "xdut";  ///< the netlist's own column in the deck
+
   static std::string name(std::size_t rows, const DeckOptions& options);
 
   // Names. A bit line's suffix tells it from the others: line 0 has none, a complement has "c".
@@ -46,6 +48,15 @@ class ColumnDeck {
   std::map<std::string, std::string> pin_nets() const;
 
   void noise_output();
+  bool probes_rows() const { return options_.probes && !options_.whole_column && options_.complement_pin.empty(); }
+  /// Where the cell of a row of line `s` is connected: behind its probe where it has one.
+  std::string cell_net(std::size_t j, const std::string& s) const;
+  void row_probe(std::size_t j, const std::string& s);
+  void line_probes();
+  void probe_slots();
+  std::string probed_node() const { return bit(wire_ ? (all_rows_ + 1) / 2 : 1, ""); }
+  std::vector<Output> probe_outputs() const;
+  void name_noise();
   std::vector<Output> outputs() const;
   Output output(const OutputOptions& wanted, std::size_t line) const;
   std::string vector_of_node(const std::string& node, const OutputOptions& wanted, std::size_t line) const;

@@ -113,11 +113,6 @@ void plan_columns(const Settings& s, const CircuitProject& p, ColumnMeasurements
   m.columns = static_cast<std::size_t>(s.integer("circuit.design.columns"));
   m.operands = static_cast<std::size_t>(s.integer("circuit.design.operands"));
   m.branches = p.branches;
-  // `.noise` at the operating point of a floating line means nothing, and it sees the first of several lines only.
-  const bool noise =
-      !p.array.transient() && p.deck.lines == 1 && p.deck.periphery == Periphery::kErrata && !p.deck.result;
-  m.noise_operands = noise ? std::min<std::size_t>(4, m.operands) : 0;
-  m.noise_chips = noise ? std::min<std::size_t>(2, m.chips) : 0;
   for (std::size_t chip = 0; chip < m.chips; ++chip) {
     const std::uint64_t number = chips::kCharacterization + chip;
     const auto columns = chip_columns(s, p, number, m.columns, m.operands);
@@ -128,11 +123,6 @@ void plan_columns(const Settings& s, const CircuitProject& p, ColumnMeasurements
       const ColumnSlots slots(p, s.seed(), lines);
       const ColumnOperands& operands = columns[first / m.branches];
       for (std::size_t o = 0; o < operands.count(); ++o) points.push_back(column_point(p, slots, operands.input(o)));
-      // Noise on the nominal device would be enough; on the frozen one it costs the same.
-      for (std::size_t o = 0; o < m.noise_operands && chip < m.noise_chips; ++o) {
-        points.push_back(column_point(p, slots, operands.input(o)));
-        set_noise_band(points.back(), p.array);
-      }
     }
     m.operands = columns.front().count();  // a file may have fewer than were asked for
     m.designs.insert(m.designs.end(), columns.begin(), columns.end());
@@ -143,7 +133,7 @@ void plan_columns(const Settings& s, const CircuitProject& p, ColumnMeasurements
 void plan_self_check(const CircuitProject& p, SelfCheck& check, std::vector<SimulationPoint>& points) {
   std::vector<std::size_t> columns;
   for (std::size_t i = 0; i < points.size(); ++i)
-    if (points[i].deck == kColumnDeck && points[i].analysis != Analysis::kNoise) columns.push_back(i);
+    if (points[i].deck == kColumnDeck) columns.push_back(i);
   constexpr std::size_t kMost = 12;
   const std::size_t count = std::min(kMost, columns.size());
   check.points = count * p.deck.lines;

@@ -36,7 +36,7 @@ class ColumnSlots {
 /// The simulation of a column deck at one input vector.
 SimulationPoint column_point(const CircuitProject& project, const ColumnSlots& lines, const std::uint8_t* inputs);
 
-/// Lays out chips × columns × operands, and the noise of a few of them.
+/// Lays out chips × columns × operands.
 void plan_columns(const Settings& settings, const CircuitProject& project, ColumnMeasurements& columns,
                   std::vector<SimulationPoint>& points);
 

@@ -4,6 +4,7 @@
 
 #include "circuit/column_deck.h"
 #include "circuit/composer.h"
+#include "circuit/silent_elements.h"
 #include "circuit/tolerances.h"
 
 namespace errata::circuit {
@@ -16,6 +17,10 @@ Deck compose_cell(const Netlist& netlist, const DeckOptions& options, const std:
   c.add("hout out 0 vclamp 1");
   for (const char* source : {"@vwl[dc]", "@vclamp[dc]", "@vsl[dc]"}) c.slot(source);
   c.cell("x1", "1", {"wl", "bl", "sl"}, cell_slots);
+  for (const LeafDevice& leaf : leaf_devices(netlist, options.subcircuit))
+    if (has_noise_model(leaf.type))
+      add_noise_device(c.deck(), "cell " + leaf.path,
+                       expanded_device_name(netlist, options.subcircuit, "x1", leaf.path));
   return c.finish();
 }
 

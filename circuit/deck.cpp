@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace errata::circuit {
@@ -26,6 +27,13 @@ std::string pulse_command(const std::string& target, const PulseShape& p, double
 }
 
 }  // namespace
+
+void add_noise_device(Deck& deck, const std::string& group, std::string device) {
+  const auto found = std::ranges::find(deck.noise_groups, group);
+  const auto index = static_cast<std::size_t>(found - deck.noise_groups.begin());
+  if (found == deck.noise_groups.end()) deck.noise_groups.push_back(group);
+  deck.noise_devices.push_back({std::move(device), index});
+}
 
 std::string slot_command(const Deck& deck, const Slot& slot, double value) {
   switch (slot.kind) {

@@ -39,6 +39,12 @@ struct BiasSweep {
   std::size_t count() const { return sources.empty() ? 0 : values.size() / sources.size(); }
 };
 
+/// A device whose noise is asked for: ngspice's name of it, and the group of Deck::noise_groups that it counts in.
+struct NoiseDevice {
+  std::string name;
+  std::size_t group = 0;
+};
+
 /// A complete ngspice deck whose varied values are all set from outside, also for the nominal point
 /// (netlist numbers and altered numbers are rounded differently: docs/design/ngspice.md).
 struct Deck {
@@ -47,15 +53,20 @@ struct Deck {
   std::vector<SourcePosition> positions;  ///< of each line: the user's file, or empty for composed lines
   std::vector<Slot> slots;
   std::vector<Output> outputs = {{"vclamp#branch", -1.0}};
-  std::size_t bit_lines = 1;       ///< of a column deck; the first outputs are theirs
-  std::string transient;           ///< "tran STEP STOP 0 MAXIMUM_STEP" where the deck has one
-  double stop_seconds = 0.0;       ///< when it ends
-  std::string compatibility;       ///< ngbehavior to load it with; empty for none
-  PulseShape pulse;                ///< of slots that set a waveform
-  BiasSweep sweep;                 ///< for Analysis::kSweep
-  double half_supply_volts = 0.5;  ///< where nodes start when a point does not converge otherwise
-  std::string looser_tolerances;   ///< an .options line with tolerances ten times wider
+  std::size_t bit_lines = 1;                    ///< of a column deck; the first outputs are theirs
+  std::string transient;                        ///< "tran STEP STOP 0 MAXIMUM_STEP" where the deck has one
+  double stop_seconds = 0.0;                    ///< when it ends
+  std::string compatibility;                    ///< ngbehavior to load it with; empty for none
+  PulseShape pulse;                             ///< of slots that set a waveform
+  BiasSweep sweep;                              ///< for Analysis::kSweep
+  std::vector<std::string> noise_groups = {};   ///< for Analysis::kNoise: sources whose shares are told apart
+  std::vector<NoiseDevice> noise_devices = {};  ///< what they consist of
+  double half_supply_volts = 0.5;               ///< where nodes start when a point does not converge otherwise
+  std::string looser_tolerances;                ///< an .options line with tolerances ten times wider
 };
+
+/// Adds a device to a deck's noise group, which is made when it is new.
+void add_noise_device(Deck& deck, const std::string& group, std::string device);
 
 /// The command that sets a slot of a loaded deck.
 std::string slot_command(const Deck& deck, const Slot& slot, double value);

@@ -60,6 +60,18 @@ struct OutputOptions {
 /// Whether errata adds clamp or precharge around a whole column.
 enum class Periphery { kErrata, kNetlist };
 
+/// What a column deck measures besides, so that the noise of its first line can be referred to its output: each
+/// row's current and, of static reads, its gain by the thermal noise of a resistance beside it; of transient reads
+/// voltages and currents over time, and how the line answers a charge and a current.
+struct NoiseProbes {
+  std::vector<double> seconds = {};           ///< of transient reads: when, ascending, the last one the sampling time
+  double charge_from = 0.0, charge_to = 0.0;  ///< when the charge is put on the line
+
+  static constexpr double kOhms = 1e15;            ///< of the resistances: far above all cells
+  static constexpr double kChargeSeconds = 1e-12;  ///< times its slot's value: the charge
+  static constexpr const char* kRow = "row ";      ///< begins the noise groups of the resistances
+};
+
 /// What a column or cell deck needs to know of the project, in SI units.
 struct DeckOptions {
   std::string subcircuit;       ///< of the cell or of the whole column, lower case
@@ -92,6 +104,7 @@ struct DeckOptions {
   std::vector<DrivenPin> driven_pins;
   std::vector<OutputOptions> outputs;
   std::optional<std::size_t> result;  ///< which of them is the column's result; none: the bit line
+  std::optional<NoiseProbes> probes;  ///< only where a column's noise is measured
   double step_factor = 1.0;           ///< on time step and relative tolerances: half of them for the self-check
 };
 

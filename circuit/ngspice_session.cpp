@@ -189,7 +189,8 @@ class NgspiceSession::Library {
     command(deck.compatibility.empty() ? "unset ngbehavior" : "set ngbehavior=" + deck.compatibility);
     log_.clear();
     std::vector<std::string> copies = deck.lines;
-    copies.insert(copies.end() - 1, save_line(deck));  // near the end: messages count lines
+    // Near the end: messages count lines. The noise of single devices has names of its own.
+    if (deck.noise_groups.empty()) copies.insert(copies.end() - 1, save_line(deck));
     std::vector<char*> lines;
     for (auto& line : copies) lines.push_back(line.data());
     lines.push_back(nullptr);
@@ -242,7 +243,7 @@ class NgspiceSession::Library {
 
   bool run(const Deck& deck, const SimulationPoint& point, PointResult& result) {
     result.values.clear();
-    const bool ok = point.analysis == Analysis::kNoise       ? noise(point, result)
+    const bool ok = point.analysis == Analysis::kNoise       ? noise(deck, point, result)
                     : point.analysis == Analysis::kTransient ? transient(deck, result)
                                                              : operating_point(deck, result);
     command("destroy all");                           // without it plots pile up and each run gets slower
@@ -326,11 +327,12 @@ class NgspiceSession::Library {
     return true;
   }
 
-  bool noise(const SimulationPoint& point, PointResult& result) {
+  bool noise(const Deck& deck, const SimulationPoint& point, PointResult& result) {
     const double decades = std::round(std::log10(point.noise_high_hertz / point.noise_low_hertz));
-    if (analyse(fmt::format("noise v(out) vclamp dec 4 {} {}",
+    // Without the 1 at the end there are no vectors of single devices.
+    if (analyse(fmt::format("noise v(out) vclamp dec 4 {} {}{}",
                             number_text(point.noise_high_hertz / std::pow(10, decades)),
-                            number_text(point.noise_high_hertz * (1 + 1e-9))))
+                            number_text(point.noise_high_hertz * (1 + 1e-9)), deck.noise_groups.empty() ? "" : " 1"))
             .empty())
       return false;
     // The spectrum's plot is the one before the integrated totals.
@@ -341,7 +343,21 @@ class NgspiceSession::Library {
     if (frequency.size() < 2 || frequency.size() != density.size()) return false;
     if (std::fabs(frequency.back() / point.noise_high_hertz - 1) > 1e-3) return false;
     result.values = {integrate_power(frequency, density)};
+    add_noise_groups(deck, spectrum, frequency, result.values);
     return std::isfinite(result.values[0]);
+  }
+
+  /// Densities of different devices add as squares; a group of which none is there is NaN.
+  void add_noise_groups(const Deck& deck, const std::string& spectrum, const std::vector<double>& frequency,
+                        std::vector<double>& values) {
+    values.resize(1 + deck.noise_groups.size(), std::nan(""));
+    for (const NoiseDevice& device : deck.noise_devices) {
+      auto density = vector(spectrum, "onoise_" + device.name);
+      if (density.empty()) density = vector(spectrum, "onoise." + device.name);  // BSIM's way of naming
+      if (density.size() != frequency.size()) continue;
+      double& sum = values[1 + device.group];
+      sum = (std::isnan(sum) ? 0.0 : sum) + integrate_power(frequency, density);
+    }
   }
 
   std::vector<double> complex_or_real(const std::string& plot, const std::string& name) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "circuit/campaign_decks.h"
 #include "core/error.h"
 
 namespace errata::circuit {
@@ -89,24 +90,23 @@ std::string describe_point(const CampaignPlan& plan, std::size_t index) {
   const Characterization& c = plan.skeleton;
   std::size_t rank = rank_of(plan, index);
   const bool noise = point.analysis == Analysis::kNoise;
+  if (noise || point.deck == kNoiseDeck) return fmt::format("{} (noise), point {}", deck.name, rank);
   constexpr std::size_t kColumn = 1;
   const auto& m = c.columns;
   if (point.deck == kColumn) {
     const std::size_t together = deck.bit_lines, lines = m.branches * m.columns;
-    const std::size_t operands = noise ? m.noise_operands : m.operands;
-    const std::size_t operand = rank % operands, line = rank / operands * together;
+    const std::size_t operand = rank % m.operands, line = rank / m.operands * together;
     const std::string which =
         together > 1      ? fmt::format("lines {} to {}", line % lines, line % lines + together - 1)
         : m.branches == 1 ? fmt::format("column {}", line % lines)
                           : fmt::format("column {}, {} line", line % lines / 2, line % 2 == 0 ? "plus" : "minus");
-    return fmt::format("{}{}, chip {}, {}, operand {}", deck.name, noise ? " (noise)" : "", line / lines, which,
-                       operand);
+    return fmt::format("{}, chip {}, {}, operand {}", deck.name, line / lines, which, operand);
   }
   const std::size_t samples = c.cell.mismatch_count();
   if (point.analysis == Analysis::kSweep)
     return fmt::format("{}, stored level {}, mismatch sample {}, {} biases", deck.name, rank / samples, rank % samples,
                        deck.sweep.count());
-  if (noise || point.deck > kColumn) return fmt::format("{}{}, point {}", deck.name, noise ? " (noise)" : "", rank);
+  if (point.deck > kColumn) return fmt::format("{}, point {}", deck.name, rank);
   const std::size_t ends = c.array.transient() ? c.charge.final_volts.size()
                                                : c.cell.bit_line_volts.size() * c.cell.source_line_volts.size();
   const std::size_t end = rank % ends, sample = rank / ends % samples,

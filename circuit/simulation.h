@@ -48,8 +48,9 @@ struct SimulationPoint {
   double noise_high_hertz = 0.0;
 };
 
-/// Operating point and transient: one value for each output of the deck. Noise: values = {variance of the clamp
-/// current over the band, A²}. Sweep: the outputs at every bias of the deck's sweep in turn; NaN where one failed.
+/// Operating point and transient: one value for each output of the deck. Noise: variance of the
+/// clamp current over the band (A²), of all devices and then of each noise group of the deck; NaN for a group of which
+/// ngspice knows no noise. Sweep: the outputs at every bias of the deck's sweep in turn; NaN where one failed.
 struct PointResult {
   PointStatus status = PointStatus::kFailed;
   std::vector<double> values;

@@ -122,6 +122,22 @@ Provenance report_provenance(const Session& session, const Settings& s) {
           s.seed()};
 }
 
+/// Who makes the noise of the columns, and whose noise is not known.
+void tell_noise(Session& session, const circuit::Characterization& c) {
+  std::string text;
+  for (const auto& source : circuit::mean_noise_shares(c)) {
+    session.out.append("noise_sources", {{"name", source.name}}, {{"share", source.share}, {"sigma", source.sigma}});
+    if (source.share >= 5e-4)
+      text += fmt::format("{}{} {:.1f} %", text.empty() ? "" : ", ", source.name, 100 * source.share);
+  }
+  if (!text.empty())
+    session.out.line(
+        fmt::format("noise of {} reads by source, shares of the variance: {}", c.columns.noise_square.size(), text));
+  for (const auto& element : c.silent_elements) session.out.append("silent_elements", {{"name", element}}, {});
+  if (!c.silent_elements.empty())
+    session.out.line(fmt::format("without noise in ngspice: {}", fmt::join(c.silent_elements, ", ")));
+}
+
 ExitStatus do_characterize(Session& session, const Settings& s, const Provenance&) {
   const auto points = circuit::characterize_all(s, session.artifacts(), session.context);
   std::int64_t suspect = 0, failed = 0;
@@ -133,6 +149,7 @@ ExitStatus do_characterize(Session& session, const Settings& s, const Provenance
                     c.simulator, c.suspect_points, c.failed_points));
     session.out.line("strategy: " + c.strategy);
     session.out.set("strategy", c.strategy);
+    tell_noise(session, c);
     suspect += c.suspect_points;
     failed += c.failed_points;
   }

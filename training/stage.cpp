@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <optional>
 
@@ -104,6 +105,8 @@ class Stage {
       options.schedule = ChipSchedule::kFixed;
       options.first_chip = static_cast<std::uint64_t>(chip);
     }
+    if (std::ranges::any_of(table.source_memory, [](double correlation) { return correlation != 0.0; }))
+      context_.note("the table's read noise has memory from one read to the next: training takes every read as fresh");
     ComposedHook hook(table, options);
     const Batch batch = calibration_batch(data_, start.network->options().normalization);
     hook.calibrate(*start.network, batch.images);

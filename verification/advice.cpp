@@ -14,7 +14,7 @@ namespace {
 std::string needed(const Check& c, const Remedy& remedy) {
   constexpr double kHopeless = 100.0;
   if (remedy.count == 0) return "inconclusive: " + remedy.broken;
-  const double times = times_to_decide(c.value, c.low, c.high);
+  const double times = remedy.times.value_or(times_to_decide(c.value, c.low, c.high));
   if (times > kHopeless)
     return fmt::format(
         "inconclusive: the value lies at the edge of the tolerance, so more {} hardly decide ({} = {}); {}",

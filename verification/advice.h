@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "verification/verdict.h"
@@ -13,6 +14,8 @@ struct Remedy {
   std::string key;             ///< project key that buys more of them
   std::size_t count = 0;       ///< of them now; 0: the interval does not shrink with any
   std::string broken;          ///< what it means when it is red, and what to do
+  /// How many times as many would decide, where the interval does not shrink with their square root.
+  std::optional<double> times = {};
 };
 
 /// How many times as many independent units would decide, the estimate staying where it is and the interval shrinking

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "core/random_stream.h"
@@ -39,6 +40,7 @@ Sampled sample(const std::vector<ColumnOperands>& operands, std::size_t chips, s
     }
   }
   Sampled all;
+  all.chips = chips;
   for (const auto& s : parts) {
     all.y.insert(all.y.end(), s.y.begin(), s.y.end());
     all.error.insert(all.error.end(), s.error.begin(), s.error.end());
@@ -49,77 +51,45 @@ Sampled sample(const std::vector<ColumnOperands>& operands, std::size_t chips, s
   return all;
 }
 
-/// Edges of bins over y that hold about equal shares, at whole MAC values.
-std::vector<double> bin_edges(const std::vector<double>& y) {
-  constexpr std::size_t kBins = 16;
-  std::vector<double> edges{*std::ranges::min_element(y) - 0.5};
-  for (std::size_t b = 1; b < kBins; ++b) {
-    const double edge = std::floor(quantile(y, static_cast<double>(b) / kBins)) + 0.5;
-    if (edge > edges.back()) edges.push_back(edge);
-  }
-  const double last = *std::ranges::max_element(y) + 0.5;
-  if (last > edges.back()) edges.push_back(last);
-  return edges;
-}
-
-/// Mean W1 between two random halves of the chips of one sample, scaled to the full size: what chance alone gives.
-double sampling_floor(const std::vector<double>& error, const std::vector<std::uint32_t>& chip, std::size_t chips,
-                      std::uint64_t seed) {
-  constexpr int kSplits = 4;
-  double sum = 0.0;
-  for (int k = 0; k < kSplits; ++k) {
-    RandomStream stream(seed, StreamPurpose::kBootstrap, static_cast<std::uint64_t>(k), 2);
-    std::vector<std::uint32_t> order(chips);
-    std::iota(order.begin(), order.end(), 0u);
-    stream.shuffle(order);
-    std::vector<bool> first(chips);
-    for (std::size_t i = 0; i < chips / 2; ++i) first[order[i]] = true;
-    std::vector<double> a, b;
-    for (std::size_t i = 0; i < error.size(); ++i) (first[chip[i]] ? a : b).push_back(error[i]);
-    if (!a.empty() && !b.empty()) sum += wasserstein1(a, b);
-  }
-  return sum / kSplits / std::sqrt(2.0);  // halves of n/2 chips differ √2 more than two samples of n chips
+/// How many times as many chips would decide; infinite where no number does.
+double times_to_decide(const DistributionComparison& d, double least) {
+  constexpr double kMost = 1000.0, kStep = 1.1;
+  for (double times = 1.0; times < kMost; times *= kStep)
+    if (judge(d.agreeing(times), least, 1.0) != Color::kInconclusive) return times;
+  return std::numeric_limits<double>::infinity();
 }
 
 void compare_bins(const LevelTwoReference& reference, const Sampled& t, LevelTwoResult& result) {
-  const Sampled& m = reference.conversions;
-  const auto edges = bin_edges(m.y);
-  double passing = 0.0;
-  for (std::size_t b = 0; b + 1 < edges.size(); ++b) {
-    std::vector<double> me, te;
-    std::vector<std::uint32_t> mc;
-    const auto inside = [&](double y) { return y >= edges[b] && y < edges[b + 1]; };
-    for (std::size_t i = 0; i < m.y.size(); ++i)
-      if (inside(m.y[i])) me.push_back(m.error[i]), mc.push_back(m.chip[i]);
-    for (std::size_t i = 0; i < t.y.size(); ++i)
-      if (inside(t.y[i])) te.push_back(t.error[i]);
-    if (me.size() < 50) continue;
-    BinComparison c;
-    c.y_low = edges[b];
-    c.y_high = edges[b + 1];
-    c.share = static_cast<double>(me.size()) / static_cast<double>(m.y.size());
-    c.model_mean = mean(me);
-    c.table_mean = mean(te);
-    c.model_sigma = standard_deviation(me);
-    c.table_sigma = standard_deviation(te);
-    c.distance = wasserstein1(me, te);
-    c.allowed = std::max(0.1 * c.model_sigma, 3.0 * sampling_floor(me, mc, reference.chips, reference.seed));
-    if (c.distance <= c.allowed) passing += c.share;
-    result.bins.push_back(c);
-  }
-  double covered = 0.0;
-  for (const auto& b : result.bins) covered += b.share;
-  const double share = covered > 0 ? passing / covered : 0.0;
+  constexpr double kLeastShare = 0.95;
+  const DistributionComparison d = compare_distributions(reference.conversions, t, reference.seed);
   result.checks.push_back(
       judged({.level = 2,
               .name = "share of conversions whose error distribution agrees (W1)",
-              .value = {share, share, share},
-              .low = 0.95,
+              .value = d.agreeing(1.0),
+              .low = kLeastShare,
               .high = 1.0,
               .unit = "1",
-              .data = "/bins/comparison"},
-             {.broken = "the table's error distribution differs from the model's in some bins of y: more "
-                        "errormodel.chips or operands_per_column, or errormodel.operands from the network's own"}));
+              .data = "/bins/comparison /evidence/error_distribution"},
+             {.unit = "chips",
+              .key = "verification.table_chips",
+              .count = reference.chips,
+              .broken = "the table's error distribution differs from the model's in some bins of y: more "
+                        "errormodel.chips or operands_per_column, or errormodel.operands from the network's own",
+              .times = times_to_decide(d, kLeastShare)}));
+  Evidence evidence{.name = "error_distribution",
+                    .shape = {d.bins.size(), 6},
+                    .values = {},
+                    .unit = "see columns",
+                    .columns =
+                        "y low, y high, Wasserstein-1 distance, its interval low, high (95 %, of all bins "
+                        "together), what chance alone gives; MAC units"};
+  for (std::size_t b = 0; b < d.bins.size(); ++b) {
+    const Interval i = d.distance(b);
+    evidence.values.insert(evidence.values.end(),
+                           {d.bins[b].y_low, d.bins[b].y_high, i.estimate, i.low, i.high, d.floor[b]});
+  }
+  result.evidence.push_back(std::move(evidence));
+  result.bins = d.bins;
 }
 
 /// A sum over chips as the logarithm of its mean, with the jackknife's variance.

@@ -6,16 +6,10 @@
 #include "core/run_context.h"
 #include "errormodel/error_table.h"
 #include "verification/conversions.h"
+#include "verification/error_distributions.h"
 #include "verification/verdict.h"
 
 namespace errata::verification {
-
-/// Errors of many conversions on chips that the table has not seen, with one read each.
-struct SampledConversions {
-  std::vector<double> y, error;       ///< error with one read's noise, MAC units
-  std::vector<double> offset, sigma;  ///< noise-free error and read σ, MAC units
-  std::vector<std::uint32_t> chip;
-};
 
 /// What level 2 compares tables with, drawn once for any number of them.
 struct LevelTwoReference {

@@ -223,6 +223,24 @@ std::string mismatch_table(const circuit::Characterization& c) {
   return table_html(t);
 }
 
+/// Sources of the noise of simulated columns, and the elements that have none.
+std::string noise_table(const circuit::Characterization& c) {
+  Table t{.header = {"Noise of columns", "rms", "Share of the variance"},
+          .rows = {},
+          .text_columns = 1,
+          .caption = fmt::format("Mean over {} simulated reads.", c.columns.noise_square.size())};
+  for (const auto& source : circuit::mean_noise_shares(c))
+    if (std::isfinite(source.share))
+      t.rows.push_back(
+          {escape(source.name), quantity(source.sigma, std::string(c.array.unit)),
+           source.share > 0 && source.share < 1e-3 ? "< 0.1\u00a0%" : fixed(100 * source.share, 1) + "\u00a0%"});
+  std::string text = t.rows.empty() ? "" : table_html(t);
+  if (!c.silent_elements.empty())
+    text += paragraph(
+        fmt::format("Without noise in ngspice: {}.", escape(fmt::format("{}", fmt::join(c.silent_elements, ", ")))));
+  return text;
+}
+
 }  // namespace
 
 std::string cell_chapter(const ReportInput& in) {
@@ -238,7 +256,8 @@ std::string cell_chapter(const ReportInput& in) {
   }
   const auto& c = *in.characterization;
   if (c.array.transient() ? c.charge.charge_coulombs.empty() : !usable(c.cell)) {
-    chapter.body = paragraph("The characterisation holds no measurements of the cell.") + mismatch_table(c);
+    chapter.body =
+        paragraph("The characterisation holds no measurements of the cell.") + mismatch_table(c) + noise_table(c);
     return chapter_html(chapter);
   }
   std::vector<std::string> pictures;
@@ -254,7 +273,7 @@ std::string cell_chapter(const ReportInput& in) {
   std::string facts = conditions(c);
   if (c.failed_points > 0 || c.suspect_points > 0)
     facts += fmt::format(" {} operating points failed and {} are suspect.", c.failed_points, c.suspect_points);
-  chapter.body = figures(pictures) + paragraph(facts) + mismatch_table(c);
+  chapter.body = figures(pictures) + paragraph(facts) + mismatch_table(c) + noise_table(c);
   return chapter_html(chapter);
 }
 

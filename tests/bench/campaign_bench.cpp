@@ -1,6 +1,7 @@
 // CPU time per simulation, errata's campaign (workers and parent) against the ngspice program, spawned once for each
 // point with one thread, in one run:
-//   scripts/build bench && build/bench/tests/errata_campaign_bench [ROW...]   rows: cell sweep heavy column workers
+//   scripts/build bench && build/bench/tests/errata_campaign_bench [ROW...]   rows: cell sweep heavy column charge
+//   workers
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -125,27 +126,28 @@ std::vector<std::filesystem::path> write_some(const CampaignPlan& plan, const Ch
   return folders;
 }
 
-void cells() {
-  const auto plan = macro_plan("rram_1t1r", {{"circuit.strategy", "point_by_point"}});
+/// Operating points of a cell in every strategy.
+void cell(const std::string& what, const char* macro) {
+  const auto plan = macro_plan(macro, {{"circuit.strategy", "point_by_point"}});
   const auto chosen = choose(plan, circuit::kCellDeck, 8000);
   const TemporaryFolder folder;
   const double theirs = spawned(write_some(plan, chosen, 60, folder));
-  row("1T1R cell, operating point, altered in place", per_point(plan, chosen.points), theirs, 100);
-  row("1T1R cell, operating point, forked batches", per_point(plan, chosen.points, circuit::Isolation::kForkedBatches),
+  row(what + ", operating point, altered in place", per_point(plan, chosen.points), theirs, 100);
+  row(what + ", operating point, forked batches", per_point(plan, chosen.points, circuit::Isolation::kForkedBatches),
       theirs, 100);
-  const auto swept = macro_plan("rram_1t1r");
+  const auto swept = macro_plan(macro);
   const auto sweeps = choose(swept, circuit::kSweepDeck, 200);
-  row("1T1R cell, operating point, as a bias of its sweep",
+  row(what + ", operating point, as a bias of its sweep",
       per_point(swept, sweeps.points) / static_cast<double>(swept.decks[circuit::kSweepDeck].sweep.count()), theirs,
       100);
 }
 
 /// 101 bit-line voltages of one cell: our sweep against one spawned `.dc`.
-void sweeps() {
-  auto plan = macro_plan("rram_1t1r");
-  auto& sweep = plan.decks[circuit::kSweepDeck].sweep;
-  sweep.values.clear();
-  for (int k = 0; k <= 100; ++k) sweep.values.insert(sweep.values.end(), {1.0, 0.002 * k, 0.0});
+void sweep(const std::string& what, const char* macro) {
+  auto plan = macro_plan(macro);
+  auto& biases = plan.decks[circuit::kSweepDeck].sweep;
+  biases.values.clear();
+  for (int k = 0; k <= 100; ++k) biases.values.insert(biases.values.end(), {1.0, 0.002 * k, 0.0});
   const auto chosen = choose(plan, circuit::kSweepDeck, 400);
   const TemporaryFolder folder;
   const auto folders = write_some(plan, chosen, 40, folder);
@@ -155,7 +157,7 @@ void sweeps() {
     text.replace(begin, end - begin, "dc vclamp 0 0.2 0.002\nprint vclamp#branch[100]\n");
     std::ofstream(f / "point.cir", std::ios::binary) << text;
   }
-  row("1T1R cell, DC sweep of 101 points", per_point(plan, chosen.points), spawned(folders), 10);
+  row(what + ", DC sweep of 101 points", per_point(plan, chosen.points), spawned(folders), 10);
 }
 
 /// A cell of eight transistors out of a library of 300 bins a type.
@@ -225,14 +227,17 @@ void all_workers() {
 int main(int argc, char** argv) {
   const std::set<std::string> wanted(argv + 1, argv + argc);
   const auto runs = [&](const char* name) { return wanted.empty() || wanted.contains(name); };
-  if (runs("cell")) errata::cells();
-  if (runs("sweep")) errata::sweeps();
+  for (const auto& [what, macro] :
+       {std::pair{"1T1R cell (with a B source)", "rram_1t1r"}, {"FeFET cell", "fefet_1t"}}) {
+    if (runs("cell")) errata::cell(what, macro);
+    if (runs("sweep")) errata::sweep(what, macro);
+  }
   if (runs("heavy")) errata::heavy();
   if (runs("column")) {
     errata::column("1T1R column of 64 rows, operating point", "rram_1t1r", 400, 40, 0);
     errata::column("6T column of 64 rows, operating point", "sram_6t", 80, 20, 0);
     errata::column("8T column of 64 rows, transient", "sram_8t", 24, 8, 5);
-    errata::column("charge column of 64 rows, transient", "cap_charge", 24, 8, 5);
   }
+  if (runs("charge")) errata::column("charge column of 64 rows, transient", "cap_charge", 12, 4, 5);
   if (runs("workers")) errata::all_workers();
 }

@@ -112,15 +112,16 @@ int curves(const std::string& data_name, const std::string& name) {
   options.quantization = {4, 4};
   const auto network = training::make_network(options, kSeed);
   train(*network, data, first, nullptr, kSeed);
-  const double clipped = real_in("CLIPPED", 0.1);
+  const double clipped = real_in("CLIPPED", 0.2);
   const int adc_bits = static_cast<int>(number_in("ADC_BITS", 6));
   const auto linear = neuron(*network, data, 1 << 16, adc_bits, clipped);
   // The network learns to use the range that it is given, as one whose neurons are measured has.
   training::NonlinearHook straight(linear);
   train(*network, data, phase, &straight, kSeed);
-  flush(fmt::format("{}, 4-bit weights and inputs, one {}-bit ADC for each neuron, its range clips {:g} of the sums; {} "
-                    "epochs without ADCs, {} through them, then {}\n",
-                    name, adc_bits, clipped, first.epochs, phase.epochs, phase.epochs));
+  flush(
+      fmt::format("{}, 4-bit weights and inputs, one {}-bit ADC for each neuron, its range clips {:g} of the sums; {} "
+                  "epochs without ADCs, {} through them, then {}\n",
+                  name, adc_bits, clipped, first.epochs, phase.epochs, phase.epochs));
   flush("| curve | linear % | naive % | linear, trained on % | through the curve % | left |");
   flush("|---|---|---|---|---|---|");
   const std::pair<const char*, training::NonlinearCurve> tested[] = {

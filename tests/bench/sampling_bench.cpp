@@ -31,6 +31,7 @@
 #include "training/hardware/composed_hook.h"
 #include "training/hardware/fast_normal.h"
 #include "training/hardware/read_errors.h"
+#include "training/hardware/row_plan.h"
 #include "training/hardware/table_conversion.h"
 #include "training/network.h"
 #include "training/optimizer.h"
@@ -210,10 +211,24 @@ class Array {
                                                  {kRows, 2, 8, 8, one_bit_adc(), 1, SignedScheme::kOffsetColumn}, 1, 1);
     for (std::size_t k = 0; k < kProducts * kRows; ++k) codes_.push_back(static_cast<std::uint8_t>(stream.below(256)));
     product_.resize(kProducts * (kColumns - 1));
+    for (const Tile& tile : slices_) tiles_.push_back(TableConversion(table_).prepare(tile, 1, 1));
+    const std::vector<float> codes(codes_.begin(), codes_.end());
+    digits_.resize(8 * codes.size());
+    split_digits(codes, kRows, {kRows, 2, 8, 8, one_bit_adc(), 1, SignedScheme::kOffsetColumn}, digits_);
+    values_.resize(kProducts * 8 * kColumns);
   }
 
-  /// Products a CPU second, from input codes to shifted and added codes of the ADC. `images`: 256 of one position, or
-  /// one of 256.
+  /// The same by the general way in fp32, without packing, shifting and adding.
+  double general_speed() {
+    const double begin = process_seconds();
+    for (const auto& tile : tiles_) {
+      tile->read({digits_, 1, kProducts * 8, image_++}, values_);
+      to_codes(one_bit_adc(), values_);
+    }
+    return kProducts / (process_seconds() - begin);
+  }
+
+  /// Products a CPU second, from input codes to shifted and added codes of the ADC.
   double speed() {
     constexpr int kTimes = 8;
     const double begin = process_seconds();
@@ -228,15 +243,18 @@ class Array {
   std::unique_ptr<PreparedRows> rows_;
   std::vector<std::uint8_t> codes_;
   std::vector<float> product_;
+  std::vector<std::unique_ptr<PreparedTile>> tiles_;
+  std::vector<float> digits_, values_;
   std::uint64_t image_ = 0;
 };
 
 void bench_conversions(int rounds) {
   Array columns(false), cells(true);
-  std::vector<double> of_columns, of_cells;
+  std::vector<double> of_columns, of_cells, general;
   for (int round = 0; round < rounds; ++round) {
     of_columns.push_back(columns.speed());
     of_cells.push_back(cells.speed());
+    general.push_back(cells.general_speed());
   }
   const auto print = [](const char* what, double asked, double speed) {
     fmt::print("{:<40} {:>9.0f} asked {:>9.0f} products/CPU second, {:.2f} ns a conversion\n", what, asked, speed,
@@ -244,6 +262,7 @@ void bench_conversions(int rounds) {
   };
   print("dynamic errors, static columns", 120e3, median(of_columns));
   print("dynamic errors, static columns and cells", 60e3, median(of_cells));
+  print("the same in fp32, the general way", 60e3, median(general));
 }
 
 /// Accuracy of one LeNet-5 on MNIST by composed and by bit-true products, over chips (methods.md §4.3: within 0.3
@@ -316,6 +335,44 @@ void bench_tails() {
   }
 }
 
+/// The same of the read noise in 16 bits, as an ADC of sixteen steps to a σ sees it.
+void bench_short_tails() {
+  auto table = one_bit_table(false);
+  table.axes = {-8, 8, 0, 1, 2, 2};
+  table.mu.assign(4, 0.0);
+  table.dynamic_sigma.assign(4, 1.0);
+  table.chip = table.column = {};
+  table.level = {0.0, 0.0};
+  const HardwareOptions hardware{32, 2, 2, 1, {8, 8.0}, 1, SignedScheme::kOffsetColumn};
+  Tile tile{.rows = 1, .columns = 31, .conversions = 32, .scheme = SignedScheme::kOffsetColumn};
+  tile.plus.assign(32, 0);
+  const auto plan = make_row_plan(table, {&tile, 1}, hardware, 1, 1);
+  if (!plan) throw std::runtime_error("no plan");
+  constexpr std::size_t kReads = 1 << 12;
+  PackedReads packed;
+  pack_reads(*plan, std::vector<std::uint8_t>(kReads, 0), 1, packed);
+  std::vector<std::uint16_t> codes(kReads * RowPlan::kBlock);
+  std::vector<double> counts(256, 0.0);
+  constexpr std::uint64_t kImages = 1 << 13;
+  for (std::uint64_t image = 0; image < kImages; ++image) {
+    row_block(*plan, 0, {packed.places.data(), packed.activity.data(), kReads, 0}, ReadWords({1, 6, 1, image, 1}),
+              ReadWords({1, 28, 1, image, 1}), codes.data(), RowPlan::kBlock);
+    for (const auto code : codes) ++counts[code];
+  }
+  const double draws = static_cast<double>(kImages * codes.size());
+  fmt::print("{:.3g} draws in 16 bits\n{:>8} {:>12} {:>12} {:>10} {:>8}\n", draws, "beyond", "observed", "normal",
+             "relative", "z");
+  for (const int edge : {4, 8, 16, 24, 32, 40, 48, 56, 64, 72, 76, 80, 84, 88}) {  // both sides
+    double beyond = 0.0;
+    for (int code = 0; code < 256; ++code)
+      if (const int k = code + plan->first_code; k >= edge || k <= -edge)
+        beyond += counts[static_cast<std::size_t>(code)];
+    const double at = (edge - 0.5) / 16.0, p = 2.0 * normal_cdf(-at);
+    fmt::print("{:>8.4f} {:>12.4e} {:>12.4e} {:>10.1e} {:>8.2f}\n", at, beyond / draws, p, beyond / draws / p - 1.0,
+               (beyond - draws * p) / std::sqrt(draws * p * (1 - p)));
+  }
+}
+
 /// Draws that no cache has to hold.
 void bench_normals(int rounds) {
   std::vector<float> values(1 << 13);
@@ -351,7 +408,7 @@ int main(int argc, char** argv) {
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 7;
   if (what == "train") errata::training::bench_training(rounds);
   if (what == "infer") errata::training::bench_inference(rounds);
-  if (what == "tails") errata::training::bench_tails();
+  if (what == "tails") errata::training::bench_tails(), errata::training::bench_short_tails();
   if (what == "accuracy") errata::training::bench_accuracy(argc > 2 ? rounds : 20);
   if (what == "conversions") errata::training::bench_conversions(rounds);
   if (what == "normals") errata::training::bench_normals(rounds);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include "behavioral/line.h"
 
 namespace errata::testing {
@@ -13,6 +15,22 @@ inline behavioral::NoiseSums noise_sums(const behavioral::Line& line, const std:
     for (std::size_t k = 0; k < sums.size(); ++k) sums[k] += row[k];
   }
   return sums;
+}
+
+/// Variances of many reads [reads][rows of the line] at once are those of one at a time, added to what is there.
+inline void expect_variances_in_bulk(const behavioral::Line& line, std::span<const std::uint8_t> inputs,
+                                     std::span<const double> output) {
+  const std::size_t count = output.size(), stride = count + 3;
+  std::vector<float> sums(3 * stride);
+  std::vector<double> variance(count, 1e-20), expected(count, 1e-20);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto own = noise_sums(line, inputs.data() + i * line.rows());
+    for (std::size_t k = 0; k < 3; ++k) sums[k * stride + i] = static_cast<float>(own[k]);
+    expected[i] += line.read_variance(output[i], {sums[i], sums[stride + i], sums[2 * stride + i]});
+  }
+  line.add_read_variances(output, sums, stride, variance);
+  // The same formula; a spline written out in powers, and products that may be contracted.
+  for (std::size_t i = 0; i < count; ++i) EXPECT_NEAR(variance[i] / expected[i], 1, 1e-9) << i;
 }
 
 }  // namespace errata::testing

@@ -97,7 +97,8 @@ std::vector<AdcDraw> ComposedChips::draw_adcs(const Tile& tile, std::uint64_t ch
 
 TileDraws ComposedChips::draw(const Tile& tile, std::uint64_t chip, Draws draws, TileDraws d) const {
   const std::size_t cells = tile.rows * tile.conversions;
-  const bool pair = tile.scheme == SignedScheme::kDifferentialBeforeAdc, several = table_.inputs > 2;
+  const bool pair = tile.scheme == SignedScheme::kDifferentialBeforeAdc,
+             several = table_.inputs > 2 || changes_cells(table_);
   d.minus.clear();
   d.adc = draw_adcs(tile, chip, draws);
   std::vector<double> chip_normals(3), column_normals;
@@ -131,6 +132,7 @@ TileDraws ComposedChips::draw(const Tile& tile, std::uint64_t chip, Draws draws,
     }
   }
   d.on = column_terms(chip_normals, column_normals);
+  if (changes_cells(table_)) d.changes = draw_cell_changes(table_, tile, seed_, chip, draws == Draws::kFresh ? 1 : 0);
   return d;
 }
 
@@ -183,8 +185,38 @@ ComposedChips::CodeWeights ComposedChips::code_weights(const Tile& tile, const T
   return w;
 }
 
+std::vector<float> ComposedChips::fold_changed(const Tile& tile, std::span<const float> codes, const TileDraws& draws,
+                                               float pass, std::vector<float> weight) const {
+  const bool pair = tile.scheme == SignedScheme::kDifferentialBeforeAdc;
+  const double g_min = pair ? table_.minimum_conductance : 0.0;
+  const std::size_t conversions = tile.conversions, cells = tile.rows * conversions;
+  weight.resize((table_.inputs - 1) * cells);
+  for (std::size_t at = 0; at < cells; ++at) {
+    const std::size_t row = at / conversions, c = at % conversions;
+    const float code = codes[(tile.first_row + row) * tile.columns + output_of(tile, c)];
+    const CellLevels levels = stored_levels(tile, hardware_, c, static_cast<int>(code));
+    const double stored = static_cast<double>(levels.plus) - static_cast<double>(levels.minus),
+                 normal = static_cast<double>(pair ? draws.minus[at] : 0.0f);
+    const ChangedCell p = plus_cell(table_, draws.changes, at, levels.plus, static_cast<double>(draws.plus[at])),
+                      m = minus_cell(table_, draws.changes, at, levels.minus, normal);
+    const auto wp = static_cast<double>(p.level), wm = pair ? static_cast<double>(m.level) : 0.0;
+    const double drive = pair ? wp + wm + 2 * table_.minimum_conductance : 1.0;
+    const double gain = draws.adc.empty() ? 1.0 : static_cast<double>(draws.adc[c].gain);
+    const double columns =
+        static_cast<double>(draws.on[3 * c + 1]) * (wp - wm) + static_cast<double>(draws.on[3 * c + 2]) * drive;
+    for (std::size_t x = 1; x < table_.inputs; ++x) {
+      const double ideal = static_cast<double>(x) * stored;
+      const double analog = cell_contribution(table_, p, x, g_min) -
+                            (pair ? cell_contribution(table_, m, x, g_min) : 0.0) + static_cast<double>(x) * columns;
+      weight[(x - 1) * cells + at] = static_cast<float>(ideal + static_cast<double>(pass) * (analog / gain - ideal));
+    }
+  }
+  return weight;
+}
+
 std::vector<float> ComposedChips::fold(const Tile& tile, std::span<const float> codes, const TileDraws& draws,
                                        float pass, std::vector<float> weight) const {
+  if (changes_cells(table_)) return fold_changed(tile, codes, draws, pass, std::move(weight));
   const std::size_t conversions = tile.conversions, cells = tile.rows * conversions;
   const int largest = hardware_.largest_weight();
   // Where the weights of the code of a conversion begin, and which code it has.

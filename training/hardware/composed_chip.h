@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "errormodel/error_table.h"
+#include "training/hardware/composed_cells.h"
 #include "training/hardware/composed_table.h"
 #include "training/hardware/hardware_mapping.h"
 
@@ -24,6 +25,7 @@ struct TileDraws {
       minus;              ///< of the second lines; empty: `plus` stands for both, which is enough for one input level
   std::vector<float> on;  ///< (C + K)·φ as a constant, a gain on y and a gain on a: [conversions][3]
   std::vector<AdcDraw> adc;  ///< [conversions]; empty: ideal
+  CellChanges changes;       ///< drift and stuck cells
 };
 
 /// Draws chips of composed mode and folds their static errors into weights (methods.md §4.3).
@@ -62,6 +64,9 @@ class ComposedChips {
   };
   std::vector<CodeTerms> code_terms(const Tile& tile, std::size_t conversion, std::size_t input_level) const;
   std::vector<float> column_terms(std::span<const double> chip_normals, std::span<const double> column_normals) const;
+  /// fold() where cells have drifted or are stuck, cell by cell.
+  std::vector<float> fold_changed(const Tile& tile, std::span<const float> codes, const TileDraws& draws, float pass,
+                                  std::vector<float> weight) const;
   CodeWeights code_weights(const Tile& tile, const TileDraws& draws, std::size_t input_level, float pass) const;
   std::vector<AdcDraw> draw_adcs(const Tile& tile, std::uint64_t chip, Draws draws) const;
 

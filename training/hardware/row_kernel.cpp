@@ -10,7 +10,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace errata::training::HWY_NAMESPACE {
-#if HWY_TARGET == HWY_SCALAR || !HWY_ARCH_X86
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128 || !HWY_ARCH_X86
 void block(const RowPlan& plan, std::size_t number, const RowReads& reads, const ReadWords& words,
            const ReadWords& tails, std::uint16_t* sums, std::size_t stride) {
   row_block_reference(plan, number, reads, words, tails, sums, stride);
@@ -88,10 +88,12 @@ HWY_INLINE HWY_ATTR void fill_words(const ReadWords& words, std::uint32_t first,
       s = hn::Xor(hn::BitCast(d, counter), whitening);
       counter = hn::Add(counter, step);
     }
-    for (std::size_t round = 1; round <= ReadWords::kRounds; ++round) {
+    for (std::size_t round = 1; round < ReadWords::kRounds; ++round) {
       const auto key = hn::Load(d, keys + 16 * round);
       for (auto& s : state) s = hn::AESRound(s, key);
     }
+    const auto last = hn::Load(d, keys + 16 * ReadWords::kRounds);
+    for (auto& s : state) s = hn::AESLastRound(s, last);
     for (std::size_t i = 0; i < kTogether; ++i) hn::Store(hn::BitCast(d16, state[i]), d16, out + 8 * (k + i));
   }
 }
@@ -104,8 +106,9 @@ HWY_INLINE HWY_ATTR std::uint32_t tail_bits(const ReadWords& tails, std::uint32_
   const auto* keys = reinterpret_cast<const std::uint8_t*>(tails.key[0].data());
   auto state =
       hn::Xor(hn::BitCast(d, hn::Add(hn::LoadU(d32, tails.counter.data()), hn::Load(d32, at))), hn::Load(d, keys));
-  for (std::size_t round = 1; round <= ReadWords::kRounds; ++round)
+  for (std::size_t round = 1; round < ReadWords::kRounds; ++round)
     state = hn::AESRound(state, hn::Load(d, keys + 16 * round));
+  state = hn::AESLastRound(state, hn::Load(d, keys + 16 * ReadWords::kRounds));
   return hn::GetLane(hn::BitCast(d32, state));
 }
 

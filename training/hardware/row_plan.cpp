@@ -74,8 +74,8 @@ class Planner {
   }
 
  private:
-  /// As many ticks to an ADC step as 16 bits can have for all that a conversion may become, even for halves, and such
-  /// that codes come from one multiplication (set_codes()).
+  /// As many ticks to an ADC step as 16 bits can have for all that a conversion may become; odd, so that codes
+  /// begin between two ticks and rounding does not favour one; and such that they come from one multiplication.
   bool choose_ticks(const Reach& reach) {
     const double sigma = *std::ranges::max_element(t_.dynamic_sigma), step = h_.adc.step();
     const double end = t_.axes.y_at(first_point_ + bins_);
@@ -84,9 +84,8 @@ class Planner {
                  high = std::max(reach.high + std::max(0.0, *std::ranges::max_element(t_.mu)) + 8 * sigma, end);
     constexpr double kSpan = 65000.0, kLargest = 32000.0;  // room for roundings of the sums
     const double most = std::min({kSpan * step / (high - low), kLargest * step / (8 * sigma), 4096.0});
-    for (int s = static_cast<int>(most) / 2 * 2; s >= kFewestTicks; s -= 2) {
-      const int power =
-          std::bit_width(static_cast<unsigned>(s)) - 1 - (std::has_single_bit(static_cast<unsigned>(s)) ? 1 : 0);
+    for (int s = (static_cast<int>(most) - 1) | 1; s >= kFewestTicks; s -= 2) {
+      const int power = static_cast<int>(std::bit_width(static_cast<unsigned>(s))) - 1;
       const std::int64_t whole = std::int64_t{1} << (16 + power), scale = (whole + s - 1) / s;
       if (scale * s - whole > (std::int64_t{1} << power)) continue;  // not exact for all of 16 bits
       adc_step_ = s;
@@ -100,8 +99,8 @@ class Planner {
   }
 
   bool set_codes() {
-    const auto begin =
-        static_cast<std::int64_t>((h_.adc.lowest_code() - 0.5) * adc_step_ - centre_) + 32768;  // of the lowest code
+    const auto begin = static_cast<std::int64_t>(std::ceil((h_.adc.lowest_code() - 0.5) * adc_step_ - centre_)) +
+                       32768;  // of the lowest code
     const std::int64_t skipped = begin < 0 ? -begin / adc_step_ : 0, last = h_.adc.codes() - 1 - skipped;
     if (last < 0 || begin >= 65536 - adc_step_) return false;
     plan_.below = static_cast<std::uint16_t>(std::max<std::int64_t>(begin, 0));

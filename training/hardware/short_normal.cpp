@@ -113,7 +113,9 @@ std::uint8_t twice(std::uint8_t x) { return static_cast<std::uint8_t>((x << 1) ^
 
 using AesState = std::array<std::uint8_t, 16>;
 
-AesState aes_round(const AesState& state, const AesState& key) {
+enum class MixColumns : bool { kNo, kYes };
+
+AesState aes_round(const AesState& state, const AesState& key, MixColumns mix) {
   static const auto box = make_substitution();
   AesState out{};
   for (std::size_t column = 0; column < 4; ++column) {
@@ -121,11 +123,17 @@ AesState aes_round(const AesState& state, const AesState& key) {
     for (std::size_t row = 0; row < 4; ++row) b[row] = box[state[4 * ((column + row) % 4) + row]];
     for (std::size_t row = 0; row < 4; ++row) {
       const std::uint8_t next = b[(row + 1) % 4];
-      out[4 * column + row] = static_cast<std::uint8_t>(twice(b[row]) ^ twice(next) ^ next ^ b[(row + 2) % 4] ^
-                                                        b[(row + 3) % 4] ^ key[4 * column + row]);
+      const auto mixed =
+          static_cast<std::uint8_t>(twice(b[row]) ^ twice(next) ^ next ^ b[(row + 2) % 4] ^ b[(row + 3) % 4]);
+      out[4 * column + row] =
+          static_cast<std::uint8_t>((mix == MixColumns::kYes ? mixed : b[row]) ^ key[4 * column + row]);
     }
   }
   return out;
+}
+
+std::array<std::uint64_t, 2> next_key(const std::array<std::uint64_t, 2>& key) {
+  return {key[0] + 0x9E3779B97F4A7C15ull, key[1] + 0xBB67AE8584CAA73Bull};
 }
 
 }  // namespace
@@ -145,23 +153,29 @@ const ShortNormalTables& short_normal_tables() {
   return tables;
 }
 
+std::array<std::uint32_t, 4> ars(std::array<std::uint32_t, 4> counter, std::array<std::uint64_t, 2> key, int rounds) {
+  auto state = std::bit_cast<AesState>(counter);
+  const auto first = std::bit_cast<AesState>(key);
+  for (std::size_t k = 0; k < state.size(); ++k) state[k] ^= first[k];
+  for (int round = 1; round <= rounds; ++round) {
+    key = next_key(key);
+    state = aes_round(state, std::bit_cast<AesState>(key), round < rounds ? MixColumns::kYes : MixColumns::kNo);
+  }
+  return std::bit_cast<std::array<std::uint32_t, 4>>(state);
+}
+
 ReadWords::ReadWords(const NormalBlock& block)
     : counter{0, static_cast<std::uint32_t>(block.a), static_cast<std::uint32_t>(block.b), block.purpose} {
   const PhiloxKey k = key_of(block);
   const std::uint64_t joined = std::uint64_t{k.high} << 32 | k.low;
   key[0] = {joined, ~joined};
-  for (std::size_t r = 1; r <= kRounds; ++r)
-    key[r] = {key[r - 1][0] + 0x9E3779B97F4A7C15ull, key[r - 1][1] + 0xBB67AE8584CAA73Bull};
+  for (std::size_t r = 1; r <= kRounds; ++r) key[r] = next_key(key[r - 1]);
 }
 
 std::array<std::uint16_t, 8> read_words_reference(const ReadWords& words, std::uint32_t number) {
   auto counter = words.counter;
   counter[0] += number;
-  auto state = std::bit_cast<AesState>(counter);
-  const auto first = std::bit_cast<AesState>(words.key[0]);
-  for (std::size_t k = 0; k < state.size(); ++k) state[k] ^= first[k];
-  for (std::size_t r = 1; r <= ReadWords::kRounds; ++r) state = aes_round(state, std::bit_cast<AesState>(words.key[r]));
-  return std::bit_cast<std::array<std::uint16_t, 8>>(state);
+  return std::bit_cast<std::array<std::uint16_t, 8>>(ars(counter, words.key[0], ReadWords::kRounds));
 }
 
 std::int16_t short_normal_reference(std::uint16_t word, std::uint8_t dither, std::uint32_t tail_bits) {

@@ -26,8 +26,12 @@ struct ShortNormalTables {
 };
 const ShortNormalTables& short_normal_tables();
 
-/// Random words of read noise: 128-bit blocks of ARS-5, AES rounds in counter mode, the fewest that pass BigCrush
-/// (Salmon et al. 2011, table 2), with a full last round. Counter { number, a, b, purpose }, key from key_of().
+/// The counter-based generator ARS of Salmon et al. 2011: AES rounds, the last without mixing columns, with round keys
+/// that count on. Known answers are tested.
+std::array<std::uint32_t, 4> ars(std::array<std::uint32_t, 4> counter, std::array<std::uint64_t, 2> key, int rounds);
+
+/// Random words of read noise: blocks of ARS-5, the fewest rounds that pass BigCrush (Salmon et al. 2011, table 2).
+/// Counter { number, a, b, purpose }, key from key_of().
 struct ReadWords {
   static constexpr std::size_t kRounds = 5;
   explicit ReadWords(const NormalBlock& block);

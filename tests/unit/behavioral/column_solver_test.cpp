@@ -6,6 +6,7 @@
 
 #include "behavioral/line_shooting.h"
 #include "tests/support/random_line.h"
+#include "tests/support/vector_targets.h"
 
 namespace errata::behavioral {
 namespace {
@@ -71,20 +72,18 @@ TEST_P(Solvers, SensitivitiesAreTheDerivatives) {
   EXPECT_NEAR(sum, solve_line_dense(line, inputs.data()), 1e-8 * std::fabs(sum));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Solvers,
-                         ::testing::Values(LineShape{}, LineShape{.clamp_ohms = 0}, LineShape{.wire_ohms = 0},
-                                           LineShape{.wire_ohms = 0, .clamp_ohms = 0}, LineShape{.source_line_ohms = 2},
-                                           LineShape{.wire_ohms = 0, .source_line_ohms = 2, .clamp_ohms = 0},
-                                           LineShape{.rows = 1},
-                                           LineShape{.rows = 1, .source_line_ohms = 3, .clamp_ohms = 0},
-                                           LineShape{.rows = 2}, LineShape{.rows = 256, .wire_ohms = 0.2},
-                                           LineShape{.rows = 7, .wire_ohms = 500},
-                                           LineShape{.rows = 16, .wire_ohms = 2000, .clamp_ohms = 2000},
-                                           LineShape{.rows = 5, .offset_amperes = -1e-4},
-                                           LineShape{.rows = 3, .clamp_ohms = 1e6, .offset_amperes = 0},
-                                           LineShape{.inputs = 4},
-                                           LineShape{.source_line_ohms = 1, .inputs = 8, .idle_rows = 20},
-                                           LineShape{.rows = 12, .wire_ohms = 800, .inputs = 4, .idle_rows = 3}));
+INSTANTIATE_TEST_SUITE_P(
+    All, Solvers,
+    ::testing::Values(LineShape{}, LineShape{.clamp_ohms = 0}, LineShape{.wire_ohms = 0},
+                      LineShape{.wire_ohms = 0, .clamp_ohms = 0}, LineShape{.source_line_ohms = 2},
+                      LineShape{.wire_ohms = 0, .source_line_ohms = 2, .clamp_ohms = 0}, LineShape{.rows = 1},
+                      LineShape{.rows = 1, .source_line_ohms = 3, .clamp_ohms = 0}, LineShape{.rows = 2},
+                      LineShape{.rows = 256, .wire_ohms = 0.2}, LineShape{.rows = 7, .wire_ohms = 500},
+                      LineShape{.rows = 16, .wire_ohms = 2000, .clamp_ohms = 2000},
+                      LineShape{.rows = 5, .offset_amperes = -1e-4},
+                      LineShape{.rows = 3, .clamp_ohms = 1e6, .offset_amperes = 0}, LineShape{.inputs = 4},
+                      LineShape{.source_line_ohms = 1, .inputs = 8, .idle_rows = 20},
+                      LineShape{.rows = 12, .wire_ohms = 800, .inputs = 4, .idle_rows = 3}));
 
 TEST(SolveLines, OfALinearLadderIsTheHandCalculation) {
   // Two cells of 10 uS behind 1 kOhm clamp and 5 kOhm wire: G2 = 1/(1/10u + 5k), I = V / (1k + 1/(10u + G2)).
@@ -140,6 +139,34 @@ TEST(LineShooting, TakesTheLinesOfShippedMacrosAndConvergesOnThem) {
     for (const double i : current) EXPECT_TRUE(std::isfinite(i));
   }
   EXPECT_FALSE(LineShooting(random_line({.wire_ohms = 200}, 2)).suits());
+}
+
+TEST(LineShooting, IsTheSameInBlocksOfAnyWidthOnEveryProcessor) {
+  for (const LineShape& shape :
+       {LineShape{.wire_ohms = 1.5, .clamp_ohms = 100}, LineShape{.source_line_ohms = 1, .idle_rows = 5},
+        LineShape{.inputs = 4, .idle_rows = 3}, LineShape{.wire_ohms = 10, .clamp_ohms = 2000}}) {
+    const PreparedLine line = random_line(shape, 4);
+    const LineShooting shooting(line);
+    ASSERT_TRUE(shooting.suits());
+    constexpr std::size_t kCount = 70;
+    const auto inputs = random_inputs(64, kCount, 4, shape.inputs);
+    testing::for_each_vector_target([&] {
+      std::vector<double> wide(kCount), narrow(kCount);
+      shooting.solve(PackedInputs(inputs, 64, 64, shape.inputs), wide);
+      for (std::size_t i = 0; i < kCount; i += 7)  // blocks of eight
+        shooting.solve(PackedInputs(std::span(inputs).subspan(64 * i, 7 * 64), 64, 64, shape.inputs),
+                       std::span(narrow).subspan(i, 7));
+      for (std::size_t i = 0; i < kCount; ++i) {
+        EXPECT_EQ(std::isnan(wide[i]), std::isnan(narrow[i])) << i;
+        if (std::isnan(wide[i])) continue;  // solve_lines takes Newton for these
+        EXPECT_EQ(wide[i], narrow[i]) << i;
+        const double expected = solve_line_dense(line, inputs.data() + 64 * i);
+        double scale = 0.0;
+        for (std::size_t j = 0; j < 64; ++j) scale += std::fabs(line.cell(inputs[64 * i + j], j).a);
+        EXPECT_NEAR(wide[i], expected, 5e-6 * (scale + 1e-6)) << i;
+      }
+    });
+  }
 }
 
 }  // namespace

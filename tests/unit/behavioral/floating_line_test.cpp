@@ -46,6 +46,29 @@ TEST(SplineDerivatives, AreExactForCubicsOnUnevenNodes) {
   }
 }
 
+TEST(ChargeBalance, ItsWeightsAndCurvesAreItsSplines) {
+  const ChargeBalance balance({0.2, 0.35, 0.4, 0.8, 0.81, 1.1}, 20e-15, 1.0, 0.0);
+  const std::vector<double> drawn = {3.0, 2.5, 2.7, -1.0, 0.5, 0.1};
+  std::vector<double> volts, values;
+  for (double v = 0.0; v < 1.3; v += 0.01) volts.push_back(v);  // on both sides of the nodes, too
+  volts.insert(volts.end(), {0.2, 0.4, 0.81, 1.1});
+  values.resize(volts.size());
+  ChargeCurve(balance, drawn).evaluate(volts, values);
+  for (std::size_t i = 0; i < volts.size(); ++i) {
+    const double value = balance.value(drawn, volts[i]), slope = balance.slope(drawn, volts[i]);
+    const auto weights = balance.weights(volts[i]);
+    double by_weights = 0.0, slope_by_weights = 0.0, size = 0.0;
+    for (std::size_t f = 0; f < drawn.size(); ++f) {
+      by_weights += weights.value[f] * drawn[f];
+      slope_by_weights += weights.slope[f] * drawn[f];
+      size += std::fabs(weights.value[f] * drawn[f]) + std::fabs(weights.slope[f] * drawn[f]);
+    }
+    EXPECT_NEAR(values[i], value, 1e-12 * size) << volts[i];
+    EXPECT_NEAR(by_weights, value, 1e-12 * size) << volts[i];
+    EXPECT_NEAR(slope_by_weights, slope, 1e-12 * size) << volts[i];
+  }
+}
+
 // --- Lines made by hand ---------------------------------------------------------------------------------------------
 
 /// Charge that a cell draws, in coulomb: input, stored level, end voltage, unit draw (at most linear in it).
@@ -297,6 +320,7 @@ TEST(FloatingLineNoise, ByItsSumsIsCloseToTheSolvedOne) {
           EXPECT_NEAR(std::sqrt(line->read_variance(output[r], noise_sums(*line, x)) / expected), 1, 0.05)
               << which << " " << r << " " << output[r];
         }
+        testing::expect_variances_in_bulk(*line, inputs, output);
       }
     }
 }

@@ -134,6 +134,7 @@ TEST(ReadVariance, IsCloseToTheSolvedVariances) {
     // Tighter than what the header promises, which is 5 % in sigma.
     EXPECT_NEAR(line->read_variance(current[r], testing::noise_sums(*line, x)) / expected, 1, 0.05) << r;
   }
+  testing::expect_variances_in_bulk(*line, inputs, current);
 }
 
 TEST(BehavioralModel, RoundTrip) {

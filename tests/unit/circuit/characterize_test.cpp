@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <functional>
 #include <numeric>
+#include <tuple>
 
 #include "core/quantity.h"
 #include "core/random_stream.h"
@@ -445,6 +446,24 @@ TEST(PlanCampaign, WarnsOfSourcesWithoutNoise) {
   EXPECT_EQ(codes, (std::vector<std::string>{"W210", "W211"}));
 }
 
+TEST(PlanCampaign, WarnsOfPowersInHspiceMode) {
+  const TemporaryFolder folder;
+  for (const auto& [power, mode, warns] : {std::tuple{"v(bl,sl)^3", "hs", true},
+                                           {"v(bl,sl)**3", "hsa", true},
+                                           {"pow(v(bl,sl),3)", "hs", false},
+                                           {"v(bl,sl)^3", "ps", false}}) {
+    const std::string netlist = std::string("title\n.subckt cell bl wl sl\nrmem bl sl 10k\nrl wl 0 1meg\nb1 bl sl i=") +
+                                power + "*1e-9\n.ends\n";
+    std::vector<std::string> codes;
+    RunContext context;
+    context.warn = [&](const Diagnostic& d) { codes.push_back(d.code); };
+    plan_campaign(
+        write_project(folder.path(), kExampleProject, netlist, small_campaign({{"circuit.compatibility", mode}})),
+        context);
+    EXPECT_EQ(codes, warns ? std::vector<std::string>{"W213"} : std::vector<std::string>{}) << power << " " << mode;
+  }
+}
+
 TEST(PlanCampaign, IsPure) {
   const TemporaryFolder folder;
   const Settings s = divider_project(folder);
@@ -531,7 +550,7 @@ TEST(CharacterizeDischarge, ConstantCurrentsTakeTheirTimesTheirCharge) {
   EXPECT_EQ(c.array.precharge_volts, 1);
   EXPECT_NEAR(c.array.bandwidth_hertz * c.array.pulse_seconds, 0.5, 1e-12);
   EXPECT_TRUE(c.cell.current_amperes.empty());
-  EXPECT_EQ(c.columns.noise_chips, 0u);
+  EXPECT_EQ(c.columns.noise_chips, 2u);
   // Loads of up to 1.15 times all rows, three halves power: N cells behave as one on a line of C / N.
   ASSERT_EQ(c.charge.final_volts.size(), 4u);
   for (std::size_t f = 0; f < 4; ++f) {

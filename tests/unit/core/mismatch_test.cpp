@@ -41,6 +41,19 @@ TEST(UnitDraw, OfAChipIsSharedByItsLines) {
   EXPECT_NE(unit_draw(1, chip, 0, {3, 4}, 0), unit_draw(1, chip, 1, {3, 4}, 0));
 }
 
+TEST(UnitDraw, OfAllRowsAtOnceHasTheSameBits) {
+  for (const auto scope : {MismatchScope::kCell, MismatchScope::kColumn, MismatchScope::kChip})
+    for (const bool uniform : {false, true})
+      for (const std::vector<double>& mix : {std::vector<double>{}, std::vector<double>{0.6, 0.0, 0.8}}) {
+        MismatchTerm term = term_of(scope);
+        term.uniform = uniform;
+        term.mix = mix;
+        std::vector<double> rows(67);
+        unit_draws(4, term, 2, {3, 5}, rows);
+        for (std::size_t j = 0; j < rows.size(); ++j) EXPECT_EQ(rows[j], unit_draw(4, term, 2, {3, 5}, j)) << j;
+      }
+}
+
 TEST(UnitDraw, IsStandardNormalAndUncorrelatedBetweenNeighbours) {
   const auto cell = term_of(MismatchScope::kCell);
   constexpr int n = 40000;

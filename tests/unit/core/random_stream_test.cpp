@@ -166,5 +166,25 @@ TEST(Shuffle, IsAPermutationAndUniform) {
   EXPECT_LT(chi2, 25.7);  // 5 degrees of freedom: false-alarm probability 1e-4
 }
 
+TEST(FillNormals, HasTheBitsOfTheStreamsOneByOne) {
+  for (const std::size_t each : {1u, 3u, 4u, 9u}) {  // part of a Philox block, one, and several
+    const StreamSeries series{.seed = 5,
+                              .purpose = StreamPurpose::kTest,
+                              .a = 7,
+                              .b = std::uint64_t{1} << 40,
+                              .c = 9,
+                              .step_a = 1,
+                              .step_b = 3};
+    constexpr std::size_t kStreams = 2001;  // tails on both sides: 15 % of all are beyond the middle
+    std::vector<double> out(kStreams * each);
+    fill_normals(series, each, out);
+    for (std::size_t i = 0; i < kStreams; ++i) {
+      RandomStream one(series.seed, series.purpose, series.a + i, series.b + 3 * i, series.c);
+      for (std::size_t k = 0; k < each; ++k) ASSERT_EQ(out[i * each + k], one.normal()) << i << " " << k;
+    }
+  }
+  fill_normals({}, 1, {});
+}
+
 }  // namespace
 }  // namespace errata

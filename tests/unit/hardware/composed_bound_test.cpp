@@ -24,6 +24,7 @@ struct Case {
   AdcOptions adc = {};  ///< its static errors and noise; range and bits are set from the step
   std::size_t columns_per_adc = 1;
   std::size_t chips = 40;
+  bool aged = false;  ///< cells have drifted, some are stuck
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
@@ -44,6 +45,11 @@ class ComposedBound : public ::testing::TestWithParam<Case> {
         table_.level.push_back(level * static_cast<double>(x));
         table_.cell_sigma.push_back(0.03 * static_cast<double>(x) * (1 + level));
       }
+    if (c.aged) {
+      table_.drift = {1.0, {0.02, 0.03, 0.03, 0.04}, {0.005, 0.005, 0.01, 0.01}};
+      table_.elapsed_seconds = 100.0;
+      table_.faults = {0.01, 0.01};
+    }
     const double offset = c.static_sigma * c.step;
     table_.chip.fill(0.0);
     table_.column = {offset * offset, 0, 0, 0, 0.02, 0, 0, 0, 0.01};
@@ -135,7 +141,12 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"offset_column", SignedScheme::kOffsetColumn, 3, 0.2, 3, 1, {}, 1, 200},
                       Case{"offset_column_slices", SignedScheme::kOffsetColumn, 2, 0.2, 4, 1, {}, 1, 200},
                       Case{"bent_sar", kBefore, 1, 0.3, 3, 1, bent(AdcKind::kSar, 0.05)},
-                      Case{"bent_flash_shared", kBefore, 3, 0.3, 3, 1, bent(AdcKind::kFlash, 0.3), 2}),
+                      Case{"bent_flash_shared", kBefore, 3, 0.3, 3, 1, bent(AdcKind::kFlash, 0.3), 2},
+                      Case{"bent_ramp", kBefore, 1, 0.3, 3, 1, bent(AdcKind::kRamp, 0.5)},
+                      Case{"coarse_bent_ramp", kBefore, 3, 0.3, 3, 1, bent(AdcKind::kRamp, 0.5)},
+                      Case{"aged", kBefore, 1, 0.3, 3, 1, {}, 1, 40, true},
+                      Case{"aged_digits", kBefore, 3, 0.3, 3, 2, {}, 1, 40, true},
+                      Case{"aged_after_adc", SignedScheme::kDifferentialAfterAdc, 1, 0.3, 3, 1, {}, 1, 40, true}),
     [](const auto& one) { return one.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Schemes, FixedChip,

@@ -1,6 +1,7 @@
 // Mapping, bit-true and composed products against the plain product of a real layer.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/random_stream.h"
@@ -70,6 +71,37 @@ TEST(BitTrue, WithoutErrorsEqualsThePlainProduct) {
     e.network->forward(e.images, {.hook = &compare});
     for (const double d : compare.difference) ASSERT_EQ(d, 0.0);
   }
+}
+
+TEST(BitTrue, RowsInSixteenBitsEqualThePlainProduct) {
+  // Noise of a thousandth of a step, so that the 16-bit way is taken and every code is certain.
+  for (const auto scheme : {SignedScheme::kOffsetColumn, SignedScheme::kDifferentialAfterAdc})
+    for (const int bits : {3, 6})
+      for (const int dac_bits : {1, 2}) {
+        Example e = example(bits);
+        auto table = errata::testing::synthetic_table();
+        table.signed_scheme = "offset_column";
+        table.axes = {0, 600, 0, 200, 33, 13};
+        table.inputs = std::size_t{1} << dac_bits;
+        table.level.resize(table.kinds());
+        table.cell_sigma.resize(table.kinds());
+        table = ideal_table(table);
+        std::ranges::fill(table.dynamic_sigma, 1e-3);
+        table.adc = {10, 1024, false};  // step 1, no clipping
+        HardwareOptions h = hardware(bits, table.adc);
+        h.scheme = scheme;
+        h.dac_bits = dac_bits;
+        const TableConversion model(table);
+        std::size_t tile = 0;
+        std::uint64_t column = 0;
+        const MatrixLayer& first = *e.network->matrix_layers().front();
+        const auto slices = map_layer(first, h, tile, column);
+        EXPECT_NE(model.prepare_rows({slices.data(), weight_slices(h)}, h.of(first), 1, 5), nullptr);
+        BitTrueHook hook(model, h, 1, 5);
+        Comparing compare(hook);
+        e.network->forward(e.images, {.hook = &compare});
+        for (const double d : compare.difference) ASSERT_EQ(d, 0.0) << bits << " bits, DAC " << dac_bits;
+      }
 }
 
 TEST(BitTrue, ChipsDifferAndStayTheSame) {

@@ -101,6 +101,13 @@ TEST(RowKernel, EveryVectorWidthHasTheBitsOfThePlainLoop) {
   }
 }
 
+TEST(Ars, HasTheKnownAnswers) {  // of the authors' library Random123, ten rounds
+  using Block = std::array<std::uint32_t, 4>;
+  EXPECT_EQ(ars({0, 0, 0, 0}, {0, 0}, 10), (Block{0x8d73ee19, 0x506401ef, 0x13c2dbe4, 0x0cbe9c0d}));
+  EXPECT_EQ(ars({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0x299f31d0a4093822, 0xec4e6c89082efa98}, 10),
+            (Block{0xa516e7d6, 0x8357ad74, 0x5b59b3ec, 0x8763fff3}));
+}
+
 TEST(ShortNormal, IsTheInverseDistributionFunction) {
   // Of every word, its dither and its tail at some places: cubics in 16 bits stay within 2.5 of 4096 parts of a σ.
   double largest = 0.0;
