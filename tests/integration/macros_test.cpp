@@ -142,6 +142,11 @@ TEST(Guide, ItsSecondPageRunsAndTheFormatsSnippetReadsItsTable) {
   // Chips of the same truth: each of five terms differs by chance in one of 1000 runs, σ_D by 5 % never.
   EXPECT_NE(r.output.find("the tables agree within their errors"), std::string::npos) << r.output;
   EXPECT_NE(r.output.find("ideal -18, static state"), std::string::npos) << r.output;
+  // The fit report and a project with three temperatures.
+  for (const char* part : {"parameters: ", "curve of a conversion", "trainer  polynomial",
+                           "interpolated from the other operating points, without this one",
+                           "operating point -20 degC, 1 V", "operating point 85 degC, 1 V"})
+    EXPECT_NE(r.output.find(part), std::string::npos) << part << "\n" << r.output;
 }
 
 TEST(Guide, ItsThirdPageRuns) {
