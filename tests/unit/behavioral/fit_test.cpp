@@ -147,7 +147,8 @@ TEST(FitModel, OfTheShippedSramMeetsItsSpecification) {
   EXPECT_LE(m.validation.rms, 0.1) << fit_report(m);  // methods.md §6.1
   EXPECT_GT(m.validation.total_sigma, 3 * m.validation.rms) << fit_report(m);
   EXPECT_LT(m.transfer.unit, -1e-3) << fit_report(m);  // a larger y pulls the plus line further down, by millivolts
-  EXPECT_TRUE(std::isnan(m.validation.noise_ratio));
+  // The model takes one density for the whole pulse, ngspice's points follow the discharge.
+  EXPECT_NEAR(m.validation.noise_ratio, 1, 0.1) << fit_report(m);
   EXPECT_NE(fit_report(m).find("uV"), std::string::npos) << fit_report(m);
   EXPECT_NEAR(m.minimum_conductance, 0, 0.1);  // a cell that stores 0 does not conduct
   m.save(folder / "m.h5");
