@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "behavioral/row_sums.h"
+#include "behavioral/line/row_sums.h"
 #include "core/random_stream.h"
 
 namespace errata::behavioral {

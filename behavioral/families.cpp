@@ -1,7 +1,7 @@
-#include "behavioral/black_box.h"
-#include "behavioral/current_mode.h"
-#include "behavioral/floating_line.h"
-#include "behavioral/line.h"
+#include "behavioral/black_box/black_box.h"
+#include "behavioral/line/current_mode.h"
+#include "behavioral/line/floating_line.h"
+#include "behavioral/line/line.h"
 
 namespace errata::behavioral {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "behavioral/curve_fit.h"
+#include "behavioral/fitting/curve_fit.h"
 #include "core/quantity.h"
 #include "core/statistics.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "behavioral/line.h"
+#include "behavioral/line/line.h"
 #include "circuit/characterization.h"
 #include "core/nonlinear_curve.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "circuit/noise_file.h"
+#include "circuit/campaign/noise_file.h"
 #include "core/random_stream.h"
 
 namespace errata::circuit {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "circuit/input_encoding.h"
+#include "circuit/deck/input_encoding.h"
 #include "circuit/read_mode.h"
 #include "core/artifact.h"
 #include "core/mismatch.h"

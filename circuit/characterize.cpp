@@ -6,12 +6,12 @@
 #include <cmath>
 #include <limits>
 
-#include "circuit/campaign.h"
-#include "circuit/campaign_decks.h"
-#include "circuit/cell_points.h"
+#include "circuit/campaign/campaign.h"
+#include "circuit/campaign/campaign_decks.h"
+#include "circuit/campaign/cell_points.h"
+#include "circuit/campaign/collector.h"
+#include "circuit/campaign/column_points.h"
 #include "circuit/circuit_project.h"
-#include "circuit/collector.h"
-#include "circuit/column_points.h"
 #include "core/operand_set.h"
 #include "core/operating_point.h"
 

@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
+#include "circuit/campaign/noise_points.h"
+#include "circuit/campaign/simulation.h"
 #include "circuit/characterization.h"
-#include "circuit/deck.h"
-#include "circuit/noise_points.h"
-#include "circuit/simulation.h"
+#include "circuit/deck/deck.h"
 #include "core/run_context.h"
 #include "core/settings.h"
 

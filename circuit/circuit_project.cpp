@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "circuit/compose.h"
-#include "circuit/mismatch_reader.h"
-#include "circuit/netlist_text.h"
-#include "circuit/silent_elements.h"
+#include "circuit/deck/compose.h"
+#include "circuit/deck/mismatch_reader.h"
+#include "circuit/netlist/netlist_text.h"
+#include "circuit/netlist/silent_elements.h"
 #include "core/hardware_scheme.h"
 
 namespace errata::circuit {

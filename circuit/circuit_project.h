@@ -2,11 +2,11 @@
 
 #include <vector>
 
-#include "circuit/campaign.h"
+#include "circuit/campaign/campaign.h"
 #include "circuit/characterization.h"
-#include "circuit/compose.h"
-#include "circuit/deck_options.h"
-#include "circuit/varied_parameters.h"
+#include "circuit/deck/compose.h"
+#include "circuit/deck/deck_options.h"
+#include "circuit/deck/varied_parameters.h"
 #include "core/run_context.h"
 #include "core/settings.h"
 

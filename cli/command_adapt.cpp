@@ -3,7 +3,7 @@
 
 #include "cli/pipeline.h"
 #include "core/sha256.h"
-#include "errormodel/operating_point.h"
+#include "errormodel/table/operating_point.h"
 #include "training/stage.h"
 
 namespace errata::cli {

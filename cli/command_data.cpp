@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
-#include "training/data_catalogue.h"
-#include "training/data_set.h"
+#include "training/data/data_catalogue.h"
+#include "training/data/data_set.h"
+#include "training/data/idx_loader.h"
 #include "training/fetch/data_fetch.h"
-#include "training/idx_loader.h"
 
 namespace errata::cli {
 

@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "circuit/campaign.h"
+#include "circuit/campaign/campaign.h"
 #include "cli/command.h"
 
 namespace errata::cli {

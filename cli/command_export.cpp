@@ -6,8 +6,8 @@
 
 #include "cli/command.h"
 #include "core/dataset_export.h"
-#include "errormodel/export.h"
-#include "errormodel/operating_point.h"
+#include "errormodel/exchange/export.h"
+#include "errormodel/table/operating_point.h"
 #include "training/onnx/onnx_export.h"
 #include "training/stage.h"
 

@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "core/hdf5_file.h"
 #include "errormodel/compile.h"
-#include "errormodel/operating_point.h"
+#include "errormodel/table/operating_point.h"
 
 namespace errata::cli {
 

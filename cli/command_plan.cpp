@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "circuit/campaign.h"
+#include "circuit/campaign/campaign.h"
 #include "circuit/characterize.h"
 #include "cli/pipeline.h"
 #include "core/operating_point.h"

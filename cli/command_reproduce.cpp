@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "circuit/reproduce.h"
+#include "circuit/deck/reproduce.h"
 #include "cli/pipeline.h"
 #include "core/operating_point.h"
 

@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
-#include "errormodel/operating_point.h"
-#include "errormodel/table_diff.h"
-#include "errormodel/table_merge.h"
+#include "errormodel/table/operating_point.h"
+#include "errormodel/table/table_diff.h"
+#include "errormodel/table/table_merge.h"
 
 namespace errata::cli {
 

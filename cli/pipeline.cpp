@@ -17,9 +17,9 @@
 #include "core/sha256.h"
 #include "errormodel/compile.h"
 #include "errormodel/compile_measured.h"
-#include "errormodel/operating_point.h"
-#include "training/data_catalogue.h"
-#include "training/project_network.h"
+#include "errormodel/table/operating_point.h"
+#include "training/data/data_catalogue.h"
+#include "training/network/project_network.h"
 #include "training/stage.h"
 #include "verification/verify.h"
 

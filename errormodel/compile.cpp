@@ -9,10 +9,10 @@
 #include "core/operand_set.h"
 #include "core/operating_point.h"
 #include "core/statistics.h"
-#include "errormodel/covariate_trials.h"
-#include "errormodel/declared_terms.h"
-#include "errormodel/marginal.h"
-#include "errormodel/network_operands.h"
+#include "errormodel/estimation/covariate_trials.h"
+#include "errormodel/estimation/declared_terms.h"
+#include "errormodel/estimation/network_operands.h"
+#include "errormodel/table/marginal.h"
 
 namespace errata::errormodel {
 

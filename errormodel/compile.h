@@ -5,7 +5,7 @@
 #include "behavioral/model.h"
 #include "core/run_context.h"
 #include "core/settings.h"
-#include "errormodel/estimate.h"
+#include "errormodel/estimation/estimate.h"
 
 namespace errata::errormodel {
 

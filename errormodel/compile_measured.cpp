@@ -6,9 +6,9 @@
 
 #include "core/sha256.h"
 #include "errormodel/compile.h"
-#include "errormodel/declared_terms.h"
-#include "errormodel/marginal.h"
-#include "errormodel/measured_data.h"
+#include "errormodel/estimation/declared_terms.h"
+#include "errormodel/exchange/measured_data.h"
+#include "errormodel/table/marginal.h"
 
 namespace errata::errormodel {
 

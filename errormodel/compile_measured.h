@@ -3,7 +3,7 @@
 #include "core/run_context.h"
 #include "core/settings.h"
 #include "errormodel/error_table.h"
-#include "errormodel/import_campaign.h"
+#include "errormodel/exchange/import_campaign.h"
 
 namespace errata::errormodel {
 

@@ -11,9 +11,9 @@
 #include "core/random_stream.h"
 #include "core/readout.h"
 #include "core/statistics.h"
-#include "errormodel/covariance.h"
-#include "errormodel/estimation_record.h"
-#include "errormodel/surface.h"
+#include "errormodel/estimation/covariance.h"
+#include "errormodel/estimation/estimation_record.h"
+#include "errormodel/estimation/surface.h"
 #include "errormodel/table_terms.h"
 
 namespace errata::errormodel {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "training/network_text.h"
+#include "training/network/network_text.h"
 
 namespace errata::training {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/hdf5_file.h"
-#include "training/network.h"
+#include "training/network/network.h"
 #include "training/trainer.h"
 
 namespace errata::training {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "training/batches.h"
+#include "training/data/batches.h"
 
 namespace errata::training {
 

@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "training/data_set.h"
-#include "training/network.h"
+#include "training/data/data_set.h"
+#include "training/network/network.h"
 
 namespace errata::training {
 

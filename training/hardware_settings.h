@@ -7,8 +7,8 @@
 #include "core/settings.h"
 #include "errormodel/error_table.h"
 #include "training/hardware/nonlinear_hook.h"
-#include "training/network_description.h"
-#include "training/quantizer.h"
+#include "training/layers/quantizer.h"
+#include "training/network/network_description.h"
 
 namespace errata::training {
 

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "training/tensor.h"
+#include "training/layers/tensor.h"
 
 namespace errata::training {
 

@@ -10,10 +10,10 @@
 #include "training/checkpoint.h"
 #include "training/hardware/composed_hook.h"
 #include "training/hardware/table_conversion.h"
-#include "training/learning_rate_finder.h"
-#include "training/network_transform.h"
-#include "training/project_network.h"
-#include "training/tensorboard_log.h"
+#include "training/logs/tensorboard_log.h"
+#include "training/network/network_transform.h"
+#include "training/network/project_network.h"
+#include "training/optimization/learning_rate_finder.h"
 #include "training/trainer.h"
 
 namespace errata::training {

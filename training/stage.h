@@ -10,9 +10,9 @@
 #include "core/run_context.h"
 #include "core/settings.h"
 #include "errormodel/error_table.h"
-#include "training/data_set.h"
+#include "training/data/data_set.h"
 #include "training/hardware_settings.h"
-#include "training/network.h"
+#include "training/network/network.h"
 
 namespace errata::training {
 

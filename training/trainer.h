@@ -8,14 +8,14 @@
 #include <string_view>
 #include <vector>
 
-#include "training/batch_loader.h"
-#include "training/data_set.h"
+#include "training/data/batch_loader.h"
+#include "training/data/data_set.h"
 #include "training/evaluation.h"
-#include "training/metrics_log.h"
-#include "training/network.h"
-#include "training/optimizer.h"
-#include "training/schedule.h"
-#include "training/weight_set.h"
+#include "training/logs/metrics_log.h"
+#include "training/network/network.h"
+#include "training/network/weight_set.h"
+#include "training/optimization/optimizer.h"
+#include "training/optimization/schedule.h"
 
 namespace errata::training {
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "training/evaluation.h"
-#include "training/network_transform.h"
+#include "training/network/network_transform.h"
 #include "training/shards.h"
 
 namespace errata::verification {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "core/run_context.h"
-#include "training/data_set.h"
+#include "training/data/data_set.h"
 #include "training/hardware/recalibration.h"
-#include "training/network.h"
+#include "training/network/network.h"
 #include "verification/yield.h"
 
 namespace errata::verification {

@@ -2,7 +2,7 @@
 
 #include "training/hardware/bit_true_hook.h"
 #include "training/hardware/composed_hook.h"
-#include "training/network_transform.h"
+#include "training/network/network_transform.h"
 
 namespace errata::verification {
 

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "core/random_stream.h"
-#include "errormodel/estimate.h"
+#include "errormodel/estimation/estimate.h"
 #include "verification/advice.h"
 
 namespace errata::verification {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "training/network.h"
+#include "training/network/network.h"
 
 namespace errata::verification {
 

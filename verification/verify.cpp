@@ -11,7 +11,7 @@
 #include "core/operating_point.h"
 #include "core/random_stream.h"
 #include "errormodel/compile.h"
-#include "errormodel/operating_point.h"
+#include "errormodel/table/operating_point.h"
 #include "training/evaluation.h"
 #include "training/hardware/bit_true_hook.h"
 #include "training/hardware/table_conversion.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/random_stream.h"
-#include "training/batches.h"
+#include "training/data/batches.h"
 #include "training/product_hook.h"
 
 namespace errata::verification {

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "core/operand_design.h"
-#include "training/data_set.h"
+#include "training/data/data_set.h"
 #include "training/hardware/hardware_mapping.h"
-#include "training/network.h"
+#include "training/network/network.h"
 
 namespace errata::verification {
 

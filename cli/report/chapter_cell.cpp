@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "behavioral/current_mode.h"
+#include "behavioral/line/current_mode.h"
 #include "behavioral/model.h"
 #include "circuit/characterization.h"
 #include "cli/report/chapters.h"

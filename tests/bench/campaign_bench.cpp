@@ -11,9 +11,9 @@
 #include <functional>
 #include <set>
 
-#include "circuit/campaign.h"
-#include "circuit/campaign_decks.h"
-#include "circuit/reproduce.h"
+#include "circuit/campaign/campaign.h"
+#include "circuit/campaign/campaign_decks.h"
+#include "circuit/deck/reproduce.h"
 #include "tests/support/cell_project.h"
 #include "tests/support/example_project.h"
 #include "tests/support/heavy_library.h"

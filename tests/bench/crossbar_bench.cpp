@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "behavioral/crossbar.h"
-#include "behavioral/crossbar_dissection.h"
-#include "behavioral/crossbar_kernel.h"
-#include "behavioral/crossbar_newton.h"
+#include "behavioral/crossbar/crossbar.h"
+#include "behavioral/crossbar/crossbar_dissection.h"
+#include "behavioral/crossbar/crossbar_kernel.h"
+#include "behavioral/crossbar/crossbar_newton.h"
 #include "tests/support/dense_crossbar.h"
 #include "tests/support/spice_crossbar.h"
 

@@ -4,8 +4,8 @@
 #include <cstdlib>
 
 #include "core/random_stream.h"
-#include "training/batch_loader.h"
-#include "training/data_catalogue.h"
+#include "training/data/batch_loader.h"
+#include "training/data/data_catalogue.h"
 
 namespace errata::training {
 namespace {

@@ -8,7 +8,7 @@
 #include "training/hardware/composed_hook.h"
 #include "training/hardware/fast_normal.h"
 #include "training/hardware/table_conversion.h"
-#include "training/network.h"
+#include "training/network/network.h"
 #include "verification/behavioral_conversion.h"
 
 namespace errata {

@@ -3,7 +3,7 @@
 
 #include <ctime>
 
-#include "circuit/netlist.h"
+#include "circuit/netlist/netlist.h"
 #include "tests/support/temporary_folder.h"
 
 namespace {

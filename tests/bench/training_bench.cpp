@@ -15,8 +15,8 @@
 
 #include "core/random_stream.h"
 #include "tests/support/peer_process.h"
-#include "training/network.h"
-#include "training/optimizer.h"
+#include "training/network/network.h"
+#include "training/optimization/optimizer.h"
 
 namespace errata::training {
 namespace {

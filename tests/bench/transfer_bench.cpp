@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "errormodel/surface.h"
+#include "errormodel/estimation/surface.h"
 #include "tests/support/truth_conversion.h"
-#include "training/data_set.h"
+#include "training/data/data_set.h"
 #include "training/evaluation.h"
 #include "training/hardware/bit_true_hook.h"
 #include "training/hardware/table_conversion.h"

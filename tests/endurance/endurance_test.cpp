@@ -10,7 +10,7 @@
 #include <map>
 #include <numeric>
 
-#include "circuit/campaign.h"
+#include "circuit/campaign/campaign.h"
 #include "core/worker_pool.h"
 #include "tests/support/leftovers.h"
 #include "tests/support/small_decks.h"

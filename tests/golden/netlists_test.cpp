@@ -8,9 +8,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "circuit/campaign.h"
-#include "circuit/netlist.h"
-#include "circuit/netlist_text.h"
+#include "circuit/campaign/campaign.h"
+#include "circuit/netlist/netlist.h"
+#include "circuit/netlist/netlist_text.h"
 #include "tests/support/temporary_folder.h"
 
 namespace errata::circuit {

@@ -1,8 +1,8 @@
 // The crossbar solver against ngspice's operating point (methods.md §5.3).
 #include <gtest/gtest.h>
 
-#include "behavioral/crossbar.h"
-#include "behavioral/crossbar_newton.h"
+#include "behavioral/crossbar/crossbar.h"
+#include "behavioral/crossbar/crossbar_newton.h"
 #include "tests/support/dense_crossbar.h"
 #include "tests/support/spice_crossbar.h"
 

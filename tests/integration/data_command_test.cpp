@@ -6,7 +6,7 @@
 #include "tests/support/http_server.h"
 #include "tests/support/program.h"
 #include "tests/support/temporary_folder.h"
-#include "training/idx_loader.h"
+#include "training/data/idx_loader.h"
 
 namespace errata {
 namespace {

@@ -7,9 +7,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "circuit/campaign.h"
-#include "circuit/campaign_decks.h"
-#include "circuit/reproduce.h"
+#include "circuit/campaign/campaign.h"
+#include "circuit/campaign/campaign_decks.h"
+#include "circuit/deck/reproduce.h"
 #include "core/random_stream.h"
 #include "tests/support/program.h"
 #include "tests/support/temporary_folder.h"

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "training/glyphs.h"
+#include "training/data/glyphs.h"
 
 namespace errata::testing {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "circuit/characterize.h"
 #include "core/statistics.h"
-#include "errormodel/operating_point.h"
+#include "errormodel/table/operating_point.h"
 #include "tests/support/cli_project.h"
 
 namespace errata {

@@ -5,7 +5,7 @@
 
 #include "core/hdf5_file.h"
 #include "core/random_stream.h"
-#include "errormodel/operating_point.h"
+#include "errormodel/table/operating_point.h"
 #include "tests/support/example_table.h"
 #include "tests/support/program.h"
 #include "tests/support/temporary_folder.h"

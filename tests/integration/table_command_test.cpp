@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "errormodel/operating_point.h"
+#include "errormodel/table/operating_point.h"
 #include "tests/support/example_table.h"
 #include "tests/support/measured_chips.h"
 #include "tests/support/program.h"

@@ -8,8 +8,8 @@
 #include "tests/support/program.h"
 #include "tests/support/temporary_folder.h"
 #include "training/checkpoint.h"
-#include "training/network.h"
-#include "training/optimizer.h"
+#include "training/network/network.h"
+#include "training/optimization/optimizer.h"
 
 namespace errata::training {
 namespace {

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "behavioral/cell_model.h"
-#include "behavioral/column_solver.h"
+#include "behavioral/line/column_solver.h"
 #include "tests/property/property.h"
 #include "tests/support/random_line.h"
 

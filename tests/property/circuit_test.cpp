@@ -1,7 +1,7 @@
 #include <cstring>
 
-#include "circuit/journal.h"
-#include "circuit/netlist.h"
+#include "circuit/campaign/journal.h"
+#include "circuit/netlist/netlist.h"
 #include "tests/property/property.h"
 #include "tests/support/temporary_folder.h"
 

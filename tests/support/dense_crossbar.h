@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "behavioral/crossbar_options.h"
+#include "behavioral/crossbar/crossbar_options.h"
 #include "core/random_stream.h"
 
 namespace errata::testing {

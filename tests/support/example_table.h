@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "errormodel/error_table.h"
-#include "errormodel/marginal.h"
+#include "errormodel/table/marginal.h"
 
 namespace errata::testing {
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "training/batches.h"
+#include "training/data/batches.h"
 #include "training/evaluation.h"
 #include "training/hardware/nonlinear_hook.h"
-#include "training/network_transform.h"
+#include "training/network/network_transform.h"
 #include "training/shards.h"
 #include "training/trainer.h"
 

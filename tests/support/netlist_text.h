@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "circuit/netlist.h"
+#include "circuit/netlist/netlist.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 

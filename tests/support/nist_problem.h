@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "behavioral/least_squares.h"
+#include "behavioral/fitting/least_squares.h"
 
 namespace errata::testing {
 

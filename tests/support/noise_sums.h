@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "behavioral/line.h"
+#include "behavioral/line/line.h"
 
 namespace errata::testing {
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "behavioral/column_solver.h"
+#include "behavioral/line/column_solver.h"
 #include "core/random_stream.h"
 
 namespace errata::testing {

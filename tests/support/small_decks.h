@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "circuit/campaign.h"
+#include "circuit/campaign/campaign.h"
 
 namespace errata::testing {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "behavioral/crossbar_options.h"
+#include "behavioral/crossbar/crossbar_options.h"
 #include "tests/support/program.h"
 #include "tests/support/temporary_folder.h"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/random_stream.h"
-#include "errormodel/estimate.h"
+#include "errormodel/estimation/estimate.h"
 
 namespace errata::testing {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "errormodel/network_operands.h"
+#include "errormodel/estimation/network_operands.h"
 #include "tests/support/synthetic_truth.h"
 #include "training/hardware/table_conversion.h"
 #include "verification/level_two.h"

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "circuit/campaign_decks.h"
+#include "circuit/campaign/campaign_decks.h"
+#include "circuit/campaign/line_noise.h"
 #include "circuit/characterize.h"
-#include "circuit/line_noise.h"
 #include "core/quantity.h"
 #include "core/random_stream.h"
 #include "core/statistics.h"

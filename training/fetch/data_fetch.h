@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/run_context.h"
-#include "training/data_catalogue.h"
+#include "training/data/data_catalogue.h"
 
 namespace errata::training {
 

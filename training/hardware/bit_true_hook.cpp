@@ -6,7 +6,7 @@
 #include "core/random_stream.h"
 #include "training/hardware/fast_normal.h"
 #include "training/hardware/read_errors.h"
-#include "training/network.h"
+#include "training/network/network.h"
 #include "training/shards.h"
 
 namespace errata::training {

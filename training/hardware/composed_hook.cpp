@@ -4,7 +4,7 @@
 #include "core/random_stream.h"
 #include "training/hardware/composed_product.h"
 #include "training/hardware/operand_collector.h"
-#include "training/network.h"
+#include "training/network/network.h"
 
 namespace errata::training {
 

@@ -13,8 +13,8 @@
 #include "training/hardware/composed_table.h"
 #include "training/hardware/fast_normal.h"
 #include "training/hardware/hardware_mapping.h"
-#include "training/image_convolution.h"
-#include "training/matrix_kernel.h"
+#include "training/layers/image_convolution.h"
+#include "training/layers/matrix_kernel.h"
 
 namespace errata::training {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "training/matrix_layer.h"
-#include "training/vector_clones.h"
+#include "training/layers/matrix_layer.h"
+#include "training/layers/vector_clones.h"
 
 namespace errata::training {
 

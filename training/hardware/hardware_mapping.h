@@ -7,7 +7,7 @@
 
 #include "core/hardware_scheme.h"
 #include "core/readout.h"
-#include "training/matrix_layer.h"
+#include "training/layers/matrix_layer.h"
 
 namespace errata::training {
 

@@ -8,8 +8,8 @@
 
 #include "core/statistics.h"
 #include "training/hardware/nonlinear_quantizer.h"
-#include "training/optimizer.h"
-#include "training/schedule.h"
+#include "training/optimization/optimizer.h"
+#include "training/optimization/schedule.h"
 
 namespace errata::behavioral {
 struct BehavioralModel;
@@ -52,8 +52,8 @@ struct NonlinearExtraction {
   std::vector<Interval> parameters;  ///< in the form's order; Student-t; a point where not searched
   double rms = 0.0;                  ///< of the residuals, unit of y_fs
   double condition_number = 0.0;     ///< of the derivatives with columns of length 1: above 1e6 parameters blur
-  /// Distance from the minimum as a share of the confidence region's radius, as in behavioral/least_squares.h; the
-  /// search has arrived below 0.01.
+  /// Distance from the minimum as a share of the confidence region's radius, as in behavioral/fitting/least_squares.h;
+  /// the search has arrived below 0.01.
   double relative_offset = 0.0;
   bool converged() const { return relative_offset < 0.01; }
   std::string brief() const;

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "training/network.h"
+#include "training/network/network.h"
 
 namespace errata::training {
 

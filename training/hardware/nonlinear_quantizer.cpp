@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "training/vector_clones.h"
+#include "training/layers/vector_clones.h"
 
 namespace errata::training {
 

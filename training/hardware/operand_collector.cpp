@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "core/random_stream.h"
-#include "training/network.h"
+#include "training/network/network.h"
 
 namespace errata::training {
 

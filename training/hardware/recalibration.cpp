@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "training/batches.h"
+#include "training/data/batches.h"
 #include "training/shards.h"
 
 namespace errata::training {

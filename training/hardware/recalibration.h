@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "training/data_set.h"
-#include "training/network.h"
+#include "training/data/data_set.h"
+#include "training/network/network.h"
 #include "training/product_hook.h"
 
 namespace errata::training {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "training/vector_clones.h"
+#include "training/layers/vector_clones.h"
 
 namespace errata::training {
 

@@ -9,7 +9,7 @@
 #include <hwy/highway.h>
 
 #include "training/hardware/reference_kernels.h"
-#include "training/vector_clones.h"
+#include "training/layers/vector_clones.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace errata::training::HWY_NAMESPACE {

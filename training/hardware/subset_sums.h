@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "training/tensor.h"
+#include "training/layers/tensor.h"
 
 namespace errata::training {
 

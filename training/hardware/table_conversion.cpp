@@ -13,7 +13,7 @@
 #include "training/hardware/fast_normal.h"
 #include "training/hardware/read_errors.h"
 #include "training/hardware/subset_sums.h"
-#include "training/vector_clones.h"
+#include "training/layers/vector_clones.h"
 
 namespace errata::training {
 

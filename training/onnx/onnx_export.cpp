@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "core/error.h"
-#include "training/batch_norm.h"
-#include "training/depthwise_layer.h"
-#include "training/quantizer.h"
+#include "training/layers/batch_norm.h"
+#include "training/layers/depthwise_layer.h"
+#include "training/layers/quantizer.h"
 
 namespace errata::training::onnx {
 

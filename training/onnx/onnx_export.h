@@ -1,6 +1,6 @@
 #pragma once
 
-#include "training/network.h"
+#include "training/network/network.h"
 #include "training/onnx/onnx_file.h"
 
 namespace errata::training::onnx {

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "core/error.h"
-#include "training/network_text.h"
+#include "training/network/network_text.h"
 #include "training/onnx/importer.h"
 
 namespace errata::training::onnx {

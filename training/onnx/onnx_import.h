@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "training/network.h"
+#include "training/network/network.h"
 #include "training/onnx/onnx_file.h"
 
 namespace errata::training::onnx {

@@ -1,4 +1,4 @@
-"""Draws from a table, in the order of operations of errormodel/table_sample.cpp: the same bits for the same seed."""
+"""Draws from a table, in the order of operations of errormodel/table/table_sample.cpp: the same bits for the same seed."""
 
 import numpy as np
 

@@ -1,14 +1,14 @@
-#include "behavioral/black_box.h"
+#include "behavioral/black_box/black_box.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <functional>
 
-#include "behavioral/black_box_regression.h"
-#include "behavioral/derivative_check.h"
+#include "behavioral/black_box/black_box_regression.h"
 #include "behavioral/fit.h"
-#include "behavioral/lane_polynomial.h"
+#include "behavioral/fitting/derivative_check.h"
+#include "behavioral/line/lane_polynomial.h"
 #include "circuit/characterize.h"
 #include "core/statistics.h"
 #include "tests/support/cell_project.h"

@@ -1,4 +1,4 @@
-#include "behavioral/cell_expansion.h"
+#include "behavioral/line/cell_expansion.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "behavioral/cell_fit.h"
+#include "behavioral/fitting/cell_fit.h"
 
 #include <gtest/gtest.h>
 

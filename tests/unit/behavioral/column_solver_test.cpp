@@ -1,10 +1,10 @@
-#include "behavioral/column_solver.h"
+#include "behavioral/line/column_solver.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "behavioral/line_shooting.h"
+#include "behavioral/line/line_shooting.h"
 #include "tests/support/random_line.h"
 #include "tests/support/vector_targets.h"
 

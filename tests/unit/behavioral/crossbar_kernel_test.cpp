@@ -1,4 +1,4 @@
-#include "behavioral/crossbar_kernel.h"
+#include "behavioral/crossbar/crossbar_kernel.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kLanes = 8, kTileRows = 8;
 }
 }  // namespace errata::behavioral
-#include "behavioral/crossbar_kernel_body.h"
+#include "behavioral/crossbar/crossbar_kernel_body.h"
 
 namespace errata::behavioral {
 namespace {

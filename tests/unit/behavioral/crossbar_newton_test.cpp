@@ -1,4 +1,4 @@
-#include "behavioral/crossbar_newton.h"
+#include "behavioral/crossbar/crossbar_newton.h"
 
 #include <gtest/gtest.h>
 

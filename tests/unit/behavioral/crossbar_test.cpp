@@ -1,4 +1,4 @@
-#include "behavioral/crossbar.h"
+#include "behavioral/crossbar/crossbar.h"
 
 #include <gtest/gtest.h>
 

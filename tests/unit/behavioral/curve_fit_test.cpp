@@ -1,5 +1,5 @@
 // Curves of a conversion (methods.md §4.1) by Ceres, from synthetic columns.
-#include "behavioral/curve_fit.h"
+#include "behavioral/fitting/curve_fit.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "behavioral/derivative_check.h"
+#include "behavioral/fitting/derivative_check.h"
 
 #include <gtest/gtest.h>
 

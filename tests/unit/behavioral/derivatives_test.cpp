@@ -3,10 +3,10 @@
 
 #include <cmath>
 
-#include "behavioral/cell_fit.h"
-#include "behavioral/column_solver.h"
-#include "behavioral/crossbar.h"
-#include "behavioral/derivative_check.h"
+#include "behavioral/crossbar/crossbar.h"
+#include "behavioral/fitting/cell_fit.h"
+#include "behavioral/fitting/derivative_check.h"
+#include "behavioral/line/column_solver.h"
 #include "tests/support/dense_crossbar.h"
 #include "tests/support/random_line.h"
 

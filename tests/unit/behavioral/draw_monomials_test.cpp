@@ -1,4 +1,4 @@
-#include "behavioral/draw_monomials.h"
+#include "behavioral/fitting/draw_monomials.h"
 
 #include <gtest/gtest.h>
 

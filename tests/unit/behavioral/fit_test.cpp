@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "behavioral/current_mode.h"
+#include "behavioral/line/current_mode.h"
 #include "circuit/characterize.h"
 #include "tests/support/cell_project.h"
 #include "tests/support/example_project.h"

@@ -1,4 +1,4 @@
-#include "behavioral/floating_line.h"
+#include "behavioral/line/floating_line.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-#include "behavioral/charge_balance.h"
+#include "behavioral/line/charge_balance.h"
 #include "behavioral/model.h"
 #include "core/quantity.h"
 #include "core/random_stream.h"

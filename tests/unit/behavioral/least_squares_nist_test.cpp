@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "behavioral/derivative_check.h"
-#include "behavioral/least_squares.h"
+#include "behavioral/fitting/derivative_check.h"
+#include "behavioral/fitting/least_squares.h"
 #include "tests/support/nist_problem.h"
 
 namespace errata::behavioral {

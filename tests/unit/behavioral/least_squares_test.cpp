@@ -1,4 +1,4 @@
-#include "behavioral/least_squares.h"
+#include "behavioral/fitting/least_squares.h"
 
 #include <gtest/gtest.h>
 

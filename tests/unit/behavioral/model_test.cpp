@@ -5,7 +5,7 @@
 #include <cmath>
 #include <functional>
 
-#include "behavioral/current_mode.h"
+#include "behavioral/line/current_mode.h"
 #include "core/quantity.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/noise_sums.h"

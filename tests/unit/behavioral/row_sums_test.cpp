@@ -1,4 +1,4 @@
-#include "behavioral/row_sums.h"
+#include "behavioral/line/row_sums.h"
 
 #include <gtest/gtest.h>
 

@@ -13,8 +13,8 @@
 #include <numeric>
 #include <set>
 
-#include "circuit/campaign.h"
-#include "circuit/journal.h"
+#include "circuit/campaign/campaign.h"
+#include "circuit/campaign/journal.h"
 #include "core/random_stream.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/leftovers.h"

@@ -1,4 +1,4 @@
-#include "circuit/campaign.h"
+#include "circuit/campaign/campaign.h"
 
 #include <gtest/gtest.h>
 #include <omp.h>

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <clocale>
 
-#include "circuit/compose.h"
-#include "circuit/netlist_roles.h"
+#include "circuit/deck/compose.h"
+#include "circuit/netlist/netlist_roles.h"
 #include "tests/support/example_project.h"
 #include "tests/support/transient_project.h"
 

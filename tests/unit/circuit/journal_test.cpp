@@ -1,4 +1,4 @@
-#include "circuit/journal.h"
+#include "circuit/campaign/journal.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "circuit/log_excerpt.h"
+#include "circuit/campaign/log_excerpt.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "circuit/campaign.h"
-#include "circuit/compose.h"
+#include "circuit/campaign/campaign.h"
+#include "circuit/deck/compose.h"
 #include "tests/support/netlist_text.h"
 
 namespace errata::circuit {

@@ -1,4 +1,4 @@
-#include "circuit/measure.h"
+#include "circuit/campaign/measure.h"
 
 #include <gtest/gtest.h>
 

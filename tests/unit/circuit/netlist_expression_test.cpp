@@ -1,11 +1,11 @@
-#include "circuit/netlist_expression.h"
+#include "circuit/netlist/netlist_expression.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <map>
 
-#include "circuit/campaign.h"
+#include "circuit/campaign/campaign.h"
 #include "core/random_stream.h"
 
 namespace errata::circuit {

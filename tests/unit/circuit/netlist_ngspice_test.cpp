@@ -4,10 +4,10 @@
 
 #include <cmath>
 
-#include "circuit/campaign.h"
-#include "circuit/compose.h"
-#include "circuit/deck.h"
-#include "circuit/netlist_text.h"
+#include "circuit/campaign/campaign.h"
+#include "circuit/deck/compose.h"
+#include "circuit/deck/deck.h"
+#include "circuit/netlist/netlist_text.h"
 #include "tests/support/netlist_text.h"
 
 namespace errata::circuit {

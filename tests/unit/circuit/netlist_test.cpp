@@ -1,4 +1,4 @@
-#include "circuit/netlist.h"
+#include "circuit/netlist/netlist.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

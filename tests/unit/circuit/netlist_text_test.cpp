@@ -1,10 +1,10 @@
-#include "circuit/netlist_text.h"
+#include "circuit/netlist/netlist_text.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "circuit/netlist.h"
+#include "circuit/netlist/netlist.h"
 
 namespace errata::circuit {
 namespace {

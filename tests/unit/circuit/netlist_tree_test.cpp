@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "circuit/campaign.h"
+#include "circuit/campaign/campaign.h"
 #include "tests/support/netlist_text.h"
 
 namespace errata::circuit {

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "circuit/campaign/line_noise.h"
+#include "circuit/campaign/noise_points.h"
 #include "circuit/characterize.h"
-#include "circuit/line_noise.h"
-#include "circuit/noise_points.h"
-#include "circuit/silent_elements.h"
+#include "circuit/netlist/silent_elements.h"
 #include "core/quantity.h"
 #include "tests/support/cell_project.h"
 #include "tests/support/example_project.h"

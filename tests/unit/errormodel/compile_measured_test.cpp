@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "errormodel/measured_data.h"
+#include "errormodel/exchange/measured_data.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/measured_chips.h"
 

@@ -1,9 +1,9 @@
 // Covariates are chosen by how a table transfers to other operands (methods.md §3.2, §3.3).
-#include "errormodel/covariate_trials.h"
+#include "errormodel/estimation/covariate_trials.h"
 
 #include <gtest/gtest.h>
 
-#include "errormodel/network_operands.h"
+#include "errormodel/estimation/network_operands.h"
 #include "tests/support/synthetic_truth.h"
 #include "tests/support/temporary_folder.h"
 

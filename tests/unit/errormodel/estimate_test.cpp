@@ -1,5 +1,5 @@
 // The estimators on data from the generative form itself, with every component known.
-#include "errormodel/estimate.h"
+#include "errormodel/estimation/estimate.h"
 
 #include <gtest/gtest.h>
 

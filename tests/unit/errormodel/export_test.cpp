@@ -1,4 +1,4 @@
-#include "errormodel/export.h"
+#include "errormodel/exchange/export.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <map>
 #include <sstream>
 
-#include "errormodel/marginal.h"
+#include "errormodel/table/marginal.h"
 #include "tests/support/example_table.h"
 #include "tests/support/expect_error.h"
 

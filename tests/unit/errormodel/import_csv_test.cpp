@@ -1,9 +1,9 @@
 // Malformed measurement files: every problem is named with its place.
-#include "errormodel/import_csv.h"
+#include "errormodel/exchange/import_csv.h"
 
 #include <gtest/gtest.h>
 
-#include "errormodel/import_campaign.h"
+#include "errormodel/exchange/import_campaign.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 

@@ -1,4 +1,4 @@
-#include "errormodel/operating_point.h"
+#include "errormodel/table/operating_point.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 
 #include "core/error.h"
 #include "core/statistics.h"
-#include "errormodel/table_algebra.h"
-#include "errormodel/table_merge.h"
+#include "errormodel/table/table_algebra.h"
+#include "errormodel/table/table_merge.h"
 #include "tests/support/example_table.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"

@@ -1,4 +1,4 @@
-#include "errormodel/surface.h"
+#include "errormodel/estimation/surface.h"
 
 #include <gtest/gtest.h>
 

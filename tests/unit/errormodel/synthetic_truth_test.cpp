@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "errormodel/read_memory.h"
+#include "errormodel/estimation/read_memory.h"
 
 namespace errata::errormodel {
 namespace {

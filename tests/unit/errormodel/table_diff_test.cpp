@@ -1,4 +1,4 @@
-#include "errormodel/table_diff.h"
+#include "errormodel/table/table_diff.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "core/random_stream.h"
 #include "errormodel/compile.h"
-#include "errormodel/table_merge.h"
+#include "errormodel/table/table_merge.h"
 #include "tests/support/example_table.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/measured_chips.h"

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "errormodel/error_table.h"
-#include "errormodel/operating_point.h"
+#include "errormodel/table/operating_point.h"
 #include "tests/support/example_table.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"

@@ -1,11 +1,11 @@
-#include "errormodel/variance_interval.h"
+#include "errormodel/estimation/variance_interval.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "core/random_stream.h"
-#include "errormodel/read_memory.h"
+#include "errormodel/estimation/read_memory.h"
 #include "tests/support/statistical.h"
 
 namespace errata::errormodel {

@@ -1,6 +1,6 @@
-#include "behavioral/black_box.h"
-#include "behavioral/current_mode.h"
-#include "behavioral/floating_line.h"
+#include "behavioral/black_box/black_box.h"
+#include "behavioral/line/current_mode.h"
+#include "behavioral/line/floating_line.h"
 #include "tests/unit/family/sum_of_cells.h"
 
 namespace errata::behavioral {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "behavioral/line.h"
+#include "behavioral/line/line.h"
 
 /// Column model of ideal wires: a bit line's current is the sum of its cells' nominal currents.
 class SumOfCells final : public errata::behavioral::ColumnFamily {

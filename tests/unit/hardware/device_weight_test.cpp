@@ -8,7 +8,7 @@
 #include "core/random_stream.h"
 #include "tests/support/expect_error.h"
 #include "tests/unit/training/gradient_check.h"
-#include "training/matrix_layer.h"
+#include "training/layers/matrix_layer.h"
 
 namespace errata::training {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/random_stream.h"
-#include "training/network.h"
+#include "training/network/network.h"
 #include "training/product_hook.h"
 
 namespace errata::training {

@@ -11,7 +11,7 @@
 #include "training/hardware/bit_true_hook.h"
 #include "training/hardware/composed_hook.h"
 #include "training/hardware/table_conversion.h"
-#include "training/network.h"
+#include "training/network/network.h"
 
 namespace errata::training {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "behavioral/curve_fit.h"
-#include "behavioral/least_squares.h"
+#include "behavioral/fitting/curve_fit.h"
+#include "behavioral/fitting/least_squares.h"
 #include "behavioral/model.h"
 #include "core/random_stream.h"
 #include "tests/support/expect_error.h"

@@ -12,7 +12,7 @@
 #include "tests/unit/training/gradient_check.h"
 #include "training/hardware/bit_true_hook.h"
 #include "training/hardware/table_conversion.h"
-#include "training/network.h"
+#include "training/network/network.h"
 
 namespace errata::training {
 namespace {

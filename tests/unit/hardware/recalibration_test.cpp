@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "tests/unit/training/training_fixture.h"
-#include "training/batch_norm.h"
 #include "training/evaluation.h"
+#include "training/layers/batch_norm.h"
 
 namespace errata::training {
 namespace {

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "behavioral/current_mode.h"
-#include "behavioral/floating_line.h"
+#include "behavioral/line/current_mode.h"
+#include "behavioral/line/floating_line.h"
 #include "behavioral/model.h"
 #include "circuit/characterization.h"
 #include "errormodel/error_table.h"

@@ -1,4 +1,4 @@
-#include "training/batches.h"
+#include "training/data/batches.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "core/random_stream.h"
 #include "tests/support/statistical.h"
-#include "training/batch_loader.h"
+#include "training/data/batch_loader.h"
 
 namespace errata::training {
 namespace {

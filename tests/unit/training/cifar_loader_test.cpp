@@ -1,4 +1,4 @@
-#include "training/cifar_loader.h"
+#include "training/data/cifar_loader.h"
 
 #include <gtest/gtest.h>
 

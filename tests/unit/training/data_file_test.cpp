@@ -1,4 +1,4 @@
-#include "training/data_file.h"
+#include "training/data/data_file.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "training/data_set.h"
+#include "training/data/data_set.h"
 
 #include <gtest/gtest.h>
 
@@ -10,8 +10,8 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/unit/training/data_files.h"
-#include "training/data_catalogue.h"
-#include "training/glyphs.h"
+#include "training/data/data_catalogue.h"
+#include "training/data/glyphs.h"
 
 namespace errata::training {
 namespace {

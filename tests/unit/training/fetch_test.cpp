@@ -11,10 +11,10 @@
 #include "tests/support/http_server.h"
 #include "tests/support/program.h"
 #include "tests/support/temporary_folder.h"
+#include "training/data/idx_loader.h"
 #include "training/fetch/data_fetch.h"
 #include "training/fetch/download.h"
 #include "training/fetch/unpack.h"
-#include "training/idx_loader.h"
 
 namespace errata::training {
 namespace {

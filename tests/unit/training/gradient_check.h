@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/random_stream.h"
-#include "training/layer.h"
+#include "training/layers/layer.h"
 
 namespace errata::training {
 

@@ -1,4 +1,4 @@
-#include "training/idx_loader.h"
+#include "training/data/idx_loader.h"
 
 #include <gtest/gtest.h>
 

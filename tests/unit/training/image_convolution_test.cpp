@@ -1,4 +1,4 @@
-#include "training/image_convolution.h"
+#include "training/layers/image_convolution.h"
 
 #include <gtest/gtest.h>
 

@@ -6,14 +6,14 @@
 
 #include "core/error.h"
 #include "tests/unit/training/gradient_check.h"
-#include "training/batch_norm.h"
-#include "training/depthwise_layer.h"
-#include "training/dropout.h"
-#include "training/flatten.h"
-#include "training/loss.h"
-#include "training/matrix_layer.h"
-#include "training/pooling.h"
-#include "training/relu.h"
+#include "training/layers/batch_norm.h"
+#include "training/layers/depthwise_layer.h"
+#include "training/layers/dropout.h"
+#include "training/layers/flatten.h"
+#include "training/layers/matrix_layer.h"
+#include "training/layers/pooling.h"
+#include "training/layers/relu.h"
+#include "training/optimization/loss.h"
 
 namespace errata::training {
 namespace {

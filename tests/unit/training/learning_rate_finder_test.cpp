@@ -1,4 +1,4 @@
-#include "training/learning_rate_finder.h"
+#include "training/optimization/learning_rate_finder.h"
 
 #include <gtest/gtest.h>
 

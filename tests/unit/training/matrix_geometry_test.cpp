@@ -1,4 +1,4 @@
-#include "training/matrix_geometry.h"
+#include "training/layers/matrix_geometry.h"
 
 #include <gtest/gtest.h>
 

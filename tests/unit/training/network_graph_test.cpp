@@ -4,11 +4,11 @@
 
 #include "tests/support/expect_error.h"
 #include "tests/unit/training/gradient_check.h"
-#include "training/memory_plan.h"
-#include "training/network.h"
-#include "training/network_text.h"
+#include "training/layers/sums.h"
+#include "training/network/memory_plan.h"
+#include "training/network/network.h"
+#include "training/network/network_text.h"
 #include "training/shards.h"
-#include "training/sums.h"
 
 namespace errata::training {
 namespace {

@@ -1,4 +1,4 @@
-#include "training/network.h"
+#include "training/network/network.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "training/network_transform.h"
+#include "training/network/network_transform.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "training/optimizer.h"
+#include "training/optimization/optimizer.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "core/error.h"
-#include "training/schedule.h"
+#include "training/optimization/schedule.h"
 
 namespace errata::training {
 namespace {

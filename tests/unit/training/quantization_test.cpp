@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "tests/unit/training/gradient_check.h"
-#include "training/matrix_layer.h"
-#include "training/quantizer.h"
+#include "training/layers/matrix_layer.h"
+#include "training/layers/quantizer.h"
 
 namespace errata::training {
 namespace {

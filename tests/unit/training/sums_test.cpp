@@ -1,4 +1,4 @@
-#include "training/sums.h"
+#include "training/layers/sums.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tests/unit/training/gradient_check.h"
-#include "training/quantizer.h"
+#include "training/layers/quantizer.h"
 
 namespace errata::training {
 namespace {

@@ -1,4 +1,4 @@
-#include "training/tensorboard_log.h"
+#include "training/logs/tensorboard_log.h"
 
 #include <gtest/gtest.h>
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "training/data_set.h"
-#include "training/glyphs.h"
-#include "training/network.h"
+#include "training/data/data_set.h"
+#include "training/data/glyphs.h"
+#include "training/network/network.h"
 #include "training/trainer.h"
 
 namespace errata::training {

@@ -6,7 +6,7 @@
 
 #include "core/random_stream.h"
 #include "tests/support/synthetic_table.h"
-#include "training/glyphs.h"
+#include "training/data/glyphs.h"
 #include "training/hardware/bit_true_hook.h"
 #include "training/hardware/table_conversion.h"
 #include "training/trainer.h"
