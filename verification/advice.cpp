@@ -10,20 +10,33 @@ namespace errata::verification {
 
 namespace {
 
+/// Rounded up to two digits: the estimate will move, too.
+double rounded_up(double count) {
+  const double digit = std::pow(10.0, std::floor(std::log10(count)) - 1.0);
+  return std::ceil(count / digit) * digit;
+}
+
 /// What an inconclusive check needs.
 std::string needed(const Check& c, const Remedy& remedy) {
   constexpr double kHopeless = 100.0;
   if (remedy.count == 0) return "inconclusive: " + remedy.broken;
   const double times = remedy.times.value_or(times_to_decide(c.value, c.low, c.high));
+  const double middle = (c.low + c.high) / 2, now = static_cast<double>(remedy.count);
+  // An interval that holds the middle of the tolerance says nothing yet of where the value lies.
+  if (times > kHopeless && c.value.low <= middle && middle <= c.value.high) {
+    const double least = times_to_decide(
+        {middle, middle - (c.value.estimate - c.value.low), middle + (c.value.high - c.value.estimate)}, c.low, c.high);
+    if (least > 1 && least <= kHopeless)
+      return fmt::format(
+          "inconclusive: the interval is wider than the tolerance; at least {:.0f} {} are needed, {} now: {}",
+          rounded_up(least * now), remedy.unit, remedy.count, remedy.key);
+  }
   if (times > kHopeless)
     return fmt::format(
         "inconclusive: the value lies at the edge of the tolerance, so more {} hardly decide ({} = {}); {}",
         remedy.unit, remedy.key, remedy.count, remedy.broken);
-  // Rounded up to two digits: the estimate will move, too.
-  const double count = times * static_cast<double>(remedy.count);
-  const double digit = std::pow(10.0, std::floor(std::log10(count)) - 1.0);
-  return fmt::format("inconclusive: about {:.0f} {} would decide, {} now: {}", std::ceil(count / digit) * digit,
-                     remedy.unit, remedy.count, remedy.key);
+  return fmt::format("inconclusive: about {:.0f} {} would decide, {} now: {}", rounded_up(times * now), remedy.unit,
+                     remedy.count, remedy.key);
 }
 
 }  // namespace

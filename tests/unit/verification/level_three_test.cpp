@@ -89,6 +89,17 @@ TEST(Advice, TimesToDecide) {
   EXPECT_EQ(times_to_decide({2, 1, 3}, -2, 2), std::numeric_limits<double>::infinity());
 }
 
+TEST(Advice, AWideIntervalNearTheEdgeAsksForMore) {
+  const Remedy remedy{.key = "verification.chips", .count = 24, .broken = "the table misses something"};
+  const auto advice = [&](Interval value) { return judged({.value = value, .low = -0.5, .high = 0.5}, remedy).advice; };
+  // Half-width 1.75 around the middle: (1.75 / 0.5)² · 24 = 294.
+  EXPECT_EQ(advice({-0.375, -2.125, 1.375}),
+            "inconclusive: the interval is wider than the tolerance; at least 300 chips are needed, 24 now: "
+            "verification.chips");
+  EXPECT_NE(advice({-0.499, -0.6, -0.398}).find("lies at the edge of the tolerance"), std::string::npos);
+  EXPECT_NE(advice({-0.49, -0.95, -0.03}).find("lies at the edge of the tolerance"), std::string::npos);
+}
+
 TEST(Yield, CurveFallsAndHoldsTheTruth) {
   std::vector<double> accuracy;
   RandomStream stream(43, StreamPurpose::kTest);
