@@ -233,7 +233,7 @@ Hdf5Reader::Hdf5Reader(std::filesystem::path path, std::string root) : path_(std
   if (file_ < 0)
     throw Error(ExitStatus::kArtifact, "E402",
                 fmt::format("{} is not a readable HDF5 file (truncated, corrupt or foreign)", path_.string()),
-                "delete it and run the stage that makes it again");
+                "check the name; a file of errata's own that was cut short is made again by its stage");
 }
 
 Hdf5Reader::~Hdf5Reader() {
