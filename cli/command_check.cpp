@@ -6,6 +6,7 @@
 #include "behavioral/fit.h"
 #include "circuit/characterize.h"
 #include "cli/pipeline.h"
+#include "core/operating_point.h"
 #include "errormodel/compile_measured.h"
 
 namespace errata::cli {
@@ -23,12 +24,34 @@ ExitStatus check_measurements(Session& session, const Settings& s) {
   session.out.set("chips", static_cast<std::int64_t>(campaign.chips.size()));
   return ExitStatus::kOk;
 }
+
+/// Later stages refuse a point beyond those that are characterised, but only after hours; a table from elsewhere may
+/// have it.
+void warn_of_missing_point(const Settings& s, const RunContext& context) {
+  if (s.has("hardware.error_table")) return;
+  const std::vector<OperatingPoint> points = operating_points(s);
+  const OperatingPoint wanted = hardware_operating_point(s);
+  const auto inside = [&](double OperatingPoint::*axis) {
+    const auto [low, high] = std::minmax_element(points.begin(), points.end(),
+                                                 [&](const auto& a, const auto& b) { return a.*axis < b.*axis; });
+    return wanted.*axis >= (*low).*axis && wanted.*axis <= (*high).*axis;
+  };
+  if (inside(&OperatingPoint::temperature_kelvin) && inside(&OperatingPoint::supply_volts)) return;
+  Diagnostic warning;
+  warning.severity = Diagnostic::Severity::kWarning;
+  warning.code = "W227";
+  warning.message = fmt::format("[hardware] asks for {}, which lies outside what is characterised", to_string(wanted));
+  warning.hint = "add points on both sides: circuit.further_temperatures, circuit.further_supply_voltages";
+  context.warn(warning);
+}
+
 }  // namespace
 
 ExitStatus run_check(Session& session) {
   const Settings s = session.project();
   if (s.has("errormodel.measurements")) return check_measurements(session, s);
   require_netlist(s);
+  warn_of_missing_point(s, session.context);
   const auto plan = circuit::plan_campaign(s, session.context);
   const circuit::NominalPoint point = circuit::simulate_nominal(s, RunContext{});
   behavioral::project_family(s, {.read = point.read, .cell = std::isfinite(point.cell)});

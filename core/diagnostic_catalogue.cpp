@@ -77,6 +77,12 @@ constexpr DiagnosticEntry kCatalogue[] = {
      "Correct the name."},
     {"W226", "trusted statement", "--trust-netlist lets the statement through; it can do what you can do.",
      "Leave the option out for netlists of others."},
+    {"W227", "operating point not characterised",
+     "[hardware] asks for a temperature or supply beyond those of the circuit's operating points; fit, compile and "
+     "verify "
+     "interpolate between points and refuse to go beyond them.",
+     "Add circuit.further_temperatures or circuit.further_supply_voltages on the other side, or name a table that has "
+     "it."},
     {"E231", "wrong number of nodes", "An element or an instance has fewer or more nodes than its type or subcircuit.",
      "Compare the line with the .subckt line or the element's syntax."},
     {"E232", "subcircuits in a circle", "A subcircuit contains itself, or instances are nested too deep for ngspice.",

@@ -43,6 +43,15 @@ TEST(BadInput, AllProblemsAtOnce) {
   expect(p.run("check"), 3, {"E104", "E105", "E102"});
 }
 
+TEST(BadInput, CheckNamesAnOperatingPointThatNobodyCharacterises) {
+  const CliProject p;
+  expect(p.run("check", "--set 'hardware.temperature=120 degC'"), 0, {"W227", "120 degC", "further_temperatures"});
+  const ProgramResult covered =
+      p.run("check", "--set 'hardware.temperature=80 degC' --set 'circuit.further_temperatures=125 degC'");
+  EXPECT_EQ(covered.status, 0) << covered.output;
+  EXPECT_EQ(covered.output.find("W227"), std::string::npos) << covered.output;
+}
+
 TEST(BadInput, MissingInclude) {
   const CliProject p;
   p.replace("cell.cir", "nmos45.lib", "nowhere.lib");
