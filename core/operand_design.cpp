@@ -39,10 +39,10 @@ void draw_pattern(const OperandDesign& design, RandomStream& stream, ColumnOpera
   for (std::size_t j = 0; j < design.rows; ++j) {
     const bool stored = stream.uniform() < density;
     const bool sign = stream.uniform() < positive;
-    const double top = static_cast<double>(design.levels - 1);
-    const auto magnitude =
-        static_cast<std::uint8_t>(1 + std::min(top - 1, std::floor(top * std::pow(stream.uniform(), skew))));
-    if (stored) (sign || !design.differential ? out.plus : out.minus)[j] = magnitude;
+    const double top = static_cast<double>(design.levels - 1), share = stream.uniform();
+    if (!stored) continue;
+    (sign || !design.differential ? out.plus : out.minus)[j] =
+        static_cast<std::uint8_t>(1 + std::min(top - 1, std::floor(top * std::pow(share, skew))));
   }
 }
 

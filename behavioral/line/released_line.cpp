@@ -77,6 +77,7 @@ void ReleasedLine::add_noise(const LineConditions& c) {
   for (const auto& source : c.noise) {
     declared_output_.push_back(source.cell_relative ? 0.0 : source.sigma_at(0) * source.sigma_at(0));
     output_variance_ += declared_output_.back();
+    has_relative_ = has_relative_ || source.cell_relative;
   }
   for (std::size_t j = 0; j < all_rows_; ++j) idle_thermal_ += thermal_[j];
   // The reset freezes the thermal charge of everything that hangs on the line.
@@ -117,6 +118,73 @@ std::vector<double> ReleasedLine::noise_variances(const std::uint8_t* inputs) co
     }
   }
   return variances;
+}
+
+namespace {
+
+constexpr std::size_t kLanesTogether = PackedInputs::kFewLanes, kMostTerms = ChargeBalance::kMostNodes + 1;
+
+/// Sums [terms][kLanesTogether] += what the active rows of some lanes add, in fp64.
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void add_rows(
+    const float* masks, std::size_t lanes, const double* added, std::size_t rows, std::size_t terms, double* sums) {
+  double sum[kMostTerms * kLanesTogether];
+  std::copy_n(sums, terms * kLanesTogether, sum);
+  for (std::size_t k = 0; k < rows; ++k) {
+    double x[kLanesTogether];
+    for (std::size_t l = 0; l < kLanesTogether; ++l) x[l] = masks[k * lanes + l];
+    for (std::size_t t = 0; t < terms; ++t)
+      for (std::size_t l = 0; l < kLanesTogether; ++l) sum[t * kLanesTogether + l] += x[l] * added[k * terms + t];
+  }
+  std::copy_n(sum, terms * kLanesTogether, sums);
+}
+
+}  // namespace
+
+/// Sums over the rows and the ends for many inputs at once; the ends in fp32 as read() has them, then one step in fp64.
+std::vector<double> ReleasedLine::all_noise_variances(const PackedInputs& inputs) const {
+  const std::size_t count = inputs.count(), terms = nodes_ + 1, masks = (inputs_ - 1) * rows_;
+  std::vector<double> variances((1 + sources_) * count), output(count), added(masks * terms), start(terms),
+      one(sources_);
+  for (std::size_t k = 0; k < masks; ++k) {
+    std::copy_n(added_.data() + k * nodes_, nodes_, added.data() + k * terms);
+    added[k * terms + nodes_] = thermal_[(k / rows_ + 1) * all_rows_ + k % rows_] - thermal_[k % rows_];
+  }
+  std::ranges::copy(idle_, start.begin());
+  start[nodes_] = idle_thermal_;
+  read(inputs, output);
+  double sums[kMostTerms * kLanesTogether], drawn[ChargeBalance::kMostNodes];
+  for (std::size_t first = 0; first < count; first += kLanesTogether) {
+    for (std::size_t t = 0; t < terms; ++t) std::fill_n(sums + t * kLanesTogether, kLanesTogether, start[t]);
+    const std::size_t lanes = inputs.lanes();
+    add_rows(inputs.masks(first / lanes) + first % lanes, lanes, added.data(), masks, terms, sums);
+    for (std::size_t p = first; p < std::min(count, first + kLanesTogether); ++p) {
+      for (std::size_t f = 0; f < nodes_; ++f) drawn[f] = sums[f * kLanesTogether + p - first];
+      const std::span<const double> charges(drawn, nodes_);
+      const double end = balance_.refine(charges, output[p] - shift_ - offset_);
+      const double total = balance_.farads() + balance_.slope(charges, end), square = total * total;
+      variances[p] = (reset_square_coulombs_ + sums[nodes_ * kLanesTogether + p - first]) / square;
+      std::ranges::copy(declared_output_, one.begin());
+      if (has_relative_) add_relative_variances(inputs.vector(p), end, square, one);
+      for (std::size_t n = 0; n < sources_; ++n) variances[(1 + n) * count + p] = one[n];
+    }
+  }
+  return variances;
+}
+
+/// What the relative sources of the active rows add when the line ends there.
+void ReleasedLine::add_relative_variances(const std::uint8_t* inputs, double end, double square,
+                                          std::span<double> by_source) const {
+  const auto weights = balance_.weights(end);
+  for (std::size_t j = 0; j < rows_; ++j) {
+    if (inputs[j] == 0) continue;
+    const auto drawn = added(inputs[j], j);
+    double charge = 0.0;
+    for (std::size_t f = 0; f < nodes_; ++f) charge += weights.value[f] * drawn[f];
+    for (std::size_t n = 0; n < sources_; ++n) {
+      const double sigma = relative_sigma_[j * sources_ + n] * charge;
+      by_source[n] += sigma * sigma / square;
+    }
+  }
 }
 
 /// Charge half way, thermal variance and variance of the relative sources that the active row adds.
