@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "behavioral/fitting/draw_monomials.h"
+#include "behavioral/line/exact_row_sums.h"
 #include "core/quantity.h"
 
 namespace errata::behavioral {
@@ -120,55 +121,42 @@ std::vector<double> ReleasedLine::noise_variances(const std::uint8_t* inputs) co
   return variances;
 }
 
-namespace {
-
-constexpr std::size_t kLanesTogether = PackedInputs::kFewLanes, kMostTerms = ChargeBalance::kMostNodes + 1;
-
-/// Sums [terms][kLanesTogether] += what the active rows of some lanes add, in fp64.
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void add_rows(
-    const float* masks, std::size_t lanes, const double* added, std::size_t rows, std::size_t terms, double* sums) {
-  double sum[kMostTerms * kLanesTogether];
-  std::copy_n(sums, terms * kLanesTogether, sum);
-  for (std::size_t k = 0; k < rows; ++k) {
-    double x[kLanesTogether];
-    for (std::size_t l = 0; l < kLanesTogether; ++l) x[l] = masks[k * lanes + l];
-    for (std::size_t t = 0; t < terms; ++t)
-      for (std::size_t l = 0; l < kLanesTogether; ++l) sum[t * kLanesTogether + l] += x[l] * added[k * terms + t];
-  }
-  std::copy_n(sum, terms * kLanesTogether, sums);
-}
-
-}  // namespace
-
 /// Sums over the rows and the ends for many inputs at once; the ends in fp32 as read() has them, then one step in fp64.
 std::vector<double> ReleasedLine::all_noise_variances(const PackedInputs& inputs) const {
-  const std::size_t count = inputs.count(), terms = nodes_ + 1, masks = (inputs_ - 1) * rows_;
-  std::vector<double> variances((1 + sources_) * count), output(count), added(masks * terms), start(terms),
-      one(sources_);
-  for (std::size_t k = 0; k < masks; ++k) {
-    std::copy_n(added_.data() + k * nodes_, nodes_, added.data() + k * terms);
-    added[k * terms + nodes_] = thermal_[(k / rows_ + 1) * all_rows_ + k % rows_] - thermal_[k % rows_];
-  }
-  std::ranges::copy(idle_, start.begin());
-  start[nodes_] = idle_thermal_;
+  constexpr std::size_t kTogether = PackedInputs::kFewLanes;
+  const std::size_t count = inputs.count(), terms = nodes_ + 1;
+  const std::vector<double> added = charges_and_thermal();
+  std::vector<double> variances((1 + sources_) * count), output(count), sums(terms * kTogether), drawn(nodes_),
+      declared(sources_);
   read(inputs, output);
-  double sums[kMostTerms * kLanesTogether], drawn[ChargeBalance::kMostNodes];
-  for (std::size_t first = 0; first < count; first += kLanesTogether) {
-    for (std::size_t t = 0; t < terms; ++t) std::fill_n(sums + t * kLanesTogether, kLanesTogether, start[t]);
-    const std::size_t lanes = inputs.lanes();
-    add_rows(inputs.masks(first / lanes) + first % lanes, lanes, added.data(), masks, terms, sums);
-    for (std::size_t p = first; p < std::min(count, first + kLanesTogether); ++p) {
-      for (std::size_t f = 0; f < nodes_; ++f) drawn[f] = sums[f * kLanesTogether + p - first];
-      const std::span<const double> charges(drawn, nodes_);
-      const double end = balance_.refine(charges, output[p] - shift_ - offset_);
-      const double total = balance_.farads() + balance_.slope(charges, end), square = total * total;
-      variances[p] = (reset_square_coulombs_ + sums[nodes_ * kLanesTogether + p - first]) / square;
-      std::ranges::copy(declared_output_, one.begin());
-      if (has_relative_) add_relative_variances(inputs.vector(p), end, square, one);
-      for (std::size_t n = 0; n < sources_; ++n) variances[(1 + n) * count + p] = one[n];
+  for (std::size_t first = 0; first < count; first += kTogether) {
+    for (std::size_t t = 0; t < terms; ++t)
+      std::fill_n(sums.data() + t * kTogether, kTogether, t < nodes_ ? idle_[t] : idle_thermal_);
+    add_rows_exactly(inputs, first, added, terms, sums);
+    for (std::size_t p = first; p < std::min(count, first + kTogether); ++p) {
+      for (std::size_t f = 0; f < nodes_; ++f) drawn[f] = sums[f * kTogether + p - first];
+      const double end = balance_.refine(drawn, output[p] - shift_ - offset_);
+      const double total = balance_.farads() + balance_.slope(drawn, end), square = total * total;
+      variances[p] = (reset_square_coulombs_ + sums[nodes_ * kTogether + p - first]) / square;
+      std::ranges::copy(declared_output_, declared.begin());
+      if (has_relative_) add_relative_variances(inputs.vector(p), end, square, declared);
+      for (std::size_t n = 0; n < sources_; ++n) variances[(1 + n) * count + p] = declared[n];
     }
   }
   return variances;
+}
+
+/// What an active row adds to the charges at the nodes and to the thermal variance, [inputs − 1][rows][nodes + 1].
+std::vector<double> ReleasedLine::charges_and_thermal() const {
+  std::vector<double> added;
+  added.reserve((inputs_ - 1) * rows_ * (nodes_ + 1));
+  for (std::size_t x = 1; x < inputs_; ++x)
+    for (std::size_t j = 0; j < rows_; ++j) {
+      const auto charges = this->added(x, j);
+      added.insert(added.end(), charges.begin(), charges.end());
+      added.push_back(thermal_[x * all_rows_ + j] - thermal_[j]);
+    }
+  return added;
 }
 
 /// What the relative sources of the active rows add when the line ends there.

@@ -29,6 +29,7 @@ class ReleasedLine final : public Line {
 
   void add_cells(const FloatingLine& family, const LineConditions& conditions);
   void add_noise(const LineConditions& conditions);
+  std::vector<double> charges_and_thermal() const;
   void add_relative_variances(const std::uint8_t* inputs, double end, double square, std::span<double> by_source) const;
   double variance(double end, double idle_charge, const NoiseSums& sums) const;
   /// What row j adds at input level x ≥ 1, [nodes].
