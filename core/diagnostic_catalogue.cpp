@@ -108,7 +108,7 @@ constexpr DiagnosticEntry kCatalogue[] = {
     {"E408", "cannot be exported", "The file or the format cannot hold what is asked for.",
      "Take another format: `errata help export`."},
     {"E501", "too many simulations failed", "More points failed than [circuit] tolerated_failures allows.",
-     "Look at the log excerpts; `errata check` runs one operating point."},
+     "Look at the log excerpts; `errata check` simulates one cell and one column at each operating point."},
     {"E502", "fit refused", "The behavioural model misses its specification against the circuit.",
      "Read the fit report; widen the family, or pass --accept to go on knowingly."},
     {"E503", "training failed", "The loss is not finite.", "Lower training.learning_rate."},

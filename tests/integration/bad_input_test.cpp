@@ -52,6 +52,17 @@ TEST(BadInput, CheckNamesAnOperatingPointThatNobodyCharacterises) {
   EXPECT_EQ(covered.output.find("W227"), std::string::npos) << covered.output;
 }
 
+TEST(BadInput, CheckSimulatesEveryOperatingPointAndNamesThoseThatFail) {
+  const CliProject p;
+  const std::string hot = "--set 'circuit.further_temperatures=[\"85 degC\", \"125 degC\"]'";
+  expect(p.run("check", hot), 0, {"at 85 degC", "at 125 degC"});
+  p.replace("cell.cir", ".ends", "b9 bl sl i='1e-15*ln(90-temper)'\n.ends");
+  expect(p.run("check"), 0, {"project and netlist are sound"});
+  const ProgramResult r = p.run("check", hot);
+  expect(r, 5, {"E501", "at 125 degC", "out of range for ln", "cell.cir:11", "further_temperatures"});
+  EXPECT_EQ(r.output.find("at 85 degC"), std::string::npos) << r.output;
+}
+
 TEST(BadInput, MissingInclude) {
   const CliProject p;
   p.replace("cell.cir", "nmos45.lib", "nowhere.lib");
