@@ -19,10 +19,9 @@ std::array<std::uint64_t, 4> philox_block(std::array<std::uint64_t, 4> counter, 
 RandomStream::RandomStream(std::uint64_t seed, StreamPurpose purpose, std::uint64_t a, std::uint64_t b, std::uint64_t c)
     : key_{seed, static_cast<std::uint64_t>(purpose)}, counter_{0, a, b, c} {}
 
-/// One block for a stream that wants few words; from the second time on several, whose rounds do not wait for each
-/// other.
+/// One block first, since many streams give few words; then ever more, whose rounds do not wait for each other.
 void RandomStream::make_words() {
-  const unsigned wanted = made_ == 0 ? kBlockWords : kMostWords;
+  const unsigned wanted = made_ == 0 ? kBlockWords : std::min(2 * made_, kMostWords);
   for (unsigned w = 0; w < wanted; w += kBlockWords) {
     const auto block = philox_block(counter_, key_);
     std::copy(block.begin(), block.end(), words_.begin() + w);
