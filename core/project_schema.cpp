@@ -317,7 +317,7 @@ std::vector<KeySpec> build_schema() {
       real("behavioral.maximum_rms", "0.1", 0, 1e6,
            "Specification of the fit against held-out ngspice columns, RMS in MAC units."),
       real("behavioral.maximum_rms_full_scale", "0.01", 0, 1, "The same relative to the full scale of the design."),
-      integer("errormodel.chips", "200", 8, 1e6, "Virtual chips that fill the table."),
+      integer("errormodel.chips", "400", 8, 1e6, "Virtual chips that fill the table."),
       integer("errormodel.columns", "12", 2, 1e5, "Columns for each of them."),
       integer("errormodel.operands_per_column", "48", 8, 1e5, "Operands for each column."),
       text("errormodel.operands", "",
