@@ -8,6 +8,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "circuit/campaign/inline_regions.h"
 #include "circuit/campaign/log_excerpt.h"
 #include "circuit/campaign/measure.h"
 #include "core/error.h"
@@ -46,7 +47,8 @@ class NgspiceSession::Library {
     ngSpice_Init(on_text, nullptr, on_exit, on_point, on_vectors, on_background, this);
     int id = 0;
     ngSpice_Init_Sync(on_voltage, nullptr, nullptr, &id, this);
-    command("set num_threads=1");   // the default of 2 costs up to 25x and deadlocks after fork
+    command("set num_threads=1");  // the default of 2 costs up to 25x and deadlocks after fork
+    one_thread_regions_run_inline();
     command("optran 1 1 1 0 0 0");  // the transient rescue invents answers
   }
 
