@@ -34,6 +34,7 @@ enum class StreamPurpose : std::uint64_t {
   kTableRead = 26,
   kTableSample = 27,
   kDynamicReadTail = 28,
+  kTrainingReadTail = 29,
 };
 
 /// Four 64-bit words of Philox4x64-10 (Salmon et al. 2011; the generator that NumPy calls Philox).

@@ -1,10 +1,14 @@
 // Accuracy targets of the methods: devices (§4.2's grid), curves (§4.1), and floating point. Every line states its
 // images and epochs. Usage:
-//   scripts/build bench && nice build/bench/tests/errata_method_targets devices mnist [FIRST LAST]
+//   scripts/build bench && nice build/bench/tests/errata_method_targets devices mnist grid.csv
+//   … errata_method_targets table mnist grid.csv
 //   … errata_method_targets curves mnist lenet5 | curves cifar-10 vgg8
 //   … errata_method_targets float mnist lenet5 EPOCHS SEEDS
-// $ERRATA_DATA holds the data sets; $THREADS (1) threads; $IMAGES (all) training images;
-// $STRIDE (1) takes every n-th point of the grid.
+// `devices` appends each point to the file when it is done and leaves out those that stand there, so it can be stopped
+// at any time and go on; `table` makes Markdown of the file.
+// $ERRATA_DATA holds the data sets; $THREADS (1) threads; $IMAGES (all) training images; $FLOAT_EPOCHS, $IDEAL_EPOCHS,
+// $EPOCHS epochs; $RATE (0.001) learning rate on devices; $FIRST (0) and $STRIDE (1) take every n-th point, in an order
+// that mixes the grid.
 #include "tests/support/method_targets.h"
 
 #include <fmt/format.h>
@@ -17,6 +21,7 @@
 
 #include "core/error.h"
 #include "core/statistics.h"
+#include "tests/support/device_grid_file.h"
 
 namespace errata::testing {
 namespace {
@@ -66,40 +71,84 @@ void flush(const std::string& line) {
   std::fflush(stdout);
 }
 
-int devices(const std::string& data_name, std::size_t first, std::size_t last) {
+double allowed_loss(const std::string& data_name) { return data_name == "emnist" ? 1.0 : 0.5; }
+
+/// How §4.2's grid is trained: one network in floating point, from it one for each pair of bits with exact levels, and
+/// from that every point.
+struct GridPhases {
+  TrainingPhase floating{number_in("FLOAT_EPOCHS", 12), 2e-3, threads()},
+      ideal{number_in("IDEAL_EPOCHS", 6), 1e-3, threads()},
+      adapt{number_in("EPOCHS", 4), real_in("RATE", 1e-3), threads()};
+};
+
+/// The networks that several points of the grid begin with.
+class GridNetworks {
+ public:
+  GridNetworks(const training::DataSet& data, const GridPhases& phases, std::uint64_t seed)
+      : data_(data),
+        phases_(phases),
+        seed_(seed),
+        floating_(training::make_network(options_for("mlp", data), seed)),
+        accuracy_(train(*floating_, data, phases.floating, nullptr, seed)) {}
+
+  double floating_accuracy() const { return accuracy_; }
+
+  struct Ideal {
+    std::unique_ptr<training::Network> network;
+    double accuracy = 0.0;
+  };
+  const Ideal& ideal(int magnitude_bits, int input_bits) {
+    Ideal& start = ideals_[{magnitude_bits, input_bits}];
+    if (start.network != nullptr) return start;
+    start.network = training::with_quantization(*floating_, {magnitude_bits + 1, input_bits});
+    start.accuracy = train(*start.network, data_, phases_.ideal, nullptr, seed_);
+    return start;
+  }
+
+ private:
+  const training::DataSet& data_;
+  GridPhases phases_;
+  std::uint64_t seed_;
+  std::unique_ptr<training::Network> floating_;
+  double accuracy_;
+  std::map<std::pair<int, int>, Ideal> ideals_;
+};
+
+int devices(const std::string& data_name, const std::string& path) {
   const auto data = load(data_name);
   constexpr std::uint64_t kSeed = 1;
-  const TrainingPhase floating{number_in("FLOAT_EPOCHS", 12), 2e-3, threads()}, ideal{3, 1e-3, threads()},
-      adapt{number_in("EPOCHS", 4), 1e-3, threads()};
-  const auto network = training::make_network(options_for("mlp", data), kSeed);
-  const double reference = train(*network, data, floating, nullptr, kSeed);
-  const double allowed = data_name == "emnist" ? 1.0 : 0.5;
-  flush(fmt::format("MLP {}-256-128-{}, floating point, {} epochs: {:.2f} %; then {} epochs quantised, {} on devices\n",
-                    data.shape.size(), data.classes, floating.epochs, reference, ideal.epochs, adapt.epochs));
-  flush("| magnitude bits | inputs | r | ν | ρ | ideal levels % | naive % | adapted % | loss | within |");
-  flush("|---|---|---|---|---|---|---|---|---|---|");
-  std::map<std::pair<int, int>, std::pair<std::unique_ptr<training::Network>, double>> quantised;
+  const GridPhases phases;
+  const bool straight = std::getenv("STRAIGHT_THROUGH") != nullptr;
+  GridFile file(
+      path, fmt::format("{}, {} training and {} test images; MLP {}-256-128-{}; epochs: {} floating point, {} exact "
+                        "levels, {} on devices (rate {:g}{}); seed {}",
+                        data_name, data.train.count(), data.test.count(), data.shape.size(), data.classes,
+                        phases.floating.epochs, phases.ideal.epochs, phases.adapt.epochs, phases.adapt.learning_rate,
+                        straight ? ", straight through" : "", kSeed));
+  std::vector<DevicePoint> left;
   const auto grid = device_grid();
-  std::size_t done = 0, met = 0;
-  for (std::size_t i = first; i < std::min(last, grid.size()); i += number_in("STRIDE", 1)) {
-    const DevicePoint& p = grid[i];
-    auto& start = quantised[{p.magnitude_bits, p.input_bits}];
-    if (start.first == nullptr) {
-      start.first = training::with_quantization(*network, {p.magnitude_bits + 1, p.input_bits});
-      start.second = train(*start.first, data, ideal, nullptr, kSeed);
-    }
-    const auto gradient = std::getenv("STRAIGHT_THROUGH") != nullptr ? training::DeviceGradient::kStraightThrough
-                                                                     : training::DeviceGradient::kSmooth;
-    const DeviceResult r = device_point(*start.first, data, p, gradient, adapt, kSeed);
-    const bool within = reference - r.adapted <= allowed;
-    ++done;
-    met += within;
-    flush(fmt::format("| {} | {} | {:g} | {:g} | {:g} | {:.2f} | {:.2f} | {:.2f} | {:.2f} | {} |", p.magnitude_bits,
-                      p.input_bits, p.ratio, p.nonlinearity, p.asymmetry, start.second, r.naive, r.adapted,
-                      reference - r.adapted, within ? "yes" : "no"));
+  constexpr std::size_t kJump = 37;  // without a divisor of 162: a run that ends early has points of all kinds
+  for (std::size_t i = number_in("FIRST", 0); i < grid.size(); i += number_in("STRIDE", 1))
+    if (const DevicePoint& p = grid[i * kJump % grid.size()]; !file.has(p)) left.push_back(p);
+  flush(fmt::format("{} points done, {} to do", file.results().size(), left.size()));
+  if (left.empty()) return 0;
+
+  GridNetworks networks(data, phases, kSeed);
+  flush(fmt::format("floating point: {:.2f} % ({:.0f} CPU seconds)", networks.floating_accuracy(), cpu_seconds()));
+  const auto gradient = straight ? training::DeviceGradient::kStraightThrough : training::DeviceGradient::kSmooth;
+  for (const DevicePoint& p : left) {
+    const auto& ideal = networks.ideal(p.magnitude_bits, p.input_bits);
+    const DeviceResult r = device_point(*ideal.network, data, p, gradient, phases.adapt, kSeed);
+    file.append({p, networks.floating_accuracy(), ideal.accuracy, r.naive, r.adapted});
+    flush(fmt::format("{} ({:.0f} CPU seconds)", grid_line(file.results().back()), cpu_seconds()));
   }
-  flush(fmt::format("\n{} of {} points within {} of floating point; {:.0f} CPU seconds", met, done, allowed,
-                    cpu_seconds()));
+  return 0;
+}
+
+int table(const std::string& data_name, const std::string& path) {
+  const std::string text = text_of(path);
+  flush(fmt::format("{}\n\n{}", text.substr(0, text.find('\n')),
+                    grid_table(grid_results(text), allowed_loss(data_name))));
   return 0;
 }
 
@@ -157,12 +206,13 @@ int run(const std::vector<std::string>& a) {
   const auto count = [&](std::size_t i, std::size_t otherwise) {
     return i < a.size() ? static_cast<std::size_t>(std::strtoull(a[i].c_str(), nullptr, 10)) : otherwise;
   };
-  if (a.size() >= 2 && a[0] == "devices") return devices(a[1], count(2, 0), count(3, device_grid().size()));
+  if (a.size() >= 3 && a[0] == "devices") return devices(a[1], a[2]);
+  if (a.size() >= 3 && a[0] == "table") return table(a[1], a[2]);
   if (a.size() >= 3 && a[0] == "curves") return curves(a[1], a[2]);
   if (a.size() >= 3 && a[0] == "float") return floating_point(a[1], a[2], count(3, 10), count(4, 1));
   fmt::print(stderr,
-             "usage: errata_method_targets devices DATA [FIRST LAST] | curves DATA NETWORK | float DATA NETWORK "
-             "[EPOCHS SEEDS]\n");
+             "usage: errata_method_targets devices DATA FILE.csv | table DATA FILE.csv | curves DATA NETWORK | "
+             "float DATA NETWORK [EPOCHS SEEDS]\n");
   return 2;
 }
 
@@ -174,6 +224,9 @@ int main(int argc, char** argv) {
     return errata::testing::run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const errata::Error& e) {
     fmt::print(stderr, "{}\n  {}\n", e.what(), e.hint());
+    return 1;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "{}\n", e.what());
     return 1;
   }
 }

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/device_grid_file.h"
+#include "tests/support/temporary_folder.h"
 #include "training/data/glyphs.h"
 
 namespace errata::testing {
@@ -57,6 +59,34 @@ TEST(MethodTargets, TrainingThroughACurveTakesBackTheNaiveLoss) {
 }
 
 TEST(MethodTargets, TheGridIsComplete) { EXPECT_EQ(device_grid().size(), 162u); }
+
+TEST(DeviceGridFile, ARunThatWasKilledGoesOn) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "grid.csv";
+  const GridResult first{device_grid()[0], 98.5, 98.25, 50.0, 98.0}, second{device_grid()[1], 98.5, 98.25, 60.0, 97.5};
+  GridFile(path, "mnist").append(first);
+  const std::string whole = text_of(path);
+  std::ofstream(path, std::ios::app) << grid_line(second).substr(0, 38);  // cut off inside its last field
+
+  GridFile file(path, "mnist");
+  EXPECT_TRUE(file.has(first.point));
+  EXPECT_FALSE(file.has(second.point));
+  EXPECT_EQ(text_of(path), whole);
+  file.append(second);
+  EXPECT_EQ(GridFile(path, "mnist").results().size(), 2u);
+  EXPECT_THROW(GridFile(path, "mnist, more epochs"), std::runtime_error);
+}
+
+TEST(DeviceGridFile, TheTableListsEveryMiss) {
+  const GridResult met{device_grid()[0], 98.5, 98.25, 50.0, 98.0}, missed{device_grid()[1], 98.5, 98.25, 60.0, 97.5};
+  const std::string table = grid_table({met, missed}, 0.5);
+  EXPECT_NE(table.find("| 2 | 2 | 3 | 98.25 | 50.00 to 60.00 | 97.50 to 98.00 | 1.00 | 1 of 2 |"), std::string::npos)
+      << table;
+  EXPECT_NE(table.find("1 of 2 points within 0.5 points of floating point; 160 of 162 not run."), std::string::npos)
+      << table;
+  EXPECT_NE(table.find("| 2 | 2 | 3 | 0 | 0.9 | 98.25 | 60.00 | 97.50 | 1.00 |"), std::string::npos) << table;
+  EXPECT_EQ(grid_table({met}, 0.5).find("ρ"), std::string::npos);
+}
 
 }  // namespace
 }  // namespace errata::testing

@@ -53,6 +53,8 @@ struct DevicePoint {
   int magnitude_bits = 3;  ///< of each branch: 2^bits levels; a weight has one more bit, its sign
   int input_bits = 4;
   double ratio = 10.0, nonlinearity = 2.0, asymmetry = 0.9;
+
+  bool operator==(const DevicePoint&) const = default;
 };
 
 struct DeviceResult {

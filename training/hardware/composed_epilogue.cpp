@@ -1,6 +1,7 @@
 #include "training/hardware/composed_epilogue.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -12,6 +13,7 @@
 
 #include "training/hardware/reference_kernels.h"
 #include "training/hardware/row_lookup-inl.h"
+#include "training/hardware/short_normal-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace errata::training::HWY_NAMESPACE {
@@ -19,9 +21,6 @@ namespace errata::training::HWY_NAMESPACE {
 std::size_t add_vectors(const ConversionRows&, const std::int32_t*, const float*, std::size_t, TileWeight, SumStart,
                         const ConversionSums&) {
   return 0;
-}
-void noise(const float* variance, const float* normal, float* value, std::size_t count) {
-  add_noise_reference({variance, count}, {normal, count}, {value, count});
 }
 #else
 /// Places of values in the rows, in bins.
@@ -99,16 +98,34 @@ HWY_ATTR std::size_t add_vectors(const ConversionRows& rows, const std::int32_t*
   return add ? add_vectors<true, true>(rows, first_entry, partial, count, weight, sums)
              : add_vectors<false, true>(rows, first_entry, partial, count, weight, sums);
 }
+#endif
 
-HWY_ATTR void noise(const float* HWY_RESTRICT variance, const float* HWY_RESTRICT normal, float* HWY_RESTRICT value,
-                    std::size_t count) {
+#if !ERRATA_SHORT_VECTORS
+void noise(const ReadWords& words, const ReadWords& tails, const float* variance, float* value, std::size_t count) {
+  add_noise_reference(words, tails, {variance, count}, {value, count});
+}
+#else
+HWY_ATTR void noise(const ReadWords& words, const ReadWords& tails, const float* HWY_RESTRICT variance,
+                    float* HWY_RESTRICT value, std::size_t count) {
   const Floats f;
-  std::size_t i = 0;
-  for (; i + hn::Lanes(f) <= count; i += hn::Lanes(f)) {
-    const auto error = hn::Mul(hn::Sqrt(hn::LoadU(f, variance + i)), hn::LoadU(f, normal + i));
-    hn::StoreU(hn::Add(hn::LoadU(f, value + i), error), f, value + i);
+  const Ints ints;
+  const hn::Rebind<std::int16_t, Floats> shorts;
+  constexpr std::size_t kQuad = kQuadReads * kQuadColumns;
+  const ShortNormalTables& tables = short_normal_tables();
+  const auto unit = hn::Set(f, kShortNormalScale);
+  HWY_ALIGN std::int16_t normal[kQuad];
+  for (std::size_t first = 0; first < count; first += kQuad) {
+    const std::size_t inside = HWY_MIN(kQuad, count - first), reads = (inside + kQuadColumns - 1) / kQuadColumns;
+    fill_quad(tables, words, tails, static_cast<std::uint32_t>(first / kQuad * ReadWords::kQuadBlocks), reads, normal);
+    std::size_t k = 0;
+    for (; k + hn::Lanes(f) <= inside; k += hn::Lanes(f)) {
+      const auto e = hn::Mul(unit, hn::ConvertTo(f, hn::PromoteTo(ints, hn::LoadU(shorts, normal + k))));
+      const auto error = hn::Mul(hn::Sqrt(hn::LoadU(f, variance + first + k)), e);
+      hn::StoreU(hn::Add(hn::LoadU(f, value + first + k), error), f, value + first + k);
+    }
+    for (; k < inside; ++k)
+      value[first + k] += std::sqrt(variance[first + k]) * (kShortNormalScale * static_cast<float>(normal[k]));
   }
-  add_noise_reference({variance + i, count - i}, {normal + i, count - i}, {value + i, count - i});
 }
 #endif
 }  // namespace errata::training::HWY_NAMESPACE
@@ -132,8 +149,9 @@ void add_conversions(const ConversionRows& rows, const float* partial, std::size
   add_conversions_reference(rows, partial, {done, count}, weight, start, sums);
 }
 
-void add_noise(std::span<const float> variance, std::span<const float> normal, std::span<float> value) {
-  HWY_DYNAMIC_DISPATCH(noise)(variance.data(), normal.data(), value.data(), value.size());
+void add_noise(const ReadWords& words, const ReadWords& tails, std::span<const float> variance,
+               std::span<float> value) {
+  HWY_DYNAMIC_DISPATCH(noise)(words, tails, variance.data(), value.data(), value.size());
 }
 
 }  // namespace errata::training

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <span>
 
+#include "training/hardware/short_normal.h"
+
 namespace errata::training {
 
 /// What composed tables make of the conversions of one tile: a row of bins for each (methods.md §4.3).
@@ -37,7 +39,7 @@ struct TileWeight {
 void add_conversions(const ConversionRows& rows, const float* partial, std::size_t reads, TileWeight weight,
                      SumStart start, const ConversionSums& sums);
 
-/// value[i] += √variance[i] · normal[i].
-void add_noise(std::span<const float> variance, std::span<const float> normal, std::span<float> value);
+/// value[i] += √variance[i] · ε with ε normal number i mod 128 of quad i div 128 in 16 bits.
+void add_noise(const ReadWords& words, const ReadWords& tails, std::span<const float> variance, std::span<float> value);
 
 }  // namespace errata::training

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/random_stream.h"
 #include "training/hardware/composed_epilogue.h"
 #include "training/shards.h"
 
@@ -131,11 +132,11 @@ void ComposedProduct::run_block(const Tensor& codes, Block block, const float* d
                     {static_cast<float>(weight), static_cast<float>(weight / layer_.slice_sum)},
                     t == 0 ? SumStart::kStart : SumStart::kAdd, sums);
   }
-  const std::span normal(at_least(work_.normal, values), values);
   NormalBlock noise = noise_;
   noise.b = block.first;
-  fill_normals(noise, normal);
-  add_noise({sums.variance, values}, normal, {sums.value, values});
+  NormalBlock tail = noise;
+  tail.purpose = static_cast<std::uint32_t>(StreamPurpose::kTrainingReadTail);
+  add_noise(ReadWords(noise), ReadWords(tail), {sums.variance, values}, {sums.value, values});
   for (std::size_t r = 0; !own_ && r < block.count; ++r) {
     const std::size_t from = r * conversions_, to = (block.first + r) * columns;
     add_outputs(layer_.tiles[0], {sums.value + from, conversions_}, 1.0f, product.data() + to);

@@ -66,7 +66,7 @@ struct ComposedLayer {
 
 /// Memory of one shard at work.
 struct ProductWorkspace {
-  std::vector<float> patch, features, partial, value, variance, slope, normal;
+  std::vector<float> patch, features, partial, value, variance, slope;
 };
 
 /// Workspaces for shards that run at the same time; which gets which does not matter.

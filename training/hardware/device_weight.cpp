@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "training/hardware/staircase_table.h"
 
 namespace errata::training {
 
@@ -84,11 +85,10 @@ void DeviceStaircase::hard(std::span<const float> codes, std::span<float> out) c
     out[i] = scaled[static_cast<std::size_t>(static_cast<int>(codes[i]) + largest_)];
 }
 
-/// One exponential for each weight: from step to step the argument of σ changes by 1/T, its exponential by a factor.
+/// Fewer weights than a table has pieces go by the formula.
 void DeviceStaircase::smooth(std::span<const float> weights, float step, double temperature, std::span<float> out,
                              std::span<float> slopes) const {
-  constexpr double kSharp = 0.02;  // below, factors would overflow, and one or two steps are left
-  if (temperature < kSharp) {
+  if (temperature < StaircaseTable::kLowestTemperature || weights.size() < 256) {
     for (std::size_t i = 0; i < weights.size(); ++i) {
       const Point p = smooth(static_cast<double>(weights[i]) / static_cast<double>(step) / largest_, temperature);
       out[i] = static_cast<float>(largest_ * p.value);
@@ -96,27 +96,14 @@ void DeviceStaircase::smooth(std::span<const float> weights, float step, double 
     }
     return;
   }
-  const int window = static_cast<int>(std::ceil(kReach * temperature)) + 1;
-  std::vector<double> power(static_cast<std::size_t>(2 * window) + 1);  // e^(d/T), d = −window … window
-  for (int d = -window; d <= window; ++d) power[static_cast<std::size_t>(d + window)] = std::exp(d / temperature);
-  const double scale = largest_, top = largest_;
+  std::vector<double> heights(values_.size() - 1);
+  for (std::size_t k = 0; k < heights.size(); ++k) heights[k] = largest_ * (values_[k + 1] - values_[k]);
+  const StaircaseTable table(largest_ * values_.front(), heights, 1 - largest_, temperature);
+  const double per_step = 1.0 / static_cast<double>(step);
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    const double place = static_cast<double>(weights[i]) / static_cast<double>(step) + 0.5;
-    const double nearest = std::clamp(std::round(place), -top - window, top + window + 1.0);
-    const int near = static_cast<int>(nearest);
-    const int first = std::clamp(near - window, 1 - largest_, largest_ + 1);
-    const int last = std::clamp(near + window, -largest_, largest_);
-    // |place − near| ≤ ½ unless far outside, where the window holds no step
-    const double base = std::exp(std::clamp((nearest - place) / temperature, -100.0, 100.0));
-    double sum = value(first - 1), slope = 0.0;
-    for (int k = first; k <= last; ++k) {
-      const double e = base * power[static_cast<std::size_t>(k - near + window)];  // e^((k − place)/T)
-      const double taken = 1.0 / (1.0 + e), height = value(k) - value(k - 1);
-      sum += height * taken;
-      slope += height * taken * (1.0 - taken);
-    }
-    out[i] = static_cast<float>(scale * sum);
-    slopes[i] = static_cast<float>(scale * slope / temperature);
+    const auto p = table(static_cast<double>(weights[i]) * per_step + 0.5);
+    out[i] = p.value;
+    slopes[i] = p.slope;
   }
 }
 

@@ -105,8 +105,13 @@ void add_conversions_reference(const ConversionRows& r, const float* partial, Va
   }
 }
 
-void add_noise_reference(std::span<const float> variance, std::span<const float> normal, std::span<float> value) {
-  for (std::size_t i = 0; i < value.size(); ++i) value[i] += std::sqrt(variance[i]) * normal[i];
+void add_noise_reference(const ReadWords& words, const ReadWords& tails, std::span<const float> variance,
+                         std::span<float> value) {
+  constexpr std::size_t kQuad = ReadWords::kQuadReads * ReadWords::kQuadColumns;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const std::int16_t normal = quad_normal_reference(words, tails, static_cast<std::uint32_t>(i / kQuad), i % kQuad);
+    value[i] += std::sqrt(variance[i]) * (kShortNormalScale * static_cast<float>(normal));
+  }
 }
 
 void subset_sums_reference(const SubsetSums& sums, std::size_t block, const std::uint32_t* places, std::size_t reads,

@@ -24,7 +24,8 @@ void add_conversions_reference(const ConversionRows& rows, const float* partial,
                                SumStart start, const ConversionSums& sums);
 
 /// add_noise().
-void add_noise_reference(std::span<const float> variance, std::span<const float> normal, std::span<float> value);
+void add_noise_reference(const ReadWords& words, const ReadWords& tails, std::span<const float> variance,
+                         std::span<float> value);
 
 /// A block of kBlockColumns columns of SubsetSums::multiply(), `out` [reads][stride] at the block's first column.
 void subset_sums_reference(const SubsetSums& sums, std::size_t block, const std::uint32_t* places, std::size_t reads,

@@ -48,19 +48,8 @@ void row_block_reference(const RowPlan& p, std::size_t block, const RowReads& re
           const std::size_t at = block * p.block_size() + (g * RowPlan::kCombinations + combination) * kBlock + c;
           y = static_cast<std::uint16_t>(y + static_cast<std::uint16_t>(p.sums.data()[at]));
         }
-        const auto first = static_cast<std::uint32_t>((quad * p.blocks + block) * 16);
-        const std::size_t w = d % kReads;
-        const auto word = [&](std::size_t of) {
-          return read_words_reference(words, first + static_cast<std::uint32_t>(4 * of + c / 8))[c % 8];
-        };
-        const std::uint16_t own = word(w);
-        std::uint32_t tail = 0;
-        if ((own & 0x7fff) < ShortNormalTables::kTail) {
-          const auto more = read_words_reference(
-              tails, (first / 4 + static_cast<std::uint32_t>(w)) * 32 + static_cast<std::uint32_t>(c));
-          tail = more[0] | static_cast<std::uint32_t>(more[1]) << 16;
-        }
-        const std::int16_t normal = short_normal_reference(own, static_cast<std::uint8_t>(word(w ^ 1) >> 8), tail);
+        const std::int16_t normal = quad_normal_reference(
+            words, tails, static_cast<std::uint32_t>(quad * p.blocks + block), d % kReads * kBlock + c);
         sum += code_of(p, static_cast<std::int16_t>(y), normal, reads.activity[read])
                << (d * static_cast<std::size_t>(p.bits));
       }

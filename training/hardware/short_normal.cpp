@@ -196,4 +196,21 @@ std::int16_t short_normal_reference(std::uint16_t word, std::uint8_t dither, std
   return static_cast<std::int16_t>((word & 0x8000) != 0 ? -value : value);
 }
 
+std::int16_t quad_normal_reference(const ReadWords& words, const ReadWords& tails, std::uint32_t quad,
+                                   std::size_t place) {
+  const auto word = [&](std::size_t at) {
+    const auto block = quad * static_cast<std::uint32_t>(ReadWords::kQuadBlocks) + static_cast<std::uint32_t>(at / 8);
+    return read_words_reference(words, block)[at % 8];
+  };
+  const std::uint16_t own = word(place);
+  std::uint32_t tail = 0;
+  if ((own & 0x7fff) < ShortNormalTables::kTail) {
+    constexpr std::size_t kNormals = ReadWords::kQuadReads * ReadWords::kQuadColumns;
+    const auto more =
+        read_words_reference(tails, static_cast<std::uint32_t>(quad * kNormals) + static_cast<std::uint32_t>(place));
+    tail = more[0] | static_cast<std::uint32_t>(more[1]) << 16;
+  }
+  return short_normal_reference(own, static_cast<std::uint8_t>(word(place ^ ReadWords::kQuadColumns) >> 8), tail);
+}
+
 }  // namespace errata::training

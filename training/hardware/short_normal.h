@@ -25,6 +25,8 @@ struct ShortNormalTables {
   std::int16_t tail_value(std::uint16_t magnitude, std::uint32_t bits) const;
 };
 const ShortNormalTables& short_normal_tables();
+/// From units to σ.
+inline constexpr float kShortNormalScale = 1.0f / ShortNormalTables::kUnit;
 
 /// The counter-based generator ARS of Salmon et al. 2011: AES rounds, the last without mixing columns, with round keys
 /// that count on. Known answers are tested.
@@ -34,6 +36,8 @@ std::array<std::uint32_t, 4> ars(std::array<std::uint32_t, 4> counter, std::arra
 /// Counter { number, a, b, purpose }, key from key_of().
 struct ReadWords {
   static constexpr std::size_t kRounds = 5;
+  /// 16 blocks are the words of a quad of four reads of 32 columns, [read][column].
+  static constexpr std::size_t kQuadReads = 4, kQuadColumns = 32, kQuadBlocks = 16;
   explicit ReadWords(const NormalBlock& block);
   std::array<std::uint32_t, 4> counter;                       ///< number 0
   alignas(64) std::array<std::uint64_t, 2> key[kRounds + 1];  ///< of all rounds
@@ -43,5 +47,8 @@ struct ReadWords {
 std::array<std::uint16_t, 8> read_words_reference(const ReadWords& words, std::uint32_t number);
 /// A normal of a random word, of the upper byte of another one and of 32 bits for the tail.
 std::int16_t short_normal_reference(std::uint16_t word, std::uint8_t dither, std::uint32_t tail_bits);
+/// Number `place` of a quad's 128 normals, [read][column]: its dither is the word of read xor 1.
+std::int16_t quad_normal_reference(const ReadWords& words, const ReadWords& tails, std::uint32_t quad,
+                                   std::size_t place);
 
 }  // namespace errata::training

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "core/random_stream.h"
@@ -58,16 +59,49 @@ TEST(ComposedEpilogue, LooksUpBetweenBins) {
   EXPECT_EQ(sums.slope[2], 0.0f);  // beyond the rows the ADC has clipped
 }
 
+const ReadWords kWords({1, 14, 65536, 16, 9}), kTails({1, 29, 65536, 16, 9});
+
 TEST(ComposedEpilogue, NoiseOfEveryVectorWidthHasTheBitsOfThePlainLoop) {
-  const auto variance = uniform(103, 0, 4, 1), normal = uniform(103, -3, 3, 2);
-  auto expected = uniform(103, -9, 9, 3);
-  const auto before = expected;
-  add_noise_reference(variance, normal, expected);
-  errata::testing::for_each_vector_target([&] {
-    auto got = before;
-    add_noise(variance, normal, got);
-    EXPECT_EQ(got, expected);
-  });
+  for (const std::size_t count : {7, 103, 2001}) {  // one value in 256 is of the tail
+    const auto variance = uniform(count, 0, 4, 1), before = uniform(count, -9, 9, 3);
+    auto expected = before;
+    add_noise_reference(kWords, kTails, variance, expected);
+    errata::testing::for_each_vector_target([&] {
+      auto got = before;
+      add_noise(kWords, kTails, variance, got);
+      EXPECT_EQ(got, expected) << count;
+    });
+  }
+}
+
+/// Moments of 10⁶ values, each within 5 of its standard errors, and those beyond 3 and 4 σ: false alarms below 4e-6 in
+/// all. No two neighbours and no two reads of a column hang together.
+TEST(ComposedEpilogue, NoiseIsNormal) {
+  constexpr std::size_t kCount = 1 << 20;
+  const std::vector<float> variance(kCount, 4.0f);
+  std::vector<float> value(kCount);
+  add_noise(kWords, kTails, variance, value);
+  double sum = 0, squares = 0, cubes = 0, fourths = 0, neighbours = 0, reads = 0, beyond3 = 0, beyond4 = 0;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const double e = 0.5 * static_cast<double>(value[i]);
+    sum += e;
+    squares += e * e;
+    cubes += e * e * e;
+    fourths += e * e * e * e;
+    neighbours += 0.5 * e * static_cast<double>(value[i ^ 1]);
+    reads += 0.5 * e * static_cast<double>(value[i ^ 32]);
+    beyond3 += std::fabs(e) > 3.0 ? 1.0 : 0.0;
+    beyond4 += std::fabs(e) > 4.0 ? 1.0 : 0.0;
+  }
+  const double n = kCount, root = std::sqrt(n);
+  EXPECT_NEAR(sum / n, 0.0, 5.0 / root);
+  EXPECT_NEAR(squares / n, 1.0, 5.0 * std::sqrt(2.0) / root);
+  EXPECT_NEAR(cubes / n, 0.0, 5.0 * std::sqrt(15.0) / root);
+  EXPECT_NEAR(fourths / n, 3.0, 5.0 * std::sqrt(96.0) / root);
+  EXPECT_NEAR(neighbours / n, 0.0, 5.0 * std::sqrt(2.0) / root);  // each pair is counted twice
+  EXPECT_NEAR(reads / n, 0.0, 5.0 * std::sqrt(2.0) / root);
+  EXPECT_NEAR(beyond3, 0.0026998 * n, 5.0 * std::sqrt(0.0026998 * n));
+  EXPECT_NEAR(beyond4, 6.3342e-5 * n, 5.5 * std::sqrt(6.3342e-5 * n));  // Poisson with 66: 5.5 to the right is 5e-7
 }
 
 }  // namespace
