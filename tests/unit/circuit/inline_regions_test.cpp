@@ -50,5 +50,20 @@ TEST(InlineRegions, OneThreadInsideOfTwoIsATeamOfItsOwn) {
   }
 }
 
+TEST(InlineRegions, ALoopInsideOfALoopLeavesItsIterations) {
+  std::vector<Seen> seen(4);
+#pragma omp parallel num_threads(1)
+  {
+#pragma omp single
+    seen.resize(4);  // or gcc calls one function for region and loop, which is libgomp's own
+#pragma omp for schedule(dynamic)
+    for (std::size_t k = 0; k < 4; ++k) seen[k] = loop_in_a_region(1);
+  }
+  for (const Seen& s : seen) {
+    EXPECT_EQ(s.threads, 1);
+    EXPECT_EQ(s.visits, std::vector<int>(10, 1));
+  }
+}
+
 }  // namespace
 }  // namespace errata::circuit
