@@ -41,14 +41,10 @@ class InterpolatedLine final : public Line {
   }
 
   std::vector<double> noise_variances(const std::uint8_t* inputs) const override {
-    std::vector<double> logs;
-    for (const auto& l : lines_) {
-      const auto one = l.line->noise_variances(inputs);
-      logs.resize(one.size(), 0.0);
-      for (std::size_t s = 0; s < one.size(); ++s) logs[s] += l.weight * std::log(std::max(one[s], kSmallest));
-    }
-    for (double& v : logs) v = std::exp(v);
-    return logs;
+    return interpolated([&](const Line& line) { return line.noise_variances(inputs); });
+  }
+  std::vector<double> all_noise_variances(const PackedInputs& inputs) const override {
+    return interpolated([&](const Line& line) { return line.all_noise_variances(inputs); });
   }
 
   /// Sums and variance are those of the point with the largest weight, the latter moved by what all of them say at a
@@ -74,6 +70,20 @@ class InterpolatedLine final : public Line {
 
  private:
   static constexpr double kSmallest = 1e-300;
+
+  /// Variances by their logarithms.
+  template <class Variances>
+  std::vector<double> interpolated(const Variances& variances_of) const {
+    std::vector<double> mixed;
+    for (const auto& l : lines_) {
+      const std::vector<double> one = variances_of(*l.line);
+      mixed.resize(one.size(), 0.0);
+      for (std::size_t s = 0; s < one.size(); ++s) mixed[s] += l.weight * std::log(std::max(one[s], kSmallest));
+    }
+    for (double& v : mixed) v = std::exp(v);
+    return mixed;
+  }
+
   std::vector<WeighedLine> lines_;
   std::size_t nearest_ = 0;
   double shift_ = 1.0;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/operand_steering.h"
 #include "core/random_stream.h"
 #include "core/sobol.h"
 
@@ -38,25 +39,10 @@ void draw_pattern(const OperandDesign& design, RandomStream& stream, ColumnOpera
   for (std::size_t j = 0; j < design.rows; ++j) {
     const bool stored = stream.uniform() < density;
     const bool sign = stream.uniform() < positive;
-    const double top = static_cast<double>(design.levels - 1);
-    const auto magnitude =
-        static_cast<std::uint8_t>(1 + std::min(top - 1, std::floor(top * std::pow(stream.uniform(), skew))));
-    if (stored) (sign || !design.differential ? out.plus : out.minus)[j] = magnitude;
-  }
-}
-
-/// Moves active rows until the MAC is near its target; activity stays as it is.
-void steer(const std::vector<int>& weight, double target, RandomStream& stream, std::uint8_t* x) {
-  const std::size_t rows = weight.size();
-  int y = 0;
-  for (std::size_t j = 0; j < rows; ++j) y += x[j] * weight[j];
-  for (std::size_t attempt = 0; attempt < 6 * rows && std::fabs(y - target) >= 1.0; ++attempt) {
-    const std::size_t from = stream.below(rows), to = stream.below(rows);
-    if (x[from] == 0 || x[to] != 0) continue;
-    const int moved = y + x[from] * (weight[to] - weight[from]);
-    if (std::fabs(moved - target) >= std::fabs(y - target)) continue;
-    std::swap(x[from], x[to]);
-    y = moved;
+    const double top = static_cast<double>(design.levels - 1), share = stream.uniform();
+    if (!stored) continue;
+    (sign || !design.differential ? out.plus : out.minus)[j] =
+        static_cast<std::uint8_t>(1 + std::min(top - 1, std::floor(top * std::pow(share, skew))));
   }
 }
 
@@ -130,7 +116,9 @@ std::vector<Target> sobol_targets(std::size_t count, std::uint64_t seed, std::ui
 
 class Designer {
  public:
-  Designer(const OperandDesign& design, ColumnOperands& out) : design_(design), out_(out), weight_(design.rows) {
+  Designer(const OperandDesign& design, ColumnOperands& out)
+      : design_(design), out_(out), weight_(design.rows), order_(design.rows) {
+    out.inputs.reserve(design.operands * design.rows);
     for (std::size_t j = 0; j < design.rows; ++j) {
       weight_[j] = int{out.plus[j]} - (design.differential ? int{out.minus[j]} : 0);
       (weight_[j] > 0 ? highest_ : lowest_) += weight_[j];
@@ -155,20 +143,19 @@ class Designer {
     std::uint8_t* x = out_.inputs.data() + out_.inputs.size() - rows;
     const double activity = target.activity + target.width * stream.uniform();
     const auto active = static_cast<std::size_t>(std::lround(activity * static_cast<double>(rows)));
-    std::vector<std::uint32_t> order(rows);
-    std::iota(order.begin(), order.end(), 0u);
-    stream.shuffle(order);
+    std::iota(order_.begin(), order_.end(), 0u);
+    stream.shuffle(order_);
     constexpr double kBlockShare = 0.25;  // a quarter of the operands has its active rows in one block, near or far
     const std::size_t first = stream.below(rows);
     if (stream.uniform() < kBlockShare)
-      for (std::size_t k = 0; k < rows; ++k) order[k] = static_cast<std::uint32_t>((first + k) % rows);
-    for (std::size_t k = 0; k < active; ++k) x[order[k]] = 1;
+      for (std::size_t k = 0; k < rows; ++k) order_[k] = static_cast<std::uint32_t>((first + k) % rows);
+    for (std::size_t k = 0; k < active; ++k) x[order_[k]] = 1;
     const double mac = target.mac + target.width * stream.uniform();
     double reach = activity;
     if (design_.input_levels > 2) reach *= raise_levels(x, stream);
     const double reachable = std::min(1.0, 2.5 * reach);
     const double wanted = lowest_ * reachable + mac * reachable * (highest_ - lowest_);
-    steer(weight_, wanted, stream, x);
+    steer(weight_, wanted, stream, {x, rows});
     if (design_.mac_limit > 0.0 && beyond_limit(x)) thin(weight_, wanted, stream, x);
   }
 
@@ -196,6 +183,7 @@ class Designer {
   const OperandDesign& design_;
   ColumnOperands& out_;
   std::vector<int> weight_;
+  std::vector<std::uint32_t> order_;  ///< of the rows, for each operand anew
   double highest_ = 0.0, lowest_ = 0.0;
 };
 

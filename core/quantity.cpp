@@ -82,7 +82,6 @@ std::optional<Quantity> parse_quantity(std::string_view text) {
   if (text == "degC" || text == "°C") {
     quantity.value += kZeroCelsiusKelvin;
     quantity.dimension = dimension::kTemperature;
-    if (quantity.value < 0.0) return std::nullopt;
     return quantity;
   }
   int sign = 1;

@@ -19,13 +19,17 @@ std::array<std::uint64_t, 4> philox_block(std::array<std::uint64_t, 4> counter, 
 RandomStream::RandomStream(std::uint64_t seed, StreamPurpose purpose, std::uint64_t a, std::uint64_t b, std::uint64_t c)
     : key_{seed, static_cast<std::uint64_t>(purpose)}, counter_{0, a, b, c} {}
 
-std::uint64_t RandomStream::bits() {
-  if (used_ == 4) {
-    words_ = philox_block(counter_, key_);
+/// One block for a stream that wants few words; from the second time on several, whose rounds do not wait for each
+/// other.
+void RandomStream::make_words() {
+  const unsigned wanted = made_ == 0 ? kBlockWords : kMostWords;
+  for (unsigned w = 0; w < wanted; w += kBlockWords) {
+    const auto block = philox_block(counter_, key_);
+    std::copy(block.begin(), block.end(), words_.begin() + w);
     ++counter_[0];
-    used_ = 0;
   }
-  return words_[used_++];
+  next_ = 0;
+  made_ = wanted;
 }
 
 double unit_interval(std::uint64_t bits) {
@@ -37,10 +41,6 @@ double unit_interval(std::uint64_t bits) {
 double RandomStream::uniform() { return unit_interval(bits()); }
 
 double RandomStream::normal() { return inverse_normal(uniform()); }
-
-std::uint64_t RandomStream::below(std::uint64_t n) {
-  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits()) * n) >> 64);
-}
 
 void RandomStream::shuffle(std::span<std::uint32_t> items) {
   for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);

@@ -52,21 +52,38 @@ class RandomStream {
                std::uint64_t c = 0);
 
   /// Next 64 random bits.
-  std::uint64_t bits();
+  std::uint64_t bits() {
+    if (next_ == made_) make_words();
+    return words_[next_++];
+  }
+  /// Words that bits() gives next, at least one, for loops that look at many; take() passes over as many of them.
+  std::span<const std::uint64_t> ready() {
+    if (next_ == made_) make_words();
+    return std::span(words_).subspan(next_, made_ - next_);
+  }
+  void take(std::size_t count) { next_ += static_cast<unsigned>(count); }
   /// Uniform in (0, 1): unit_interval(bits()), so neither end is reached.
   double uniform();
   /// Standard normal by inversion (one word each), with + − × ÷ √ only.
   double normal();
   /// Uniform integer in [0, n); n ≥ 1. Bias below n·2⁻⁶⁴.
-  std::uint64_t below(std::uint64_t n);
+  std::uint64_t below(std::uint64_t n) { return below(bits(), n); }
+  /// The same of a word.
+  static std::uint64_t below(std::uint64_t word, std::uint64_t n) {
+    __extension__ using Product = unsigned __int128;
+    return static_cast<std::uint64_t>((Product{word} * n) >> 64);
+  }
   /// Fisher-Yates shuffle of `items`.
   void shuffle(std::span<std::uint32_t> items);
 
  private:
+  static constexpr unsigned kBlockWords = 4, kMostWords = 32;
+  void make_words();
+
   std::array<std::uint64_t, 2> key_;
   std::array<std::uint64_t, 4> counter_;
-  std::array<std::uint64_t, 4> words_{};
-  int used_ = 4;
+  std::array<std::uint64_t, kMostWords> words_;  ///< of which [next_, made_) are to come
+  unsigned next_ = 0, made_ = 0;
 };
 
 /// Streams whose names are evenly spaced: number i is RandomStream(seed, purpose, a + i·step_a, b + i·step_b, c).

@@ -269,18 +269,55 @@ toml::table parse_or_throw(std::string_view text, const std::string& file) {
   }
 }
 
+[[noreturn]] void refuse_override(const SettingOverride& o, const std::string& why, const std::string& hint) {
+  throw Error(ExitStatus::kUsage, "E102", fmt::format("--set {}: {}", o.path, why), hint);
+}
+
+/// What an entry of an array of tables is called: its `name`, or the key that stands for one.
+std::string entry_name(const toml::node& entry) {
+  for (const char* key : {"name", "pin", "metric"})
+    if (const auto* table = entry.as_table())
+      if (const auto* text = table->get_as<std::string>(key)) return text->get();
+  return {};
+}
+
+/// The entry of `[[array]]` that `array[KEY]` speaks of: by its name, or by its number from 0.
+toml::table* find_entry(toml::array& array, const std::string& name, const std::string& key, const SettingOverride& o) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < array.size(); ++i) {
+    names.push_back(entry_name(array[i]));
+    if (array[i].is_table() && (names.back() == key || std::to_string(i) == key)) return array[i].as_table();
+  }
+  refuse_override(o, fmt::format("no entry '{}' of '{}'", key, name),
+                  fmt::format("its entries: {}; or their numbers from 0", fmt::join(names, ", ")));
+}
+
+/// The table NAME of a table, made where it is missing, or the entry of `NAME[KEY]`.
+toml::table* step_into(toml::table& table, const std::string& step, const SettingOverride& o) {
+  const auto bracket = step.find('[');
+  const std::string name = step.substr(0, bracket);
+  toml::node* next = table.get(name);
+  if (bracket != std::string::npos) {
+    if (next == nullptr || !next->is_array() || !step.ends_with(']'))
+      refuse_override(o, fmt::format("there is no [[{}]] to take an entry of", name), "");
+    return find_entry(*next->as_array(), name, step.substr(bracket + 1, step.size() - bracket - 2), o);
+  }
+  if (next == nullptr) return table.insert(name, toml::table{}).first->second.as_table();
+  if (next->is_array())
+    refuse_override(o, fmt::format("'{}' has several entries", name),
+                    fmt::format("say which one by its name: {}[{}]", name,
+                                next->as_array()->empty() ? "NAME" : entry_name((*next->as_array())[0])));
+  if (!next->is_table()) refuse_override(o, fmt::format("'{}' is not a table", name), "");
+  return next->as_table();
+}
+
 /// Puts `section.key=value` into the document; the value is TOML, or text when it is not.
+/// `circuit.mismatch[NAME].sigma` reaches into an array of tables.
 void apply_override(toml::table& root, const SettingOverride& o) {
   toml::table* table = &root;
   std::string rest = o.path;
-  for (std::size_t dot; (dot = rest.find('.')) != std::string::npos; rest = rest.substr(dot + 1)) {
-    const std::string name = rest.substr(0, dot);
-    if (!table->contains(name)) table->insert(name, toml::table{});
-    toml::node* next = table->get(name);
-    if (!next->is_table())
-      throw Error(ExitStatus::kUsage, "E102", fmt::format("--set {}: '{}' is not a table", o.path, name));
-    table = next->as_table();
-  }
+  for (std::size_t dot; (dot = rest.find('.')) != std::string::npos; rest = rest.substr(dot + 1))
+    table = step_into(*table, rest.substr(0, dot), o);
   toml::table parsed;
   try {
     parsed = toml::parse("v = " + o.value);

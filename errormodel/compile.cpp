@@ -100,11 +100,11 @@ Observations observe(const behavioral::BehavioralModel& model, const OperandSour
       const auto line = model.prepare(seed, {chip, d.branches() * column + b}, d.branch(b));
       line->read(packed, one);
       outside += line->extrapolated(packed);
-      for (std::size_t p = 0; p < count; ++p) {
-        output[p] += b == 0 ? one[p] : -one[p];
-        const auto variances = line->noise_variances(d.input(p));
-        for (std::size_t s = 0; s < sources; ++s) o.source_variance[s * total + k * count + p] += variances[s] / unit2;
-      }
+      for (std::size_t p = 0; p < count; ++p) output[p] += b == 0 ? one[p] : -one[p];
+      const std::vector<double> variances = line->all_noise_variances(packed);
+      for (std::size_t s = 0; s < sources; ++s)
+        for (std::size_t p = 0; p < count; ++p)
+          o.source_variance[s * total + k * count + p] += variances[s * count + p] / unit2;
     }
     for (std::size_t p = 0; p < count; ++p) o.value[k * count + p] = model.transfer.to_mac(output[p]);
 #pragma omp critical

@@ -11,7 +11,7 @@ namespace errata::verification {
 
 std::vector<ChipRange> chip_ranges(const Settings& s) {
   const auto count = [&](const char* key) { return static_cast<std::uint64_t>(s.integer(key)); };
-  constexpr std::uint64_t kFreshGroups = 80;  // least number of chips that level 2 estimates Σ_K on
+  constexpr std::uint64_t kFreshGroups = 160;  // least number of chips that level 2 estimates Σ_K on
   const std::uint64_t evaluated = std::max(count("verification.chips"), count("verification.most_chips"));
   return {{"characterisation", chips::kCharacterization, count("circuit.design.chips")},
           {"the table", chips::kTable, count("errormodel.chips")},

@@ -22,7 +22,7 @@ struct LevelTwoReference {
 };
 
 /// Level 2's side of the model, on the operands given and with a table's axes and support. Σ_K is estimated on groups
-/// of other chips, 3,200 columns in all, four times what the tolerance needs (methods.md §6.2).
+/// of other chips, on as many columns as the table's, 3,200 … 24,000 (methods.md §6.2 asks for 800).
 LevelTwoReference level_two_reference(const Converter& model, const errormodel::ErrorTable& like,
                                       std::vector<ColumnOperands> operands, std::uint64_t seed, std::size_t chips,
                                       const RunContext& context);

@@ -124,6 +124,12 @@ double ChargeBalance::solve(std::span<const double> drawn) const {
   return x;
 }
 
+double ChargeBalance::refine(std::span<const double> drawn, double volts) const {
+  const Piece p = piece(drawn, interval(volts));
+  const double left = farads_ * (volts - released_) - injected_ + p.value(volts);
+  return volts - left / (farads_ + p.slope(volts));
+}
+
 ChargeBalance::Weights ChargeBalance::weights(double volts) const {
   const std::size_t k = interval(volts), n = nodes_.size();
   const double x = nodes_[k], h = nodes_[k + 1] - x;

@@ -30,6 +30,8 @@ class ChargeBalance {
 
   /// End voltage for D at the nodes; to a nanovolt.
   double solve(std::span<const double> drawn) const;
+  /// The same by one step from a voltage within microvolts of it.
+  double refine(std::span<const double> drawn, double volts) const;
   /// Value and slope of a spline of charges at a voltage.
   double value(std::span<const double> drawn, double volts) const;
   double slope(std::span<const double> drawn, double volts) const;

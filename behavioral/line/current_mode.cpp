@@ -8,6 +8,7 @@
 #include "behavioral/fitting/cell_fit.h"
 #include "behavioral/line/cell_expansion.h"
 #include "behavioral/line/line_shooting.h"
+#include "behavioral/line/line_variances.h"
 #include "core/quantity.h"
 
 namespace errata::behavioral {
@@ -89,6 +90,26 @@ class CurrentLine final : public Line {
         const double sigma = relative_sigma_[n * rows + j] * s.cell_amperes[j];
         variances[1 + n] += gain * sigma * sigma;
       }
+    }
+    return variances;
+  }
+
+  std::vector<double> all_noise_variances(const PackedInputs& inputs) const override {
+    const std::size_t count = inputs.count();
+    std::vector<double> output(count), variances((1 + sources_) * count);
+    read(inputs, output);
+    const std::vector<double> sums = LineVariances(line_, thermal_, relative_sigma_).sums(inputs, output);
+    const double* conductance = sums.data() + LineVariances::kConductance * count;
+    for (std::size_t p = 0; p < count; ++p) {
+      const double thermal = sums[LineVariances::kThermal * count + p];
+      if (std::isnan(thermal)) {
+        const auto one = noise_variances(inputs.vector(p));
+        for (std::size_t n = 0; n <= sources_; ++n) variances[n * count + p] = one[n];
+        continue;
+      }
+      variances[p] = clamp_square_volts_ * conductance[p] * conductance[p] + thermal;
+      for (std::size_t n = 0; n < sources_; ++n)
+        variances[(1 + n) * count + p] = declared_output_[n] + sums[(LineVariances::kSums + n) * count + p];
     }
     return variances;
   }

@@ -39,6 +39,9 @@ class Line {
 
   /// Variances of one read by source (A² or V²): thermal first, then the declared ones in order.
   virtual std::vector<double> noise_variances(const std::uint8_t* inputs) const = 0;
+  /// Those of many reads, [sources][inputs.count()]: side by side where a line can (within 1e-6,
+  /// tests/unit/behavioral), here one by one.
+  virtual std::vector<double> all_noise_variances(const PackedInputs& inputs) const;
 
   /// What a row adds to the sums at an input level from 1 on.
   virtual NoiseSums row_noise(std::size_t row, std::size_t input) const = 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "behavioral/fitting/draw_monomials.h"
+#include "behavioral/line/exact_row_sums.h"
 #include "core/quantity.h"
 
 namespace errata::behavioral {
@@ -77,6 +78,7 @@ void ReleasedLine::add_noise(const LineConditions& c) {
   for (const auto& source : c.noise) {
     declared_output_.push_back(source.cell_relative ? 0.0 : source.sigma_at(0) * source.sigma_at(0));
     output_variance_ += declared_output_.back();
+    has_relative_ = has_relative_ || source.cell_relative;
   }
   for (std::size_t j = 0; j < all_rows_; ++j) idle_thermal_ += thermal_[j];
   // The reset freezes the thermal charge of everything that hangs on the line.
@@ -117,6 +119,60 @@ std::vector<double> ReleasedLine::noise_variances(const std::uint8_t* inputs) co
     }
   }
   return variances;
+}
+
+/// Sums over the rows and the ends for many inputs at once; the ends in fp32 as read() has them, then one step in fp64.
+std::vector<double> ReleasedLine::all_noise_variances(const PackedInputs& inputs) const {
+  constexpr std::size_t kTogether = PackedInputs::kFewLanes;
+  const std::size_t count = inputs.count(), terms = nodes_ + 1;
+  const std::vector<double> added = charges_and_thermal();
+  std::vector<double> variances((1 + sources_) * count), output(count), sums(terms * kTogether), drawn(nodes_),
+      declared(sources_);
+  read(inputs, output);
+  for (std::size_t first = 0; first < count; first += kTogether) {
+    for (std::size_t t = 0; t < terms; ++t)
+      std::fill_n(sums.data() + t * kTogether, kTogether, t < nodes_ ? idle_[t] : idle_thermal_);
+    add_rows_exactly(inputs, first, added, terms, sums);
+    for (std::size_t p = first; p < std::min(count, first + kTogether); ++p) {
+      for (std::size_t f = 0; f < nodes_; ++f) drawn[f] = sums[f * kTogether + p - first];
+      const double end = balance_.refine(drawn, output[p] - shift_ - offset_);
+      const double total = balance_.farads() + balance_.slope(drawn, end), square = total * total;
+      variances[p] = (reset_square_coulombs_ + sums[nodes_ * kTogether + p - first]) / square;
+      std::ranges::copy(declared_output_, declared.begin());
+      if (has_relative_) add_relative_variances(inputs.vector(p), end, square, declared);
+      for (std::size_t n = 0; n < sources_; ++n) variances[(1 + n) * count + p] = declared[n];
+    }
+  }
+  return variances;
+}
+
+/// What an active row adds to the charges at the nodes and to the thermal variance, [inputs − 1][rows][nodes + 1].
+std::vector<double> ReleasedLine::charges_and_thermal() const {
+  std::vector<double> added;
+  added.reserve((inputs_ - 1) * rows_ * (nodes_ + 1));
+  for (std::size_t x = 1; x < inputs_; ++x)
+    for (std::size_t j = 0; j < rows_; ++j) {
+      const auto charges = this->added(x, j);
+      added.insert(added.end(), charges.begin(), charges.end());
+      added.push_back(thermal_[x * all_rows_ + j] - thermal_[j]);
+    }
+  return added;
+}
+
+/// What the relative sources of the active rows add when the line ends there.
+void ReleasedLine::add_relative_variances(const std::uint8_t* inputs, double end, double square,
+                                          std::span<double> by_source) const {
+  const auto weights = balance_.weights(end);
+  for (std::size_t j = 0; j < rows_; ++j) {
+    if (inputs[j] == 0) continue;
+    const auto drawn = added(inputs[j], j);
+    double charge = 0.0;
+    for (std::size_t f = 0; f < nodes_; ++f) charge += weights.value[f] * drawn[f];
+    for (std::size_t n = 0; n < sources_; ++n) {
+      const double sigma = relative_sigma_[j * sources_ + n] * charge;
+      by_source[n] += sigma * sigma / square;
+    }
+  }
 }
 
 /// Charge half way, thermal variance and variance of the relative sources that the active row adds.

@@ -18,6 +18,7 @@ class ReleasedLine final : public Line {
   std::size_t input_levels() const override { return inputs_; }
   void read(const PackedInputs& inputs, std::span<double> output) const override;
   std::vector<double> noise_variances(const std::uint8_t* inputs) const override;
+  std::vector<double> all_noise_variances(const PackedInputs& inputs) const override;
   NoiseSums row_noise(std::size_t row, std::size_t input) const override;
   double read_variance(double output, const NoiseSums& sums) const override;
   void add_read_variances(std::span<const double> output, std::span<const float> sums, std::size_t stride,
@@ -28,6 +29,8 @@ class ReleasedLine final : public Line {
 
   void add_cells(const FloatingLine& family, const LineConditions& conditions);
   void add_noise(const LineConditions& conditions);
+  std::vector<double> charges_and_thermal() const;
+  void add_relative_variances(const std::uint8_t* inputs, double end, double square, std::span<double> by_source) const;
   double variance(double end, double idle_charge, const NoiseSums& sums) const;
   /// What row j adds at input level x ≥ 1, [nodes].
   std::span<const double> added(std::size_t x, std::size_t j) const {
@@ -44,6 +47,7 @@ class ReleasedLine final : public Line {
   std::vector<double> thermal_;                           ///< [inputs][all rows] C²
   std::vector<double> relative_sigma_, declared_output_;  ///< [all rows][sources]; [sources] V²
   std::vector<double> middle_charge_;                     ///< [inputs − 1][rows] charge half way between the ends
+  bool has_relative_ = false;                             ///< whether any source scales with the cells' charge
   double idle_thermal_ = 0.0, output_variance_ = 0.0, reset_square_coulombs_ = 0.0;
   double idle_slope_ = 0.0, middle_ = 0.0, slope_per_charge_ = 0.0;
 };

@@ -5,7 +5,7 @@ namespace errata::project_keys {
 std::vector<KeySpec> errormodel_keys() {
   using namespace dimension;
   return {
-      integer("errormodel.chips", "200", 8, 1e6, "Virtual chips that fill the table."),
+      integer("errormodel.chips", "400", 8, 1e6, "Virtual chips that fill the table."),
       integer("errormodel.columns", "12", 2, 1e5, "Columns for each of them."),
       integer("errormodel.operands_per_column", "48", 8, 1e5, "Operands for each column."),
       text("errormodel.operands", "",

@@ -160,7 +160,8 @@ double observed_seconds(const BehavioralModel& model) {
       for (std::size_t b = 0; b < o.branches(); ++b) {
         const auto line = model.prepare(1, {3, o.branches() * k + b}, o.branch(b));
         line->read(packed, output);
-        for (std::size_t p = 0; p < kOperands; ++p) sum += output[p] + line->noise_variances(o.input(p))[0];
+        for (const double v : line->all_noise_variances(packed)) sum += v;
+        sum += output[0];
       }
     }
   });

@@ -166,6 +166,7 @@ TEST(BlackBoxLine, ItsNoiseInBulkIsWithinFivePercent) {
     EXPECT_NEAR(std::sqrt(line->read_variance(output[i], testing::noise_sums(*line, x)) / sum), 1, 0.05);
     EXPECT_NEAR(by_source[2], 1e-14, 1e-20);
   }
+  testing::expect_exact_variances_in_bulk(*line, inputs);
 }
 
 TEST(BlackBoxFile, RoundTripsBitForBitAndRefusesDamage) {

@@ -90,6 +90,7 @@ TEST(OperatingPoints, BetweenThreeTemperaturesTheModelEqualsNgspice) {
     EXPECT_GT(thermal, models[1].model.prepare(1, {2, 0}, design.plus)->noise_variances(design.input(p))[0]);
     EXPECT_LT(thermal, models[2].model.prepare(1, {2, 0}, design.plus)->noise_variances(design.input(p))[0]);
   }
+  testing::expect_exact_variances_in_bulk(*line, design.inputs);
   for (const double celsius : {-20.1, 100.1})
     expect_error(ExitStatus::kComputation, "E525", [&] { points.at({celsius + 273.15, 0}); });
   const TemporaryFolder folder;

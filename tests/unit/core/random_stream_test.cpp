@@ -32,6 +32,23 @@ TEST(Philox, EqualsNumPy) {
             (Words{0x986a3c658962a4e1, 0x5787008cde1fbbf8, 0xdee235860e7b388d, 0x5253d706ba0539d0}));
 }
 
+TEST(RandomStream, GivesItsWordsInOrderHoweverTheyAreTaken) {
+  RandomStream stream(42, StreamPurpose::kTest, 1, 2, 3);
+  std::uint64_t at = 0;
+  const auto expect = [&](std::uint64_t word) {
+    EXPECT_EQ(word, philox_block({at / 4, 1, 2, 3}, {42, 17})[at % 4]) << at;
+    ++at;
+  };
+  for (int round = 0; round < 40; ++round) {
+    for (int k = 0; k < round % 7; ++k) expect(stream.bits());
+    const auto ready = stream.ready();
+    ASSERT_FALSE(ready.empty());
+    const std::size_t some = std::min<std::size_t>(ready.size(), static_cast<std::size_t>(round % 9));
+    for (std::size_t k = 0; k < some; ++k) expect(ready[k]);
+    stream.take(some);
+  }
+}
+
 TEST(RandomStream, LaysItsCounterOutAsDocumented) {
   // numpy.random.Philox(key=[42, 17], counter=[2**64 - 1, 0, 2, 3]): one increment makes the counter {0, 1, 2, 3}.
   RandomStream stream(42, StreamPurpose::kTest, 1, 2, 3);

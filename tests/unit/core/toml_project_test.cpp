@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -50,6 +51,41 @@ TEST(Project, FillsDefaultsIn) {
   EXPECT_EQ(s.text("circuit.mismatch[1].distribution"), "normal");
   EXPECT_TRUE(s.flag("training.baselines"));
   EXPECT_FALSE(s.has("circuit.pins.supply"));
+}
+
+TEST(Project, AnOverrideReachesAnEntryByNameOrNumber) {
+  const std::string name = parse(kExampleProject).text("circuit.mismatch[1].name");
+  for (const std::string& key : {name, std::string("1")}) {
+    const Settings s = parse(kExampleProject, {{"circuit.mismatch[" + key + "].sigma", "7 mV"}});
+    EXPECT_EQ(s.numbers("circuit.mismatch[1].sigma"), std::vector<double>{7e-3});
+    EXPECT_EQ(s.numbers("circuit.mismatch[0].sigma"), parse(kExampleProject).numbers("circuit.mismatch[0].sigma"));
+  }
+}
+
+/// Message and hint of an override that is refused.
+std::string refusal(const std::string& path) {
+  try {
+    parse(kExampleProject, {{path, "1"}});
+  } catch (const Error& e) {
+    return std::string(e.what()) + " | " + e.hint();
+  }
+  return "accepted";
+}
+
+TEST(E102, AnOverrideOfNoEntryNamesThoseThatThereAre) {
+  const std::string name = parse(kExampleProject).text("circuit.mismatch[0].name");
+  EXPECT_THAT(refusal("circuit.mismatch[nobody].sigma"), ::testing::HasSubstr("no entry 'nobody' of 'mismatch'"));
+  EXPECT_THAT(refusal("circuit.mismatch[nobody].sigma"), ::testing::HasSubstr(name));
+  EXPECT_THAT(refusal("circuit.mismatch[2].sigma"), ::testing::HasSubstr("no entry '2'"));
+  EXPECT_THAT(refusal("circuit.mismatch.sigma"), ::testing::HasSubstr("say which one by its name: mismatch[" + name));
+  EXPECT_THAT(refusal("circuit.pins[bl].x"), ::testing::HasSubstr("there is no [[pins]]"));
+}
+
+TEST(E105, ATemperatureBelowAbsoluteZero) {
+  const auto d = diagnostics_of([] { parse(kExampleProject, {{"circuit.temperature", "-300 degC"}}); });
+  ASSERT_EQ(d.size(), 1u);
+  EXPECT_EQ(d[0].code, "E105");
+  EXPECT_THAT(d[0].message, ::testing::HasSubstr("circuit.temperature"));
 }
 
 TEST(E101, NotToml) {

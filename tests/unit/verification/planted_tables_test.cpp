@@ -81,5 +81,27 @@ TEST(PlantedTables, EachMistakeIsCaughtByItsCheck) {
   }
 }
 
+/// A periphery without mismatch, and read noise beside which 40 × 30 columns can show that it has none.
+struct NoColumnTerm {
+  testing::SyntheticTruth truth = [] {
+    auto t = testing::verification_truth();
+    t.column.fill(0.0);
+    t.read_sigma = [](double, double) { return 2.0; };
+    return t;
+  }();
+  errormodel::ErrorTable right = testing::estimated_table(truth, {.chips = 40, .columns = 30, .operands = 16}, kSeed);
+  LevelTwoReference reference = level_two_reference(testing::converter_of(truth, kSeed + 1000), right,
+                                                    testing::network_columns(truth, 4, kSeed), kSeed, 40, {});
+};
+
+TEST(PlantedTables, AColumnTermThatIsAbsentOnBothSidesAgrees) {
+  const NoColumnTerm none;
+  const LevelTwoResult r = compare_table(none.reference, none.right, {});
+  EXPECT_EQ(color_of(r, "column static sigma"), Color::kGreen) << report_of(r);
+  auto claims = none.right;
+  claims.column[0] = 0.2;  // a twentieth of the errors' variance
+  EXPECT_EQ(color_of(compare_table(none.reference, claims, {}), "column static sigma"), Color::kRed);
+}
+
 }  // namespace
 }  // namespace errata::verification
