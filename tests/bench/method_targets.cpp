@@ -6,9 +6,9 @@
 //   … errata_method_targets float mnist lenet5 EPOCHS SEEDS
 // `devices` appends each point to the file when it is done and leaves out those that stand there, so it can be stopped
 // at any time and go on; `table` makes Markdown of the file.
-// $ERRATA_DATA holds the data sets; $THREADS (1) threads; $IMAGES (all) training images; $FLOAT_EPOCHS, $IDEAL_EPOCHS,
-// $EPOCHS epochs; $RATE (0.001) learning rate on devices; $FIRST (0) and $STRIDE (1) take every n-th point, in an order
-// that mixes the grid.
+// $ERRATA_DATA holds the data sets; $THREADS (1) threads; $IMAGES and $TEST_IMAGES (all) images; $FLOAT_EPOCHS,
+// $IDEAL_EPOCHS, $EPOCHS epochs; $RATE (0.001) learning rate on devices; $FIRST (0) and $STRIDE (1) take every n-th
+// point, in an order that mixes the grid.
 #include "tests/support/method_targets.h"
 
 #include <fmt/format.h>
@@ -49,6 +49,7 @@ training::DataSet load(const std::string& name) {
   const char* root = std::getenv("ERRATA_DATA");
   o.root = root == nullptr ? "/usr/share/errata" : root;
   o.train_images = number_in("IMAGES", 0);
+  o.test_images = number_in("TEST_IMAGES", 0);
   o.threads = threads();
   auto data = training::load_data_set(name, o);
   fmt::print("{}: {} training images, {} test images\n", name, data.train.count(), data.test.count());

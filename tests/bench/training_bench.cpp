@@ -85,28 +85,70 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void compare(const Task& task, testing::PeerProcess& peer, int rounds) {
+/// PyTorch with one layout of its activations.
+struct Peer {
+  std::string format;
+  testing::PeerProcess process;
+
+  explicit Peer(const std::string& layout)
+      : format(layout), process({"/usr/bin/python3", ERRATA_SOURCE_DIR "/tests/bench/torch_peer.py", layout}) {}
+  Times run(const Task& task) {
+    const std::string answer =
+        process.ask(fmt::format("{} {} {} {}", task.network, task.mode, task.threads, task.batches));
+    Times times;
+    if (std::sscanf(answer.c_str(), "%lf %lf", &times.cpu_seconds, &times.wall_seconds) != 2)
+      throw std::runtime_error("the peer answers: " + answer);
+    return times;
+  }
+};
+
+/// Speeds of one program over all rounds, and ours against it in each.
+struct Speeds {
+  std::vector<double> cpu, wall, cpu_ratios, wall_ratios;
+
+  void add(const Times& own, const Times& ours) {
+    cpu.push_back(own.cpu_seconds);
+    wall.push_back(own.wall_seconds);
+    cpu_ratios.push_back(own.cpu_seconds / ours.cpu_seconds);
+    wall_ratios.push_back(own.wall_seconds / ours.wall_seconds);
+  }
+};
+
+void compare(const Task& task, std::vector<std::unique_ptr<Peer>>& peers, int rounds) {
   Ours ours(task);
-  std::vector<double> ours_cpu, peer_cpu, ours_wall, peer_wall, cpu_ratios, wall_ratios;
+  std::vector<Speeds> speeds(peers.size() + 1);
   for (int round = 0; round < rounds; ++round) {
     const Times mine = ours.run();
-    const std::string answer =
-        peer.ask(fmt::format("{} {} {} {}", task.network, task.mode, task.threads, task.batches));
-    Times theirs;
-    if (std::sscanf(answer.c_str(), "%lf %lf", &theirs.cpu_seconds, &theirs.wall_seconds) != 2)
-      throw std::runtime_error("the peer answers: " + answer);
-    ours_cpu.push_back(mine.cpu_seconds);
-    ours_wall.push_back(mine.wall_seconds);
-    peer_cpu.push_back(theirs.cpu_seconds);
-    peer_wall.push_back(theirs.wall_seconds);
-    cpu_ratios.push_back(theirs.cpu_seconds / mine.cpu_seconds);
-    wall_ratios.push_back(theirs.wall_seconds / mine.wall_seconds);
+    speeds[0].add(mine, mine);
+    for (std::size_t p = 0; p < peers.size(); ++p) speeds[p + 1].add(peers[p]->run(task), mine);
   }
   const double images = static_cast<double>(kBatch) * task.batches;
-  fmt::print("{:<10} {:<6} {:>2}  {:>9.0f} {:>9.0f}  {:>9.0f} {:>9.0f}   {:>5} {:>6.2f}x {:>8.2f}x\n", task.network,
-             task.mode, task.threads, images / median(ours_cpu), images / median(peer_cpu), images / median(ours_wall),
-             images / median(peer_wall), "1.2x", median(cpu_ratios), median(wall_ratios));
+  std::string line = fmt::format("{:<10} {:<6} {:>2}", task.network, task.mode, task.threads);
+  for (const Speeds& s : speeds) line += fmt::format(" {:>10.0f}", images / median(s.cpu));
+  for (const Speeds& s : speeds) line += fmt::format(" {:>10.0f}", images / median(s.wall));
+  for (std::size_t p = 1; p < speeds.size(); ++p)
+    line += fmt::format("  {:>6.2f}x {:>6.2f}x", median(speeds[p].cpu_ratios), median(speeds[p].wall_ratios));
+  fmt::print("{}\n", line);
   std::fflush(stdout);
+}
+
+void compare_all(int rounds) {
+  std::vector<std::unique_ptr<Peer>> peers;
+  for (const char* format : {"contiguous", "channels_last"}) peers.push_back(std::make_unique<Peer>(format));
+  fmt::print(
+      "{}: contiguous (its default) and channels_last; batch 64, fp32, median of {} alternating runs; asked: "
+      "1.2 times its default\n",
+      peers[0]->process.greeting(), rounds);
+  fmt::print("{:<20} {:>32} {:>32}  {:>15}  {:>15}\n", "", "images/CPU second", "images/second", "speed/default",
+             "/channels_last");
+  fmt::print("{:<10} {:<6} {:>2} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}  {:>7} {:>7}  {:>7} {:>7}\n", "network",
+             "mode", "th", "errata", "default", "ch_last", "errata", "default", "ch_last", "CPU", "wall", "CPU",
+             "wall");
+  for (const int threads : {1, 2})
+    for (const auto& [network, mode, batches] :
+         {std::tuple("lenet5", "train", 60), std::tuple("lenet5", "infer", 150), std::tuple("vgg_small", "train", 2),
+          std::tuple("vgg_small", "infer", 5)})
+      compare({network, mode, threads, batches}, peers, rounds);
 }
 
 }  // namespace
@@ -116,19 +158,7 @@ int main(int argc, char** argv) {
   using namespace errata;
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 9;
   try {
-    for (const char* format : {"contiguous", "channels_last"}) {
-      testing::PeerProcess peer({"/usr/bin/python3", ERRATA_SOURCE_DIR "/tests/bench/torch_peer.py", format});
-      fmt::print("\n{} ({}), batch 64, fp32, median of {} alternating runs\n", peer.greeting(), format, rounds);
-      fmt::print("{:<10} {:<6} {:>2}  {:>19}  {:>19}   {:>5} {:>17}\n", "", "", "", "images/CPU second",
-                 "images/second", "asked", "speed against it");
-      fmt::print("{:<10} {:<6} {:>2}  {:>9} {:>9}  {:>9} {:>9}   {:>5} {:>7} {:>9}\n", "network", "mode", "th",
-                 "errata", "torch", "errata", "torch", "", "CPU", "wall");
-      for (const int threads : {1, 2})
-        for (const auto& [network, mode, batches] :
-             {std::tuple("lenet5", "train", 60), std::tuple("lenet5", "infer", 150),
-              std::tuple("vgg_small", "train", 2), std::tuple("vgg_small", "infer", 5)})
-          training::compare({network, mode, threads, batches}, peer, rounds);
-    }
+    training::compare_all(rounds);
   } catch (const std::exception& failure) {
     fmt::print(stderr, "{}\n", failure.what());
     return 1;
